@@ -1,0 +1,75 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"sallyport/internal/secret"
+)
+
+// What a caller of the store must tell apart.
+var (
+	ErrNotFound = errors.New("not found")
+	ErrExists   = errors.New("exists already")
+)
+
+// Store keeps people and their sessions. Every method is one transaction,
+// durable when it returns nil, and safe for concurrent use. Times are kept to
+// the second. A method that ends tokens also appends to the revocation feed,
+// in the same transaction, with the entry kept until keep.
+type Store interface {
+	// UserByName and UserByID return ErrNotFound for an unknown person. Names
+	// compare by their folded form, see FoldUsername.
+	UserByName(ctx context.Context, folded string) (User, error)
+	UserByID(ctx context.Context, id string) (User, error)
+	Users(ctx context.Context) ([]User, error)
+
+	// AddUser returns ErrExists if the ID or the folded name is taken.
+	AddUser(ctx context.Context, u User) error
+	// SetPassword replaces the hash and ends every session and grant of the
+	// person, so that a stolen session does not outlive the change.
+	SetPassword(ctx context.Context, userID, hash string, now, keep time.Time) error
+	// UpgradePassword replaces the hash old by new and ends nothing: the
+	// password is the same. ErrNotFound if the hash is no longer old.
+	UpgradePassword(ctx context.Context, userID, old, new string) error
+	// SetDisabled with true ends every session and grant.
+	SetDisabled(ctx context.Context, userID string, disabled bool, now, keep time.Time) error
+	// DeleteUser removes the person, sessions, grants and consents, and ends
+	// every token.
+	DeleteUser(ctx context.Context, userID string, now, keep time.Time) error
+
+	// AddSession stores s and, if replaces is not zero, ends that session in the
+	// same transaction without touching the grants that came from it.
+	AddSession(ctx context.Context, s Session, replaces secret.ID) error
+	// Session returns ErrNotFound for an unknown or ended session.
+	Session(ctx context.Context, id secret.ID) (Session, error)
+	// TouchSession moves LastSeen and IdleUntil of a session that is alive.
+	TouchSession(ctx context.Context, id secret.ID, lastSeen, idleUntil time.Time) error
+}
+
+// User is a person who can sign in.
+type User struct {
+	ID            string // stable, never reused
+	Username      string
+	Name          string
+	Email         string
+	EmailVerified bool
+	PasswordHash  string // PHC string; empty: no password, so none fits
+	Disabled      bool
+	CreatedAt     time.Time
+}
+
+// Session is one browser in which a person is signed in.
+type Session struct {
+	ID            secret.ID
+	Hash          secret.Hash // of the whole cookie value
+	UserID        string
+	ACR           string
+	AMR           string
+	AuthTime      time.Time
+	CreatedAt     time.Time
+	LastSeen      time.Time
+	IdleUntil     time.Time
+	AbsoluteUntil time.Time
+}

@@ -1,0 +1,69 @@
+// Package audit names the security events and carries what is known of a
+// request to the one place that writes it down. It has no sinks. Start at
+// events.go.
+package audit
+
+// Name is a security event as noun.verb.
+type Name string
+
+// The events. Each has a line in Events.
+const (
+	LoginSucceeded    Name = "login.succeeded"
+	LoginFailed       Name = "login.failed"
+	LoginThrottled    Name = "login.throttled"
+	SessionEnded      Name = "session.ended"
+	ConsentGiven      Name = "consent.given"
+	ConsentDenied     Name = "consent.denied"
+	ClientAuthFailed  Name = "client.auth_failed"
+	CodeIssued        Name = "code.issued"
+	CodeRedeemed      Name = "code.redeemed"
+	CodeReplayed      Name = "code.replayed"
+	TokenIssued       Name = "token.issued"
+	TokenIntrospected Name = "token.introspected"
+	TokenRevoked      Name = "token.revoked"
+	TokenInURL        Name = "token.in_url"
+	RefreshRotated    Name = "refresh.rotated"
+	RefreshRepeated   Name = "refresh.repeated"
+	RefreshReused     Name = "refresh.reused"
+	RequestRefused    Name = "request.refused"
+	RouteProbed       Name = "route.probed"
+	FeedStale         Name = "feed.stale"
+)
+
+// Events says what each event means and what an operator should do.
+var Events = []struct {
+	Name    Name
+	Meaning string
+	Do      string
+}{
+	{LoginSucceeded, "a person proved who they are", "nothing"},
+	{LoginFailed, "wrong name or password", "look for many from one address"},
+	{LoginThrottled, "too many attempts for an account or from an address", "look for an attack on the account"},
+	{SessionEnded, "a person signed out, and the grants of that session ended", "nothing"},
+	{ConsentGiven, "a person let a client act for them", "nothing"},
+	{ConsentDenied, "a person refused a client", "nothing"},
+	{ClientAuthFailed, "wrong client authentication", "many for one client: its secret is being guessed, or is out of date"},
+	{CodeIssued, "an authorization code was sent to a client", "nothing"},
+	{CodeRedeemed, "a code was exchanged for tokens", "nothing"},
+	{CodeReplayed, "a code came a second time, with everything else right; the grant ended", "the client leaks codes, or its user was attacked: find out which"},
+	{TokenIssued, "an access token was issued", "nothing"},
+	{TokenIntrospected, "a resource server asked about a token", "nothing"},
+	{TokenRevoked, "a client ended a token or a grant", "nothing"},
+	{TokenInURL, "a token came in a URL, where logs and histories keep it; the request was refused", "mend the client that sends it"},
+	{RefreshRotated, "a refresh token was exchanged for the next", "nothing"},
+	{RefreshRepeated, "the last refresh token came again while its successor was unused: the answer had been lost", "often: the client has a bad network, or does not store what it gets"},
+	{RefreshReused, "an old refresh token came again: it was copied; the grant ended", "tell the person; find the leak"},
+	{RequestRefused, "the gateway refused a call", "see reason"},
+	{RouteProbed, "a call to a path that no API has", "many from one address: somebody is looking for hidden routes"},
+	{FeedStale, "the node could not follow revocations and refused a call", "look at the database and its connection"},
+}
+
+// Event is one occurrence. Subject is an account ID or "client:" and a
+// client_id. Reason is one of a fixed set of words, never free text.
+type Event struct {
+	Name    Name
+	Client  string
+	Subject string
+	Grant   string
+	Reason  string
+}

@@ -1,0 +1,169 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"sallyport/internal/secret"
+)
+
+// What a caller of the store must tell apart.
+var (
+	ErrNotFound = errors.New("not found")
+	// ErrExists: the row was there already. For RedeemCode it means a replay.
+	ErrExists = errors.New("exists already")
+	// ErrStale: the row is no longer in the state that the transition starts from.
+	ErrStale = errors.New("state has changed")
+)
+
+// Store keeps what must survive a restart. Every method is one transaction,
+// durable when it returns nil, and safe for concurrent use. Times are kept to
+// the second. A method that revokes also appends to the revocation feed, in the
+// same transaction, with the entry kept until keep.
+type Store interface {
+	// Client returns ErrNotFound for an unknown client_id.
+	Client(ctx context.Context, clientID string) (Client, error)
+
+	// RedeemCode makes the grant that an authorization code stands for. The
+	// code carries the grant's ID, so the row decides: the first call inserts
+	// it, every later one gets ErrExists and changes nothing.
+	RedeemCode(ctx context.Context, g Grant) error
+
+	// Grant returns ErrNotFound for an unknown ID. A revoked grant is returned,
+	// with RevokedAt set.
+	Grant(ctx context.Context, id secret.ID) (Grant, error)
+
+	// RotateRefresh moves a grant from generation from to from+1 if it is alive
+	// and still at from; otherwise ErrStale, and nothing changes.
+	RotateRefresh(ctx context.Context, id secret.ID, from uint32, now, idleUntil time.Time) error
+
+	// RevokeGrant ends a grant. Ending it twice is not an error and adds nothing
+	// to the feed.
+	RevokeGrant(ctx context.Context, id secret.ID, reason string, now, keep time.Time) error
+
+	// RevokeSerial ends one access token.
+	RevokeSerial(ctx context.Context, serial secret.ID, reason string, now, keep time.Time) error
+
+	// EndSession ends a person's session and every grant that came from it.
+	// Ending it twice is not an error.
+	EndSession(ctx context.Context, sessionID secret.ID, reason string, now, keep time.Time) error
+
+	// Consent returns what userID agreed to for clientID; ErrNotFound if nothing.
+	Consent(ctx context.Context, userID, clientID string) (Consent, error)
+	// SaveConsent replaces the record for its user and client.
+	SaveConsent(ctx context.Context, c Consent) error
+}
+
+// ClientType says where a client runs, and so what it can keep secret.
+type ClientType string
+
+// The client types. Native and Browser are public (OAuth 2.1 §2.1): they have
+// no secret. Server acts for people, Service only for itself.
+const (
+	Native  ClientType = "native"
+	Browser ClientType = "browser"
+	Server  ClientType = "server"
+	Service ClientType = "service"
+)
+
+// ClientTypes lists the types.
+var ClientTypes = []ClientType{Native, Browser, Server, Service}
+
+// Public reports whether clients of this type have no secret.
+func (t ClientType) Public() bool { return t == Native || t == Browser }
+
+// Client is a registered application.
+type Client struct {
+	ID                     string
+	Name                   string // shown to people; empty means ID
+	Type                   ClientType
+	RedirectURIs           []string
+	PostLogoutRedirectURIs []string
+	Scope                  string   // all that it may ask for, separated by single spaces
+	Resources              []string // names of the APIs whose tokens it may introspect, as their resource server
+	Secrets                []ClientSecret
+	Disabled               bool
+	CreatedAt              time.Time
+	FromConfig             bool // defined in the configuration file, so not in the store
+}
+
+// DisplayName is what pages call the client.
+func (c Client) DisplayName() string {
+	if c.Name != "" {
+		return c.Name
+	}
+	return c.ID
+}
+
+// ClientSecret is one valid secret of a client, as its hash.
+type ClientSecret struct {
+	Hash      secret.Hash
+	CreatedAt time.Time
+	ExpiresAt time.Time // zero: never
+}
+
+// Grant is what a person agreed to: the root of all tokens that came from it.
+type Grant struct {
+	ID          secret.ID
+	ClientID    string
+	UserID      string
+	SessionID   secret.ID
+	Scope       string
+	Audience    string // absolute URIs, separated by single spaces
+	ACR         string
+	AMR         string
+	AuthTime    time.Time
+	Nonce       string // of the authorization request, for ID tokens
+	CreatedAt   time.Time
+	Refreshable bool
+
+	// The refresh token of generation g is made of ID, g and Salt; none is stored.
+	Generation    uint32
+	Salt          []byte    // 16 bytes
+	RotatedAt     time.Time // when Generation last moved; CreatedAt at first
+	IdleUntil     time.Time
+	AbsoluteUntil time.Time
+
+	RevokedAt    time.Time // zero: alive
+	RevokeReason string
+}
+
+// Consent is what a person agreed to, remembered.
+type Consent struct {
+	UserID    string
+	ClientID  string
+	Scope     string
+	GrantedAt time.Time
+}
+
+// User is what the protocol needs to know of a person.
+type User struct {
+	ID            string
+	Username      string
+	Name          string
+	Email         string
+	EmailVerified bool
+	Disabled      bool
+}
+
+// Users finds people. It returns ErrNotFound for an unknown ID.
+type Users interface {
+	User(ctx context.Context, id string) (User, error)
+}
+
+// ClientAdmin is what administration adds to Store. Each method is one
+// transaction and, where it changes a client, tells the feed.
+type ClientAdmin interface {
+	Clients(ctx context.Context) ([]Client, error)
+	// AddClient returns ErrExists if the ID is taken.
+	AddClient(ctx context.Context, c Client) error
+	// AddClientSecret adds s and lets every other secret of the client end at
+	// othersUntil, if it would live longer.
+	AddClientSecret(ctx context.Context, clientID string, s ClientSecret, othersUntil, now, keep time.Time) error
+	// SetClientDisabled also ends every grant and token when disabled is true.
+	SetClientDisabled(ctx context.Context, clientID string, disabled bool, now, keep time.Time) error
+	// RemoveClient removes the client, its secrets, consents and grants, and
+	// ends every token of it.
+	RemoveClient(ctx context.Context, clientID string, now, keep time.Time) error
+}

@@ -1,0 +1,59 @@
+// Package revocation follows the feed, the one ordered list of what has been
+// revoked, and answers in memory whether a token still counts and how old that
+// knowledge is. It decides nothing about who may revoke. Start at Entry, then
+// follower.go.
+package revocation
+
+import (
+	"context"
+	"time"
+)
+
+// Kind says what an Entry names.
+type Kind string
+
+// The kinds. Grant and Serial end tokens by identifier, for ever. Subject and
+// Client end all tokens issued until Entry.Before. Changed ends nothing: it
+// tells nodes that what they remember of the client or user is old.
+const (
+	Grant   Kind = "grant"   // ID is a grant ID
+	Serial  Kind = "serial"  // ID is the serial of one access token
+	Subject Kind = "subject" // ID is an account ID
+	Client  Kind = "client"  // ID is a client_id
+	Changed Kind = "changed" // ID is a client_id
+)
+
+// Entry is one line of the feed.
+type Entry struct {
+	Seq       int64 // given by the store; rises by commit order, never reused
+	Kind      Kind
+	ID        string
+	Before    int64     // Unix seconds; Subject and Client: tokens with iat <= Before are dead
+	Reason    string    // one of the Reason constants, for logs and clients
+	ExpiresAt time.Time // when no token that it ends can be alive any more
+}
+
+// Why something was revoked. The text is the wire value of error_reason.
+const (
+	ReasonLogout     = "revoked_by_user"
+	ReasonReused     = "reused"
+	ReasonRevoked    = "revoked_by_client"
+	ReasonCodeReplay = "code_replayed"
+	ReasonDisabled   = "account_disabled"
+	ReasonPassword   = "password_changed" //nolint:gosec // a reason, not a credential
+	ReasonAdmin      = "revoked_by_admin"
+	ReasonClientGone = "client_removed"
+)
+
+// Log is the stored feed.
+type Log interface {
+	// Entries returns up to limit entries with Seq > after, in order, and
+	// leaves out those that have expired.
+	Entries(ctx context.Context, after int64, limit int) ([]Entry, error)
+	// LastSeq is the Seq of the newest entry ever committed, 0 before the first.
+	// It is cheap: it is asked several times a second.
+	LastSeq(ctx context.Context) (int64, error)
+	// Hint is signalled, without blocking, when another process may have added
+	// an entry. A nil channel means that only polling finds them.
+	Hint() <-chan struct{}
+}

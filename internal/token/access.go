@@ -1,0 +1,160 @@
+package token
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"strings"
+	"time"
+
+	"sallyport/internal/secret"
+)
+
+// ErrInvalid is the only answer to a token that does not open: which check
+// failed is nobody's business outside.
+var ErrInvalid = errors.New("invalid token")
+
+// Confirmation is the key that a token is bound to (RFC 7800 cnf).
+type Confirmation struct {
+	Method ConfirmationMethod
+	Digest [32]byte // SHA-256
+}
+
+// ConfirmationMethod says what Digest is over.
+type ConfirmationMethod uint8
+
+// The confirmation methods.
+const (
+	ConfirmNone ConfirmationMethod = iota
+	ConfirmJKT                     // thumbprint of a DPoP key, RFC 9449 §6
+	ConfirmX5T                     // x5t#S256 of a client certificate, RFC 8705 §3.1
+)
+
+// Access is what an access token says. Lists are single strings with one
+// space between their members, as on the wire.
+type Access struct {
+	GrantID   secret.ID // zero for a client that acts for itself
+	Serial    secret.ID // this token alone
+	ClientID  string
+	Subject   string // of a person the account ID; of a client "client:" and its ID
+	Audience  string // absolute URIs
+	Scope     string
+	IssuedAt  int64 // Unix seconds
+	Lifetime  int64 // seconds, at least 1
+	AuthTime  int64 // Unix seconds, 0 where no person signed in
+	ACR       string
+	AMR       string
+	InstallID secret.ID // zero where no install is known
+	Confirm   Confirmation
+	Tier      Tier
+}
+
+// ExpiresAt is the first second in which the token is dead, in Unix seconds.
+func (a *Access) ExpiresAt() int64 { return a.IssuedAt + a.Lifetime }
+
+// Expired reports whether the token is dead at now. Issuer and gateway share
+// a key ring and so a clock policy: there is no skew to allow for.
+func (a *Access) Expired(now time.Time) bool { return now.Unix() >= a.ExpiresAt() }
+
+// HasScope reports whether scope is one of the granted values, exactly.
+func (a *Access) HasScope(scope string) bool { return hasMember(a.Scope, scope) }
+
+// HasAudience reports whether the token is meant for audience, exactly.
+func (a *Access) HasAudience(audience string) bool { return hasMember(a.Audience, audience) }
+
+func hasMember(list, member string) bool {
+	if member == "" {
+		return false
+	}
+	for list != "" {
+		var head string
+		head, list, _ = strings.Cut(list, " ")
+		if head == member {
+			return true
+		}
+	}
+	return false
+}
+
+// Limits of the encoding. They are far above what the issuer hands out.
+const (
+	maxField = 4 << 10
+	maxPlain = 6 << 10
+)
+
+// appendPlain writes version 1 of the inner layout: three IDs, the fixed
+// numbers, then length-prefixed strings. See docs/reference/token-format.md.
+func (a *Access) appendPlain(dst []byte) ([]byte, error) {
+	if a.IssuedAt < 0 || a.Lifetime < 1 || a.AuthTime < 0 || a.Lifetime > math.MaxInt32 {
+		return nil, errors.New("access token: time out of range")
+	}
+	dst = append(dst, a.GrantID[:]...)
+	dst = append(dst, a.Serial[:]...)
+	dst = append(dst, a.InstallID[:]...)
+	dst = append(dst, byte(a.Tier), byte(a.Confirm.Method))
+	if a.Confirm.Method != ConfirmNone {
+		dst = append(dst, a.Confirm.Digest[:]...)
+	}
+	dst = binary.AppendUvarint(dst, uint64(a.IssuedAt)) //nolint:gosec // checked above
+	dst = binary.AppendUvarint(dst, uint64(a.Lifetime)) //nolint:gosec // checked above
+	dst = binary.AppendUvarint(dst, uint64(a.AuthTime)) //nolint:gosec // checked above
+	for _, s := range []string{a.ClientID, a.Subject, a.Audience, a.Scope, a.ACR, a.AMR} {
+		if len(s) > maxField {
+			return nil, errors.New("access token: field too long")
+		}
+		dst = binary.AppendUvarint(dst, uint64(len(s)))
+		dst = append(dst, s...)
+	}
+	if len(dst) > maxPlain {
+		return nil, errors.New("access token: too long")
+	}
+	return dst, nil
+}
+
+// parsePlain fills a from version 1 of the layout. All strings share one
+// allocation, which tokens of the same grant and scope share too. It refuses trailing bytes, unknown values and a length that
+// leaves the input, and on error leaves a in no useful state.
+func (a *Access) parsePlain(b []byte) error {
+	const fixed = 3*16 + 2
+	if len(b) < fixed || len(b) > maxPlain {
+		return ErrInvalid
+	}
+	copy(a.GrantID[:], b[0:16])
+	copy(a.Serial[:], b[16:32])
+	copy(a.InstallID[:], b[32:48])
+	a.Tier, a.Confirm = Tier(b[48]), Confirmation{Method: ConfirmationMethod(b[49])}
+	b = b[fixed:]
+	if a.Tier > TierHigh || a.Confirm.Method > ConfirmX5T {
+		return ErrInvalid
+	}
+	if a.Confirm.Method != ConfirmNone {
+		if len(b) < 32 {
+			return ErrInvalid
+		}
+		copy(a.Confirm.Digest[:], b)
+		b = b[32:]
+	}
+	for _, n := range [...]*int64{&a.IssuedAt, &a.Lifetime, &a.AuthTime} {
+		v, size := binary.Uvarint(b)
+		if size <= 0 || v > math.MaxInt32<<8 {
+			return ErrInvalid
+		}
+		*n, b = int64(v), b[size:] //nolint:gosec // bounded above
+	}
+	if a.Lifetime < 1 {
+		return ErrInvalid
+	}
+	text := texts.intern(a.GrantID, b)
+	for _, field := range [...]*string{&a.ClientID, &a.Subject, &a.Audience, &a.Scope, &a.ACR, &a.AMR} {
+		n, size := binary.Uvarint(b)
+		if size <= 0 || n > maxField || int(n) > len(b)-size { //nolint:gosec // at most maxField
+			return ErrInvalid
+		}
+		end := size + int(n) //nolint:gosec // at most maxField
+		*field, text, b = text[size:end], text[end:], b[end:]
+	}
+	if len(b) != 0 {
+		return ErrInvalid
+	}
+	return nil
+}

@@ -1,0 +1,200 @@
+package revocation
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sallyport/internal/secret"
+	"sallyport/internal/token"
+)
+
+// pollEvery is how often the follower asks the feed for news when nothing
+// hints at any. It is well inside the shortest staleness limit, one second.
+const pollEvery = 100 * time.Millisecond
+
+// batch is how many entries one read of the feed returns at most.
+const batch = 1000
+
+// Follower keeps the set of what is revoked, as of the last time it read the
+// feed. Safe for concurrent use.
+type Follower struct {
+	log Log
+	now func() time.Time
+
+	reading sync.Mutex // one reader at a time; guards seq
+	seq     int64
+	asOf    atomic.Int64 // Unix nanoseconds of the start of the last good read
+
+	mu       sync.RWMutex
+	ids      map[secret.ID]int64 // grants and serials, until Unix seconds
+	subjects map[string]bound
+	clients  map[string]bound
+	swept    time.Time
+
+	watchMu  sync.Mutex
+	watchers map[*watcher]struct{}
+	onEntry  []func(Entry)
+}
+
+// bound ends tokens issued until before; the entry itself ends at until.
+type bound struct{ before, until int64 }
+
+// NewFollower returns a follower that knows nothing yet: call CatchUp once
+// before the first use, then Run. now is the clock.
+func NewFollower(log Log, now func() time.Time) *Follower {
+	return &Follower{
+		log: log, now: now,
+		ids: map[secret.ID]int64{}, subjects: map[string]bound{}, clients: map[string]bound{},
+		watchers: map[*watcher]struct{}{},
+	}
+}
+
+// OnEntry registers f to be called for each new entry, in order, from the
+// reading goroutine. Call it before the first CatchUp. f must not block.
+func (f *Follower) OnEntry(fn func(Entry)) { f.onEntry = append(f.onEntry, fn) }
+
+// CatchUp reads the feed to its end. When it returns nil, everything committed
+// before the call is in force.
+func (f *Follower) CatchUp(ctx context.Context) error {
+	f.reading.Lock()
+	defer f.reading.Unlock()
+	started := f.now()
+	last, err := f.log.LastSeq(ctx)
+	if err != nil {
+		return fmt.Errorf("read revocation feed: %w", err)
+	}
+	for f.seq < last {
+		entries, err := f.log.Entries(ctx, f.seq, batch)
+		if err != nil {
+			return fmt.Errorf("read revocation feed: %w", err)
+		}
+		f.apply(entries)
+		if len(entries) < batch {
+			f.seq = max(f.seq, last)
+			break
+		}
+	}
+	f.asOf.Store(started.UnixNano())
+	f.sweep(started)
+	return nil
+}
+
+// Run keeps the set fresh until ctx ends. report is told when reading starts
+// to fail and, with nil, when it works again.
+func (f *Follower) Run(ctx context.Context, report func(error)) {
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-f.log.Hint():
+		}
+		err := f.CatchUp(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if (err != nil) != failing {
+			failing = err != nil
+			report(err)
+		}
+	}
+}
+
+// Age is how old the knowledge is at most. Before the first CatchUp it is
+// beyond every limit.
+func (f *Follower) Age() time.Duration {
+	asOf := f.asOf.Load()
+	if asOf == 0 {
+		return time.Duration(1<<63 - 1)
+	}
+	return f.now().Sub(time.Unix(0, asOf))
+}
+
+// Fresh reports whether the knowledge is young enough for tier.
+func (f *Follower) Fresh(tier token.Tier) bool { return f.Age() <= tier.Limits().RevocationMaxAge }
+
+// Revoked reports whether a is ended by an entry read so far.
+func (f *Follower) Revoked(a *token.Access) bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if _, dead := f.ids[a.Serial]; dead {
+		return true
+	}
+	if _, dead := f.ids[a.GrantID]; dead && !a.GrantID.IsZero() {
+		return true
+	}
+	if b, ok := f.subjects[a.Subject]; ok && a.IssuedAt <= b.before {
+		return true
+	}
+	b, ok := f.clients[a.ClientID]
+	return ok && a.IssuedAt <= b.before
+}
+
+// Size is the number of entries held.
+func (f *Follower) Size() int {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return len(f.ids) + len(f.subjects) + len(f.clients)
+}
+
+func (f *Follower) apply(entries []Entry) {
+	f.mu.Lock()
+	for _, e := range entries {
+		until := e.ExpiresAt.Unix()
+		switch e.Kind {
+		case Grant, Serial:
+			if id, err := secret.ParseID(e.ID); err == nil {
+				f.ids[id] = until
+			}
+		case Subject:
+			f.subjects[e.ID] = later(f.subjects[e.ID], bound{e.Before, until})
+		case Client:
+			f.clients[e.ID] = later(f.clients[e.ID], bound{e.Before, until})
+		case Changed:
+		}
+		f.seq = max(f.seq, e.Seq)
+	}
+	f.mu.Unlock()
+	for _, e := range entries {
+		for _, fn := range f.onEntry {
+			fn(e)
+		}
+	}
+	if len(entries) > 0 {
+		f.endWatched()
+	}
+}
+
+func later(a, b bound) bound {
+	return bound{before: max(a.before, b.before), until: max(a.until, b.until)}
+}
+
+// sweep drops entries that no living token can match. It runs at most once a
+// minute, so its cost is spread over many reads.
+func (f *Follower) sweep(now time.Time) {
+	if now.Sub(f.swept) < time.Minute {
+		return
+	}
+	f.swept = now
+	unix := now.Unix()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for id, until := range f.ids {
+		if until < unix {
+			delete(f.ids, id)
+		}
+	}
+	for _, m := range []map[string]bound{f.subjects, f.clients} {
+		for id, b := range m {
+			if b.until < unix {
+				delete(m, id)
+			}
+		}
+	}
+}

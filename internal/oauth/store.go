@@ -59,16 +59,16 @@ type Store interface {
 type ClientType string
 
 // The client types. Native and Browser are public (OAuth 2.1 §2.1): they have
-// no secret. Server acts for people, Service only for itself.
+// no secret. Server acts for people, ServiceClient only for itself.
 const (
-	Native  ClientType = "native"
-	Browser ClientType = "browser"
-	Server  ClientType = "server"
-	Service ClientType = "service"
+	Native        ClientType = "native"
+	Browser       ClientType = "browser"
+	Server        ClientType = "server"
+	ServiceClient ClientType = "service"
 )
 
 // ClientTypes lists the types.
-var ClientTypes = []ClientType{Native, Browser, Server, Service}
+var ClientTypes = []ClientType{Native, Browser, Server, ServiceClient}
 
 // Public reports whether clients of this type have no secret.
 func (t ClientType) Public() bool { return t == Native || t == Browser }

@@ -17,13 +17,14 @@ const (
 	AccessToken   Prefix = "spat"
 	RefreshToken  Prefix = "sprt"
 	AuthCode      Prefix = "spac"
+	PendingSignIn Prefix = "spfl"
 	ClientSecret  Prefix = "spcs"
 	SessionCookie Prefix = "spse"
 	MasterKey     Prefix = "spmk"
 )
 
 // Prefixes lists every kind, for scanners and for the reference page.
-var Prefixes = []Prefix{AccessToken, RefreshToken, AuthCode, ClientSecret, SessionCookie, MasterKey}
+var Prefixes = []Prefix{AccessToken, RefreshToken, AuthCode, PendingSignIn, ClientSecret, SessionCookie, MasterKey}
 
 // MaxHandle is the longest handle that Decode looks at, in bytes.
 const MaxHandle = 8 << 10

@@ -1,0 +1,139 @@
+package oauth
+
+import (
+	"errors"
+	"net/url"
+)
+
+// Code is an error code of the protocol and where it comes from.
+type Code struct {
+	Code   string
+	Status int    // at a protocol endpoint; pages and redirects choose their own
+	Source string // RFC and section
+	When   string
+}
+
+// The error codes.
+const (
+	InvalidRequest          = "invalid_request"
+	InvalidClient           = "invalid_client"
+	InvalidGrant            = "invalid_grant"
+	UnauthorizedClient      = "unauthorized_client"
+	UnsupportedGrantType    = "unsupported_grant_type"
+	InvalidScope            = "invalid_scope"
+	UnsupportedTokenType    = "unsupported_token_type"
+	InvalidToken            = "invalid_token"
+	InsufficientScope       = "insufficient_scope"
+	ServerError             = "server_error"
+	TemporarilyUnavailable  = "temporarily_unavailable"
+	AccessDenied            = "access_denied"
+	UnsupportedResponseType = "unsupported_response_type"
+	LoginRequired           = "login_required"
+	ConsentRequired         = "consent_required"
+	RequestNotSupported     = "request_not_supported"
+	RequestURINotSupported  = "request_uri_not_supported"
+	RegistrationNotSupport  = "registration_not_supported"
+	UnmetAuthentication     = "unmet_authentication_requirements"
+	TooManyRequests         = "too_many_requests"
+)
+
+// Codes lists every code that this server sends.
+var Codes = []Code{
+	{InvalidRequest, 400, "RFC 6749 §5.2, §4.1.2.1", "a parameter is missing, repeated, malformed or too long"},
+	{InvalidClient, 401, "RFC 6749 §5.2", "the client is unknown, or its authentication is missing, wrong or of another kind than registered"},
+	{InvalidGrant, 400, "RFC 6749 §5.2", "the code or refresh token is wrong, used, expired, revoked or another client's; error_reason says more where the app can act on it"},
+	{UnauthorizedClient, 400, "RFC 6749 §5.2", "the client may not do this"},
+	{UnsupportedGrantType, 400, "RFC 6749 §5.2", "the grant type does not exist here"},
+	{InvalidScope, 400, "RFC 6749 §5.2", "a scope is unknown, malformed, or not the client's to ask for"},
+	{UnsupportedTokenType, 400, "RFC 7009 §2.2.1", "the credential is of a kind that cannot be revoked"},
+	{InvalidToken, 401, "RFC 6750 §3.1", "the access token is malformed, expired, revoked or meant for somebody else"},
+	{InsufficientScope, 403, "RFC 6750 §3.1", "the access token lacks the scope"},
+	{ServerError, 500, "RFC 6749 §4.1.2.1", "a fault of ours; the log has it under the identifier shown"},
+	{TemporarilyUnavailable, 503, "RFC 6749 §4.1.2.1", "the server cannot know enough to answer safely; try again"},
+	{TooManyRequests, 429, "RFC 6585 §4", "slow down; Retry-After says for how long"},
+	{AccessDenied, 403, "RFC 6749 §4.1.2.1", "the person refused"},
+	{UnsupportedResponseType, 400, "RFC 6749 §4.1.2.1", "only code is supported"},
+	{LoginRequired, 400, "OpenID Connect Core §3.1.2.6", "prompt=none and nobody is signed in"},
+	{ConsentRequired, 400, "OpenID Connect Core §3.1.2.6", "prompt=none and the person has not agreed yet"},
+	{RequestNotSupported, 400, "OpenID Connect Core §3.1.2.6", "request objects are not supported"},
+	{RequestURINotSupported, 400, "OpenID Connect Core §3.1.2.6", "request objects by reference are not supported"},
+	{RegistrationNotSupport, 400, "OpenID Connect Core §3.1.2.6", "the registration parameter is not supported"},
+	{UnmetAuthentication, 400, "OpenID Connect Unmet Authentication Requirements 1.0 §3", "the asked acr cannot be reached"},
+}
+
+// Error is an error of the protocol. Code and Description are for the client,
+// the cause is ours and never shown.
+type Error struct {
+	Code        string
+	Description string // ASCII without quotes and backslashes, RFC 6749 §5.2
+	Reason      string // error_reason: one of a few words an app can act on, or empty
+	cause       error
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	text := e.Code
+	if e.Description != "" {
+		text += ": " + e.Description
+	}
+	if e.cause != nil {
+		text += ": " + e.cause.Error()
+	}
+	return text
+}
+
+// Unwrap returns the private cause.
+func (e *Error) Unwrap() error { return e.cause }
+
+func fail(code, description string) *Error { return &Error{Code: code, Description: description} }
+
+// PageError is an error of an authorization or logout request that must be
+// shown to the person and never sent to a redirect URI, because the URI is not
+// known to be the client's (RFC 6749 §4.1.2.1).
+type PageError struct {
+	Code        string
+	Description string
+}
+
+// Error implements error.
+func (e *PageError) Error() string { return e.Code + ": " + e.Description }
+
+// RedirectError is an error that goes back to the client. Location is the
+// redirect URI with the error, state and iss.
+type RedirectError struct {
+	Code     string
+	Location string
+}
+
+// Error implements error.
+func (e *RedirectError) Error() string { return "redirect: " + e.Code }
+
+// redirectError builds the error response (RFC 6749 §4.1.2.1, RFC 9207 §2).
+func (s *Service) redirectError(redirectURI, state, code, description string) *RedirectError {
+	params := url.Values{"error": {code}, "iss": {s.issuer}}
+	if description != "" {
+		params.Set("error_description", description)
+	}
+	if state != "" {
+		params.Set("state", state)
+	}
+	return &RedirectError{Code: code, Location: withQuery(redirectURI, params)}
+}
+
+// withQuery adds parameters to a registered redirect URI and keeps the rest of
+// it byte for byte.
+func withQuery(uri string, params url.Values) string {
+	sep := "?"
+	for i := range len(uri) {
+		if uri[i] == '?' {
+			sep = "&"
+			break
+		}
+	}
+	return uri + sep + params.Encode()
+}
+
+// unavailable wraps a failure of the store or the feed.
+func unavailable(doing string, err error) error {
+	return errors.Join(errors.New(doing), err)
+}

@@ -1,0 +1,242 @@
+package oauth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"sallyport/internal/audit"
+	"sallyport/internal/secret"
+)
+
+// Session is who is signed in, in the browser that asks.
+type Session struct {
+	ID       secret.ID
+	UserID   string
+	Username string
+	ACR      string
+	AMR      string
+	AuthTime time.Time
+}
+
+// Step is what an authorization needs next.
+type Step int
+
+// The steps.
+const (
+	StepLogin   Step = iota // the person must sign in, perhaps again
+	StepConsent             // the person must decide
+	StepApprove             // nothing: Approve may be called
+)
+
+// SealAuthorization makes the handle under which a pending request travels
+// through the browser. Nothing is kept in memory, so there is nothing to fill.
+func (s *Service) SealAuthorization(a *Authorization) (secret.Value, error) {
+	plain, err := json.Marshal(a)
+	if err != nil {
+		return secret.Value{}, unavailable("seal request", err)
+	}
+	return s.ring.Seal(secret.PendingSignIn, flowLabel, plain)
+}
+
+// OpenAuthorization reads such a handle. It is a *PageError if the handle is
+// forged or too old, or if the client has changed in the meantime so that the
+// request would no longer be accepted.
+func (s *Service) OpenAuthorization(ctx context.Context, flow string) (*Authorization, error) {
+	plain, err := s.ring.Open(secret.PendingSignIn, flowLabel, flow)
+	if err != nil {
+		return nil, &PageError{InvalidRequest, "this sign-in link is damaged; start again from the app"}
+	}
+	var a Authorization
+	if err := json.Unmarshal(plain, &a); err != nil {
+		return nil, unavailable("read request", err)
+	}
+	if s.now().Unix() >= a.ExpiresAt {
+		return nil, &PageError{InvalidRequest, "this took too long; start again from the app"}
+	}
+	a.client, err = s.clients.get(ctx, a.ClientID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, unavailable("find client", err)
+	}
+	if err != nil || a.client.Disabled || !matchRedirect(a.client, a.RedirectURI) {
+		return nil, &PageError{InvalidClient, "the app is no longer known here"}
+	}
+	if _, perr := within(a.Scope, a.client.Scope); perr != nil {
+		return nil, &PageError{perr.Code, perr.Description}
+	}
+	return &a, nil
+}
+
+// LoggedIn notes that the session was made for this request, so that
+// prompt=login and max_age are satisfied by it and by no other.
+func (a *Authorization) LoggedIn(session secret.ID) { a.LoginBy = session }
+
+// Next says what the request needs, given who is signed in; session is nil if
+// nobody is. With prompt=none anything but StepApprove is a *RedirectError.
+func (s *Service) Next(ctx context.Context, a *Authorization, session *Session) (Step, error) {
+	silent := slices.Contains(a.Prompt, "none")
+	if s.needsLogin(a, session) {
+		if silent {
+			return 0, s.redirectError(a.RedirectURI, a.State, LoginRequired, "nobody is signed in")
+		}
+		return StepLogin, nil
+	}
+	ask, err := s.needsConsent(ctx, a, session)
+	if err != nil {
+		return 0, err
+	}
+	if ask && silent {
+		return 0, s.redirectError(a.RedirectURI, a.State, ConsentRequired, "the person has not agreed yet")
+	}
+	if ask {
+		return StepConsent, nil
+	}
+	return StepApprove, nil
+}
+
+func (s *Service) needsLogin(a *Authorization, session *Session) bool {
+	if session == nil {
+		return true
+	}
+	if session.ID == a.LoginBy {
+		return false
+	}
+	if slices.Contains(a.Prompt, "login") || slices.Contains(a.Prompt, "select_account") {
+		return true
+	}
+	return a.MaxAge != nil && s.now().Sub(session.AuthTime) > time.Duration(*a.MaxAge)*time.Second
+}
+
+// needsConsent asks each time where the redirect URI does not prove who the
+// client is: another app on the device can claim a private-use scheme or a
+// loopback port (OAuth 2.1 §7.3.1).
+func (s *Service) needsConsent(ctx context.Context, a *Authorization, session *Session) (bool, error) {
+	if slices.Contains(a.Prompt, "consent") || !provenByRedirect(a.RedirectURI) {
+		return true, nil
+	}
+	c, err := s.store.Consent(ctx, session.UserID, a.ClientID)
+	if errors.Is(err, ErrNotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, unavailable("find consent", err)
+	}
+	for _, m := range fields(a.Scope) {
+		if !contains(c.Scope, m) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func provenByRedirect(uri string) bool { return strings.HasPrefix(uri, "https://") }
+
+// ScopeView is one scope in words.
+type ScopeView struct {
+	Name string
+	Text string
+	API  string // empty: the issuer itself
+}
+
+// ConsentView is what the consent page shows.
+type ConsentView struct {
+	ClientID     string
+	ClientName   string
+	Verified     bool // the redirect URI proves that the app is the registered one
+	RedirectHost string
+	Scopes       []ScopeView
+	AccessFor    time.Duration // how long one access token works
+	RefreshFor   time.Duration // how long the app stays connected at most
+}
+
+// Consent returns what a person should know before agreeing.
+func (s *Service) Consent(a *Authorization) ConsentView {
+	to := s.reach(a.Scope)
+	v := ConsentView{
+		ClientID: a.ClientID, ClientName: a.client.DisplayName(), Verified: provenByRedirect(a.RedirectURI),
+		AccessFor: to.lifetime, RefreshFor: to.tier.Limits().RefreshAbsolute,
+	}
+	if u, err := url.Parse(a.RedirectURI); err == nil {
+		if v.RedirectHost = u.Host; v.RedirectHost == "" {
+			v.RedirectHost = u.Scheme
+		}
+	}
+	for _, name := range fields(a.Scope) {
+		view := ScopeView{Name: name, Text: s.scopeText[name]}
+		if res := s.byScope[name]; res != nil {
+			view.API = res.Name
+		}
+		if view.Text == "" {
+			view.Text = identityScopes[name]
+		}
+		if view.Text == "" {
+			view.Text = "Use " + name
+		}
+		v.Scopes = append(v.Scopes, view)
+	}
+	return v
+}
+
+// Approve remembers that the person agreed and returns where to send the
+// browser, with a code. The caller has made sure that Next no longer asks for
+// a sign-in, and that the person agreed where it asked for that.
+func (s *Service) Approve(ctx context.Context, a *Authorization, session *Session) (string, error) {
+	now := s.now()
+	if err := s.rememberConsent(ctx, a, session, now); err != nil {
+		return "", err
+	}
+	k := code{
+		GrantID: secret.NewID(now), ClientID: a.ClientID, RedirectURI: a.RedirectURI, Challenge: a.Challenge,
+		UserID: session.UserID, SessionID: session.ID, Scope: a.Scope, Nonce: a.Nonce,
+		ACR: session.ACR, AMR: session.AMR, AuthTime: session.AuthTime.Unix(), ExpiresAt: now.Add(codeLife).Unix(),
+	}
+	plain, err := json.Marshal(k)
+	if err != nil {
+		return "", unavailable("make code", err)
+	}
+	handle, err := s.ring.Seal(secret.AuthCode, codeLabel, plain)
+	if err != nil {
+		return "", unavailable("make code", err)
+	}
+	params := url.Values{"code": {handle.Reveal()}, "iss": {s.issuer}}
+	if a.State != "" {
+		params.Set("state", a.State)
+	}
+	note(ctx, audit.Event{Name: audit.CodeIssued, Client: a.ClientID, Subject: session.UserID, Grant: k.GrantID.String()})
+	return withQuery(a.RedirectURI, params), nil
+}
+
+// rememberConsent adds the scopes of this request to what was agreed before.
+func (s *Service) rememberConsent(ctx context.Context, a *Authorization, session *Session, now time.Time) error {
+	before, err := s.store.Consent(ctx, session.UserID, a.ClientID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return unavailable("find consent", err)
+	}
+	scopes, changed := fields(before.Scope), err != nil
+	for _, m := range fields(a.Scope) {
+		if !slices.Contains(scopes, m) {
+			scopes, changed = append(scopes, m), true
+		}
+	}
+	if !changed {
+		return nil
+	}
+	note(ctx, audit.Event{Name: audit.ConsentGiven, Client: a.ClientID, Subject: session.UserID})
+	err = s.store.SaveConsent(ctx, Consent{
+		UserID: session.UserID, ClientID: a.ClientID, Scope: strings.Join(scopes, " "), GrantedAt: now,
+	})
+	if err != nil {
+		return unavailable("save consent", err)
+	}
+	return nil
+}
+
+// Deny returns where to send the browser when the person refused.
+func (s *Service) Deny(ctx context.Context, a *Authorization) (string, error) {
+	note(ctx, audit.Event{Name: audit.ConsentDenied, Client: a.ClientID})
+	return s.redirectError(a.RedirectURI, a.State, AccessDenied, "the person refused").Location, nil
+}

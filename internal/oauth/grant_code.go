@@ -1,0 +1,134 @@
+package oauth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"sallyport/internal/audit"
+	"sallyport/internal/secret"
+)
+
+// codeLife is how long a code may be redeemed.
+const codeLife = 60 * time.Second
+
+const (
+	codeLabel = "code"
+	flowLabel = "flow"
+)
+
+// code is what an authorization code says. It travels sealed, and nothing is
+// stored for it: the grant that it names exists once it has been redeemed.
+type code struct {
+	GrantID     secret.ID `json:"g"`
+	ClientID    string    `json:"c"`
+	RedirectURI string    `json:"r"`
+	Challenge   string    `json:"p"`
+	UserID      string    `json:"u"`
+	SessionID   secret.ID `json:"s"`
+	Scope       string    `json:"o"`
+	Nonce       string    `json:"n"`
+	ACR         string    `json:"a"`
+	AMR         string    `json:"m"`
+	AuthTime    int64     `json:"t"`
+	ExpiresAt   int64     `json:"e"`
+}
+
+var errCode = fail(InvalidGrant, "the code is wrong, used or expired")
+
+// exchangeCode redeems an authorization code (OAuth 2.1 §4.1.3). Client,
+// redirect URI and verifier must all fit before the code counts as presented:
+// one who has only seen the code can neither use nor burn it.
+func (s *Service) exchangeCode(ctx context.Context, c *Client, r Request) (*TokenResponse, error) {
+	presented, verifier := r.param("code"), r.param("code_verifier")
+	if presented == "" || verifier == "" {
+		return nil, fail(InvalidRequest, "code and code_verifier are needed")
+	}
+	if !validVerifier(verifier) {
+		return nil, fail(InvalidRequest, "code_verifier must be 43 to 128 unreserved characters")
+	}
+	plain, err := s.ring.Open(secret.AuthCode, codeLabel, presented)
+	if err != nil {
+		return nil, errCode
+	}
+	var k code
+	if err := json.Unmarshal(plain, &k); err != nil {
+		return nil, unavailable("read code", err)
+	}
+	redirectFits := !r.Params.Has("redirect_uri") || r.param("redirect_uri") == k.RedirectURI
+	if k.ClientID != c.ID || !redirectFits || !matchVerifier(k.Challenge, verifier) {
+		return nil, errCode
+	}
+	now := s.now()
+	if now.Unix() >= k.ExpiresAt {
+		return nil, s.lateCode(ctx, &k, now)
+	}
+	return s.redeem(ctx, &k, now)
+}
+
+func (s *Service) redeem(ctx context.Context, k *code, now time.Time) (*TokenResponse, error) {
+	to := s.reach(k.Scope)
+	limits := to.tier.Limits()
+	g := Grant{
+		ID: k.GrantID, ClientID: k.ClientID, UserID: k.UserID, SessionID: k.SessionID,
+		Scope: k.Scope, Audience: to.audience, ACR: k.ACR, AMR: k.AMR, AuthTime: time.Unix(k.AuthTime, 0),
+		Nonce: k.Nonce, CreatedAt: now, Refreshable: true, Generation: 1, Salt: secret.Random(16), RotatedAt: now,
+		IdleUntil: now.Add(limits.RefreshIdle), AbsoluteUntil: now.Add(limits.RefreshAbsolute),
+	}
+	// Tokens are made first: a signer that fails leaves the code unspent.
+	res, err := s.accessFor(&g, g.Scope, now)
+	if err != nil {
+		return nil, err
+	}
+	res.RefreshToken = s.ring.RefreshToken(g.ID, g.Generation, g.Salt)
+	if contains(g.Scope, "openid") {
+		if res.IDToken, err = s.idToken(&g, res.AccessToken, now); err != nil {
+			return nil, err
+		}
+	}
+	switch err := s.store.RedeemCode(ctx, g); {
+	case errors.Is(err, ErrExists):
+		return nil, s.replayedCode(ctx, k, now)
+	case errors.Is(err, ErrStale): // person, session or client ended since
+		return nil, errCode
+	case err != nil:
+		return nil, unavailable("redeem code", err)
+	}
+	note(ctx, audit.Event{Name: audit.CodeRedeemed, Client: g.ClientID, Subject: g.UserID, Grant: g.ID.String()})
+	return res, nil
+}
+
+// lateCode tells an expired code that was never used from a late replay.
+func (s *Service) lateCode(ctx context.Context, k *code, now time.Time) error {
+	_, err := s.store.Grant(ctx, k.GrantID)
+	if errors.Is(err, ErrNotFound) {
+		return errCode
+	}
+	if err != nil {
+		return unavailable("find grant", err)
+	}
+	return s.replayedCode(ctx, k, now)
+}
+
+// replayedCode ends what the first use of the code gave out (OAuth 2.1 §7.5.2).
+func (s *Service) replayedCode(ctx context.Context, k *code, now time.Time) error {
+	note(ctx, audit.Event{Name: audit.CodeReplayed, Client: k.ClientID, Subject: k.UserID, Grant: k.GrantID.String()})
+	if err := s.revokeGrant(ctx, k.GrantID, reasonCodeReplayed, now); err != nil {
+		return err
+	}
+	return errCode
+}
+
+func (s *Service) revokeGrant(ctx context.Context, id secret.ID, reason string, now time.Time) error {
+	if err := s.store.RevokeGrant(ctx, id, reason, now, keepUntil(now)); err != nil {
+		return unavailable("revoke grant", err)
+	}
+	if err := s.feed.CatchUp(ctx); err != nil {
+		return unavailable("apply revocation", err)
+	}
+	return nil
+}
+
+func fields(list string) []string { return strings.Fields(list) }

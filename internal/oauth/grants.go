@@ -1,0 +1,24 @@
+package oauth
+
+import "context"
+
+// grantType is a way to get a token. To add one, write its file and a line
+// here: metadata, client checks and the reference page follow from the table.
+type grantType struct {
+	name     string
+	clients  []ClientType // who may use it
+	exchange func(s *Service, ctx context.Context, c *Client, r Request) (*TokenResponse, error)
+}
+
+var grantTypes = []grantType{
+	{"authorization_code", []ClientType{Native, Browser, Server}, (*Service).exchangeCode},
+	{"refresh_token", []ClientType{Native, Browser, Server}, (*Service).exchangeRefresh},
+	{"client_credentials", []ClientType{ServiceClient}, (*Service).exchangeClientCredentials},
+}
+
+// refusedGrants are grant types that will never exist here, with what to use
+// instead.
+var refusedGrants = map[string]string{
+	"password": "the password grant is not supported: use authorization_code with PKCE in the system browser",
+	"implicit": "the implicit grant is not supported: use authorization_code with PKCE",
+}

@@ -1,0 +1,91 @@
+package oauth
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"strconv"
+	"time"
+
+	"sallyport/internal/secret"
+	"sallyport/internal/token"
+)
+
+// accessFor seals an access token for a grant, with scope within the grant's.
+func (s *Service) accessFor(g *Grant, scope string, now time.Time) (*TokenResponse, error) {
+	to := s.reach(scope)
+	if err := s.needFresh(to.tier); err != nil {
+		return nil, err
+	}
+	life := min(to.lifetime, g.AbsoluteUntil.Sub(now))
+	if to.audience == "" || life < time.Second {
+		return nil, fail(InvalidScope, "scope names no API that the client may still use")
+	}
+	a := token.Access{
+		GrantID: g.ID, Serial: secret.NewID(now), ClientID: g.ClientID, Subject: g.UserID,
+		Audience: to.audience, Scope: scope, IssuedAt: now.Unix(), Lifetime: seconds(life),
+		AuthTime: g.AuthTime.Unix(), ACR: g.ACR, AMR: g.AMR, Tier: to.tier,
+	}
+	return s.seal(&a)
+}
+
+func (s *Service) seal(a *token.Access) (*TokenResponse, error) {
+	sealed, err := s.ring.SealAccess(a)
+	if err != nil {
+		return nil, unavailable("seal access token", err)
+	}
+	return &TokenResponse{AccessToken: sealed, ExpiresInSeconds: a.Lifetime, Scope: a.Scope}, nil
+}
+
+// idTokenLife is short: an ID token says that somebody signed in, once.
+const idTokenLife = 5 * time.Minute
+
+// idToken signs the ID token of a grant (OpenID Connect Core §2, §3.1.3.6).
+func (s *Service) idToken(g *Grant, access secret.Value, now time.Time) (secret.Value, error) {
+	sum := sha256.Sum256([]byte(access.Reveal()))
+	b := make([]byte, 0, 512)
+	b = append(b, `{"iss":`...)
+	b = token.AppendJSONString(b, s.issuer)
+	b = append(b, `,"sub":`...)
+	b = token.AppendJSONString(b, g.UserID)
+	b = append(b, `,"aud":`...)
+	b = token.AppendJSONString(b, g.ClientID)
+	b = appendInt(b, `,"iat":`, now.Unix())
+	b = appendInt(b, `,"exp":`, now.Add(idTokenLife).Unix())
+	b = appendInt(b, `,"auth_time":`, g.AuthTime.Unix())
+	if g.Nonce != "" {
+		b = append(b, `,"nonce":`...)
+		b = token.AppendJSONString(b, g.Nonce)
+	}
+	b = append(b, `,"acr":`...)
+	b = token.AppendJSONString(b, g.ACR)
+	b = append(b, `,"amr":`...)
+	b = appendJSONList(b, g.AMR)
+	b = append(b, `,"sid":`...)
+	b = token.AppendJSONString(b, g.SessionID.String())
+	b = append(b, `,"at_hash":"`...)
+	b = base64.RawURLEncoding.AppendEncode(b, sum[:len(sum)/2])
+	b = append(b, `"}`...)
+	jwt, err := s.ring.Signer(token.SignIDToken).Sign(token.TypeID, b)
+	if err != nil {
+		return secret.Value{}, unavailable("sign ID token", err)
+	}
+	return secret.New(jwt), nil
+}
+
+func appendInt(b []byte, name string, n int64) []byte {
+	return strconv.AppendInt(append(b, name...), n, 10)
+}
+
+// appendJSONList appends the members of a space-separated list as an array.
+func appendJSONList(b []byte, list string) []byte {
+	b = append(b, '[')
+	for i, m := range fields(list) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = token.AppendJSONString(b, m)
+	}
+	return append(b, ']')
+}
+
+func seconds(d time.Duration) int64 { return int64(d / time.Second) }

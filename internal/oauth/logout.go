@@ -1,0 +1,103 @@
+package oauth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"slices"
+
+	"sallyport/internal/audit"
+	"sallyport/internal/secret"
+	"sallyport/internal/token"
+)
+
+// LogoutView is what a logout request leads to.
+type LogoutView struct {
+	Confirm    bool   // the person must be asked first
+	ClientName string // who asks, if that is known for sure
+	Location   string // where to send the browser afterwards; empty: the signed-out page
+}
+
+var logoutParams = []string{"id_token_hint", "client_id", "post_logout_redirect_uri", "state", "logout_hint", "ui_locales"}
+
+// Logout reads a logout request (OpenID Connect RP-Initiated Logout 1.0 §2).
+// Without an ID token of ours for the person who is signed in, the person is
+// asked, and without an ID token of ours there is no redirect at all.
+func (s *Service) Logout(ctx context.Context, params url.Values, session *Session) (LogoutView, error) {
+	for _, name := range logoutParams {
+		if len(params[name]) > 1 {
+			return LogoutView{}, &PageError{InvalidRequest, name + " is repeated"}
+		}
+	}
+	hint, perr := s.readHint(params.Get("id_token_hint"))
+	if perr != nil {
+		return LogoutView{}, perr
+	}
+	view := LogoutView{Confirm: session != nil && (hint == nil || hint.Subject != session.UserID)}
+	uri, state := params.Get("post_logout_redirect_uri"), params.Get("state")
+	if hint == nil {
+		return view, nil
+	}
+	if id := params.Get("client_id"); id != "" && id != hint.Audience {
+		return LogoutView{}, &PageError{InvalidRequest, "client_id is not the one that id_token_hint was issued to"}
+	}
+	client, err := s.clients.get(ctx, hint.Audience)
+	if errors.Is(err, ErrNotFound) {
+		return view, nil
+	}
+	if err != nil {
+		return LogoutView{}, unavailable("find client", err)
+	}
+	view.ClientName = client.DisplayName()
+	if uri == "" {
+		return view, nil
+	}
+	if !slices.Contains(client.PostLogoutRedirectURIs, uri) {
+		return LogoutView{}, &PageError{InvalidRequest, "post_logout_redirect_uri is not registered for this client"}
+	}
+	if len(state) > maxState {
+		return LogoutView{}, &PageError{InvalidRequest, "state is too long"}
+	}
+	view.Location = uri
+	if state != "" {
+		view.Location = withQuery(uri, url.Values{"state": {state}})
+	}
+	return view, nil
+}
+
+type idTokenHint struct {
+	Issuer   string `json:"iss"`
+	Subject  string `json:"sub"`
+	Audience string `json:"aud"`
+}
+
+// readHint verifies an ID token that may have expired long ago.
+func (s *Service) readHint(jwt string) (*idTokenHint, *PageError) {
+	if jwt == "" {
+		return nil, nil //nolint:nilnil // no hint is no error
+	}
+	claims, err := s.ring.VerifyOwn(token.SignIDToken, token.TypeID, jwt)
+	if err != nil {
+		return nil, &PageError{InvalidRequest, "id_token_hint is not an ID token of this issuer"}
+	}
+	var h idTokenHint
+	if err := json.Unmarshal(claims, &h); err != nil || h.Issuer != s.issuer {
+		return nil, &PageError{InvalidRequest, "id_token_hint is not an ID token of this issuer"}
+	}
+	return &h, nil
+}
+
+// EndSession ends a session and every grant that came from it. When it returns
+// nil, this node already refuses their tokens.
+func (s *Service) EndSession(ctx context.Context, sessionID secret.ID) error {
+	now := s.now()
+	if err := s.store.EndSession(ctx, sessionID, reasonByUser, now, keepUntil(now)); err != nil {
+		return unavailable("end session", err)
+	}
+	if err := s.feed.CatchUp(ctx); err != nil {
+		return unavailable("apply revocation", err)
+	}
+	note(ctx, audit.Event{Name: audit.SessionEnded})
+	return nil
+}

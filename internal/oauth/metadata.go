@@ -1,0 +1,87 @@
+package oauth
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"sallyport/internal/token"
+)
+
+// metadata is the discovery document (RFC 8414 §2, OpenID Connect Discovery
+// §3). It is derived from the tables that the endpoints use.
+type metadata struct {
+	Issuer                       string   `json:"issuer"`
+	AuthorizationEndpoint        string   `json:"authorization_endpoint"`
+	TokenEndpoint                string   `json:"token_endpoint"`
+	UserInfoEndpoint             string   `json:"userinfo_endpoint"`
+	JWKSURI                      string   `json:"jwks_uri"`
+	RevocationEndpoint           string   `json:"revocation_endpoint"`
+	IntrospectionEndpoint        string   `json:"introspection_endpoint"`
+	EndSessionEndpoint           string   `json:"end_session_endpoint"`
+	ScopesSupported              []string `json:"scopes_supported"`
+	ResponseTypesSupported       []string `json:"response_types_supported"`
+	ResponseModesSupported       []string `json:"response_modes_supported"`
+	GrantTypesSupported          []string `json:"grant_types_supported"`
+	SubjectTypesSupported        []string `json:"subject_types_supported"`
+	IDTokenAlgs                  []string `json:"id_token_signing_alg_values_supported"`
+	TokenAuthMethods             []string `json:"token_endpoint_auth_methods_supported"`
+	RevocationAuthMethods        []string `json:"revocation_endpoint_auth_methods_supported"`
+	IntrospectionAuthMethods     []string `json:"introspection_endpoint_auth_methods_supported"`
+	CodeChallengeMethods         []string `json:"code_challenge_methods_supported"`
+	ClaimsSupported              []string `json:"claims_supported"`
+	ACRValuesSupported           []string `json:"acr_values_supported"`
+	PromptValuesSupported        []string `json:"prompt_values_supported"`
+	IssInResponse                bool     `json:"authorization_response_iss_parameter_supported"`
+	ClaimsParameterSupported     bool     `json:"claims_parameter_supported"`
+	RequestParameterSupported    bool     `json:"request_parameter_supported"`
+	RequestURIParameterSupported bool     `json:"request_uri_parameter_supported"`
+}
+
+func (s *Service) buildMetadata() ([]byte, error) {
+	m := metadata{
+		Issuer:                s.issuer,
+		AuthorizationEndpoint: s.issuer + "/oauth/authorize",
+		TokenEndpoint:         s.issuer + "/oauth/token",
+		UserInfoEndpoint:      s.issuer + "/oauth/userinfo",
+		JWKSURI:               s.issuer + "/.well-known/jwks.json",
+		RevocationEndpoint:    s.issuer + "/oauth/revoke",
+		IntrospectionEndpoint: s.issuer + "/oauth/introspect",
+		EndSessionEndpoint:    s.issuer + "/oauth/logout",
+
+		ResponseTypesSupported: []string{"code"},
+		ResponseModesSupported: []string{"query"},
+		SubjectTypesSupported:  []string{"public"},
+		IDTokenAlgs:            []string{string(s.ring.Signer(token.SignIDToken).Algorithm)},
+		TokenAuthMethods:       authMethods,
+		RevocationAuthMethods:  authMethods,
+		CodeChallengeMethods:   []string{"S256"},
+		ClaimsSupported: []string{
+			"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash",
+			"name", "preferred_username", "email", "email_verified",
+		},
+		ACRValuesSupported:    []string{reachableACR},
+		PromptValuesSupported: promptValues,
+		IssInResponse:         true,
+	}
+	for _, method := range authMethods {
+		if method != "none" {
+			m.IntrospectionAuthMethods = append(m.IntrospectionAuthMethods, method)
+		}
+	}
+	for _, g := range grantTypes {
+		m.GrantTypesSupported = append(m.GrantTypesSupported, g.name)
+	}
+	for scope := range identityScopes {
+		m.ScopesSupported = append(m.ScopesSupported, scope)
+	}
+	for scope := range s.byScope {
+		m.ScopesSupported = append(m.ScopesSupported, scope)
+	}
+	slices.Sort(m.ScopesSupported)
+	b, err := json.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("oauth: metadata: %w", err)
+	}
+	return b, nil
+}

@@ -1,0 +1,65 @@
+package oauth
+
+import (
+	"context"
+	"slices"
+	"strconv"
+
+	"sallyport/internal/secret"
+	"sallyport/internal/token"
+)
+
+// TokenResponse is a successful answer of the token endpoint (RFC 6749 §5.1).
+type TokenResponse struct {
+	AccessToken      secret.Value
+	ExpiresInSeconds int64
+	Scope            string
+	RefreshToken     secret.Value // zero: none
+	IDToken          secret.Value // zero: none
+}
+
+// AppendJSON appends the body of the response to dst.
+func (t *TokenResponse) AppendJSON(dst []byte) []byte {
+	dst = append(dst, `{"access_token":`...)
+	dst = token.AppendJSONString(dst, t.AccessToken.Reveal())
+	dst = append(dst, `,"token_type":"Bearer","expires_in":`...)
+	dst = strconv.AppendInt(dst, t.ExpiresInSeconds, 10)
+	dst = append(dst, `,"scope":`...)
+	dst = token.AppendJSONString(dst, t.Scope)
+	if !t.RefreshToken.IsZero() {
+		dst = append(dst, `,"refresh_token":`...)
+		dst = token.AppendJSONString(dst, t.RefreshToken.Reveal())
+	}
+	if !t.IDToken.IsZero() {
+		dst = append(dst, `,"id_token":`...)
+		dst = token.AppendJSONString(dst, t.IDToken.Reveal())
+	}
+	return append(dst, '}')
+}
+
+// Token answers the token endpoint: find the grant type, authenticate the
+// client, check that it may use it, exchange. Nothing is written before all
+// checks have passed, so a stranger's request neither spends nor revokes.
+func (s *Service) Token(ctx context.Context, r Request) (*TokenResponse, error) {
+	name := r.param("grant_type")
+	if name == "" {
+		return nil, fail(InvalidRequest, "grant_type is missing")
+	}
+	client, err := s.authenticate(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	for i := range grantTypes {
+		if grantTypes[i].name != name {
+			continue
+		}
+		if !slices.Contains(grantTypes[i].clients, client.Type) {
+			return nil, fail(UnauthorizedClient, "a client of type "+string(client.Type)+" may not use "+name)
+		}
+		return grantTypes[i].exchange(s, ctx, client, r)
+	}
+	if instead, ok := refusedGrants[name]; ok {
+		return nil, fail(UnsupportedGrantType, instead)
+	}
+	return nil, fail(UnsupportedGrantType, "unknown grant_type")
+}

@@ -1,0 +1,128 @@
+package sallyport
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// allowed is the import policy between our own packages: a package may import
+// the ones on its line and nothing else of ours. It is read top to bottom, so
+// a package can name only packages above it, and no cycle can be written down.
+const allowed = `
+secret:
+audit:
+ratelimit:
+token: secret
+revocation: secret token
+oauth: secret audit token
+account: secret audit ratelimit token
+gateway: secret audit ratelimit token revocation
+store/storetest: secret audit token revocation oauth account
+store: secret audit token revocation oauth account
+web: secret audit ratelimit token revocation oauth account
+`
+
+// sealed packages reach none of these, at any depth: they speak in values that
+// the edge has filled, so that no rule depends on a listener or an engine.
+var sealed = map[string][]string{
+	"secret":     {"net/http", "database/sql"},
+	"ratelimit":  {"net/http", "database/sql"},
+	"token":      {"net/http", "database/sql"},
+	"revocation": {"net/http", "database/sql"},
+	"oauth":      {"net/http", "database/sql"},
+	"account":    {"net/http", "database/sql"},
+}
+
+
+type listedPackage struct {
+	ImportPath, Dir, Name              string
+	GoFiles, TestGoFiles, XTestGoFiles []string
+	Imports, Deps                      []string
+	TestImports, XTestImports          []string
+}
+
+func listPackages(t *testing.T, pattern string) []listedPackage {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json", pattern).Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			t.Fatalf("go list: %v: %s", err, exit.Stderr)
+		}
+		t.Fatal(err)
+	}
+	var list []listedPackage
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listedPackage
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return list
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, p)
+	}
+}
+
+func readPolicy(t *testing.T) map[string][]string {
+	t.Helper()
+	policy := map[string][]string{}
+	var seen []string
+	for line := range strings.Lines(strings.TrimSpace(allowed)) {
+		name, deps, _ := strings.Cut(strings.TrimSpace(line), ":")
+		for _, d := range strings.Fields(deps) {
+			if !slices.Contains(seen, d) {
+				t.Errorf("%s names %s, which stands below it", name, d)
+			}
+		}
+		seen, policy[name] = append(seen, name), strings.Fields(deps)
+	}
+	return policy
+}
+
+func TestArchitecture(t *testing.T) {
+	const mod = "sallyport/internal/"
+	policy, found := readPolicy(t), map[string]bool{}
+	for _, p := range listPackages(t, "./internal/...") {
+		name := strings.TrimPrefix(p.ImportPath, mod)
+		want, known := policy[name]
+		found[name] = true
+		if !known {
+			t.Errorf("%s is not in the policy: a new package needs a line and a reason", name)
+		}
+		for _, i := range p.Imports {
+			if d, ours := strings.CutPrefix(i, mod); ours && !slices.Contains(want, d) {
+				t.Errorf("%s must not import %s", name, d)
+			}
+			if strings.HasPrefix(i, "sallyport/cmd/") || strings.HasPrefix(i, "sallyport/test/") {
+				t.Errorf("%s must not import %s", name, i)
+			}
+		}
+		for _, bad := range sealed[name] {
+			if slices.Contains(p.Deps, bad) {
+				t.Errorf("%s reaches %s", name, bad)
+			}
+		}
+	}
+	for name := range policy {
+		if !found[name] {
+			t.Errorf("the policy has a line for %s, which does not exist", name)
+		}
+	}
+}
+
+// Black box tests know the product only by its binary, so they may share
+// test/rig and nothing more.
+func TestBlackBoxTestsKnowOnlyTheBinary(t *testing.T) {
+	for _, p := range listPackages(t, "./test/...") {
+		for _, i := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+			if strings.HasPrefix(i, "sallyport/") && i != "sallyport/test/rig" && i != strings.TrimSuffix(p.ImportPath, "_test") {
+				t.Errorf("%s must not import %s", p.ImportPath, i)
+			}
+		}
+	}
+}

@@ -38,7 +38,6 @@ var sealed = map[string][]string{
 	"account":    {"net/http", "database/sql"},
 }
 
-
 type listedPackage struct {
 	ImportPath, Dir, Name              string
 	GoFiles, TestGoFiles, XTestGoFiles []string

@@ -1,0 +1,64 @@
+package browser_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"sallyport/test/rig"
+)
+
+func TestMain(m *testing.M) { rig.Main(m) }
+
+// home makes a home folder whose certificate store has the server's CA and
+// nothing else, as a person would after importing it.
+func home(t *testing.T, caFile string) string {
+	t.Helper()
+	dir := t.TempDir()
+	db := filepath.Join(dir, ".pki", "nssdb")
+	if err := os.MkdirAll(db, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"-N", "--empty-password"},
+		{"-A", "-t", "C,,", "-n", "sallyport", "-i", caFile},
+	} {
+		if out, err := exec.CommandContext(t.Context(), "certutil", append([]string{"-d", "sql:" + db}, args...)...).CombinedOutput(); err != nil {
+			t.Fatalf("certutil %v: %v: %s", args, err, out)
+		}
+	}
+	return dir
+}
+
+func screenshots(t *testing.T) string {
+	if dir := os.Getenv("SALLYPORT_SCREENSHOTS"); dir != "" {
+		abs, err := filepath.Abs(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return abs
+	}
+	return t.TempDir()
+}
+
+func TestBrowser(t *testing.T) {
+	pictures := screenshots(t)
+	for _, script := range []string{"browser-app.mjs", "browser-plain.mjs", "browser-looks.mjs"} {
+		t.Run(script, func(t *testing.T) {
+			s := rig.Start(t, rig.Options{})
+			env := []string{"HOME=" + home(t, s.CAFile), "SALLYPORT_SCREENSHOTS=" + pictures}
+			settings := map[string]string{
+				"issuer": s.Issuer, "app": s.App, "username": s.Username, "password": s.Password,
+				"redirect_uri": s.RedirectURI, "item": s.API(t, "catalog").Item("1"),
+			}
+			s.Node(t, script, settings, env, func(map[string]string) any {
+				address, _ := s.AuthorizeURL(rig.ReadScope)
+				return map[string]string{"address": address}
+			})
+			if code := s.Stop(t); code != 0 {
+				t.Errorf("exit status %d after an interrupt, want 0", code)
+			}
+		})
+	}
+}

@@ -1,0 +1,55 @@
+package ratelimit
+
+import "time"
+
+// Name is a limit in the table.
+type Name string
+
+// The limits. Each has a line in Limits.
+const (
+	LoginPair    Name = "login_pair"
+	LoginAddress Name = "login_address"
+	LoginNetwork Name = "login_network"
+	LoginAccount Name = "login_account"
+	ClientAuth   Name = "client_auth"
+	Introspect   Name = "introspect"
+)
+
+// Limit lets Burst events happen at once, and one more each time Every has
+// passed: in any span d, at most Burst + d/Every.
+type Limit struct {
+	Name  Name
+	Burst int
+	Every time.Duration
+	Key   string // what is counted apart, made with Key, Address and Network
+	Why   string
+}
+
+// Limits lists every limit. All of them count failures only: who is right is
+// never slowed by having been right often.
+var Limits = []Limit{
+	{
+		LoginPair, 10, 5 * time.Minute, "account and address",
+		"guesses at one account from one place; somebody who mistypes is not stopped for long",
+	},
+	{
+		LoginAddress, 50, 30 * time.Second, "address",
+		"one guess at each of many accounts; an address may stand for a whole office",
+	},
+	{
+		LoginNetwork, 500, 3 * time.Second, "network",
+		"the same from somebody who owns a block of addresses",
+	},
+	{
+		LoginAccount, 100, time.Minute, "account",
+		"guesses at one account from everywhere; past it attempts are delayed, not refused, so that no stranger locks a person out",
+	},
+	{
+		ClientAuth, 20, 10 * time.Second, "client and address",
+		"guesses at a client secret",
+	},
+	{
+		Introspect, 1000, 50 * time.Millisecond, "calling client",
+		"fishing for tokens; a resource server that strangers send garbage to must still be served",
+	},
+}

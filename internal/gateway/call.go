@@ -1,0 +1,128 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+
+	"sallyport/internal/audit"
+	"sallyport/internal/token"
+)
+
+// call is one request on its way through. It is the context of the request to
+// the upstream, so that the hooks of the proxy find it without another map.
+type call struct {
+	context.Context //nolint:containedctx // it is one, for the outgoing request
+
+	g   *Gateway
+	w   responseWriter
+	r   *http.Request
+	rec *audit.Record
+
+	path, query string // as received, and as forwarded
+	api         *route
+	op          *operation
+	rest        string // path below the API
+	origin      string // allowed origin of a browser app, or empty
+	upgrade     bool
+
+	access token.Access
+	opened bool     // access is what a token of ours says
+	bearer []string // Authorization header for the upstream
+	body   *limitedBody
+	cancel context.CancelCauseFunc
+	stop   func()         // ends the watch of a stream
+	res    *http.Response // of the upstream
+}
+
+type callKey struct{}
+
+// Value implements context.Context.
+func (c *call) Value(key any) any {
+	if key == (callKey{}) {
+		return c
+	}
+	return c.Context.Value(key)
+}
+
+func callOf(ctx context.Context) *call {
+	c, _ := ctx.Value(callKey{}).(*call)
+	return c
+}
+
+// ServeHTTP answers the documents of the gateway and the calls to its APIs,
+// and refuses everything else.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := &call{Context: r.Context(), g: g, r: r, rec: audit.FromContext(r.Context())}
+	c.w.ResponseWriter = w
+	defer c.recover()
+	if no := c.serve(); no.refused() {
+		c.refuse(no)
+	}
+}
+
+// serve is the list of steps. Nothing is forwarded before all have passed.
+func (c *call) serve() refusal {
+	if no := c.readTarget(); no.refused() {
+		return no
+	}
+	if doc, ok := c.g.documents[c.path]; ok {
+		return c.serveDocument(doc)
+	}
+	if no := c.findAPI(); no.refused() {
+		return no
+	}
+	c.allowOrigin()
+	if c.r.Method == http.MethodOptions {
+		return c.preflight()
+	}
+	for _, step := range [...]func(*call) refusal{
+		(*call).findOperation, (*call).checkShape, (*call).authenticate, (*call).authorize, (*call).mint,
+	} {
+		if no := step(c); no.refused() {
+			return no
+		}
+	}
+	c.note()
+	return c.forward()
+}
+
+// note tells the request's event who called what.
+func (c *call) note() {
+	if c.rec == nil {
+		return
+	}
+	if c.api != nil {
+		c.rec.Set(slog.String("api", c.api.name))
+	}
+	if c.op != nil {
+		c.rec.Set(slog.String("operation", c.op.label))
+	}
+	if c.opened {
+		c.rec.Set(slog.String("client_id", c.access.ClientID), slog.String("subject", c.access.Subject),
+			slog.String("grant_id", c.access.GrantID.String()))
+	}
+}
+
+// recover turns a panic into a 500. It runs before anything was forwarded or
+// after the upstream failed us; it never lets a call through. The value of the
+// panic may hold data of the request, so only a runtime error is noted.
+func (c *call) recover() {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if v == http.ErrAbortHandler { //nolint:errorlint // the server compares it so
+		panic(v)
+	}
+	if err, ok := v.(runtime.Error); ok {
+		c.rec.Set(slog.String("panic", err.Error()))
+	}
+	c.rec.Set(slog.String("stack", string(debug.Stack())))
+	if c.w.wrote {
+		panic(http.ErrAbortHandler) // half an answer must not look whole
+	}
+	c.refuse(refusal{problem: internalError, reason: "panic"})
+}

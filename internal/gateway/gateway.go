@@ -1,0 +1,122 @@
+// Package gateway decides which call reaches which backend, and with what.
+// Everything is refused unless an operation of an API allows it. It opens
+// access tokens and never issues them; how they come about it refuses to know.
+// Start at Gateway.ServeHTTP, then call.go, which is the list of steps.
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"time"
+
+	"sallyport/internal/token"
+)
+
+// API is a protected upstream (RFC 6749 §1.1, resource server).
+type API struct {
+	Name        string // short, for logs and for the operator
+	Audience    string // absolute URI; a token must name it exactly
+	Path        string // prefix at the gateway, "/catalog"; "/" for all of it
+	Upstream    *url.URL
+	Tier        token.Tier
+	Operations  []Operation
+	CORSOrigins []string // exact origins of browser apps, "https://app.example.com"
+}
+
+// Operation is what a token may be allowed to do: a method and a path
+// template. GET allows HEAD too.
+type Operation struct {
+	Method string // upper case
+	Path   string // template below API.Path, "/items/{id}"; a parameter is one whole segment
+	Scope  string // one value that the token must have
+	ACR    string // weakest authentication of a person, "" for what the tier asks
+	MaxAge time.Duration
+	// MaxAge is how long ago the person may have signed in; 0 for any time. With
+	// ACR or MaxAge set, a client that acts for itself is refused.
+}
+
+// Feed is what the gateway needs to know of revocations.
+type Feed interface {
+	// Fresh reports whether the knowledge is young enough for the tier.
+	Fresh(token.Tier) bool
+	// Revoked reports whether the token is dead.
+	Revoked(*token.Access) bool
+	// Watch returns a context that ends when the token is revoked or expires.
+	Watch(context.Context, *token.Access) (watched context.Context, stop func())
+}
+
+// Options configure a Gateway. Those up to Now are needed.
+type Options struct {
+	Issuer string // iss of inner tokens and authorization server in the metadata
+	APIs   []API
+	Ring   *token.Ring
+	Feed   Feed
+	Now    func() time.Time
+
+	MaxBodyBytes    int64             // of a request; 0 for 10 MiB
+	UpstreamTimeout time.Duration     // until an answer begins; 0 for 30 s
+	Transport       http.RoundTripper // to the upstreams; nil for NewTransport
+}
+
+const (
+	defaultMaxBody         = 10 << 20
+	defaultUpstreamTimeout = 30 * time.Second
+)
+
+// Gateway is the guard of the APIs. Safe for concurrent use.
+type Gateway struct {
+	issuer    string
+	table     table
+	documents map[string]document // by path
+	jwks      []byte
+	ring      *token.Ring
+	feed      Feed
+	now       func() time.Time
+	maxBody   int64
+	inner     innerCache
+	streams   streams
+	proxy     httputil.ReverseProxy
+}
+
+// New returns a Gateway. It refuses whatever would leave an operation
+// unguarded or a call ambiguous; the error lists every problem with the API,
+// the field and what to do.
+func New(o Options) (*Gateway, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	jwks, err := o.Ring.JWKS(token.SignInner)
+	if err != nil {
+		return nil, err
+	}
+	g := &Gateway{
+		issuer: o.Issuer, ring: o.Ring, feed: o.Feed, now: o.Now, jwks: jwks,
+		table: compile(o.Issuer, o.APIs), maxBody: o.MaxBodyBytes,
+	}
+	if g.maxBody == 0 {
+		g.maxBody = defaultMaxBody
+	}
+	if o.UpstreamTimeout == 0 {
+		o.UpstreamTimeout = defaultUpstreamTimeout
+	}
+	if o.Transport == nil {
+		o.Transport = NewTransport(o.UpstreamTimeout)
+	}
+	g.documents = g.compileDocuments()
+	g.proxy = newProxy(o.Transport)
+	return g, nil
+}
+
+// JWKS returns the public keys of inner tokens (RFC 7517 §5), for backends.
+func (g *Gateway) JWKS() []byte { return g.jwks }
+
+// Close ends all streams and upgraded connections, which a server's Shutdown
+// does not wait for or would wait for too long, and refuses new ones.
+func (g *Gateway) Close() {
+	g.streams.close()
+	if t, ok := g.proxy.Transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}

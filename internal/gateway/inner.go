@@ -1,0 +1,146 @@
+package gateway
+
+import (
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"sallyport/internal/secret"
+	"sallyport/internal/token"
+)
+
+// innerLife is the longest that an inner token lives, in seconds.
+const innerLife = 60
+
+// mint sets the inner token of the call (design: Tokens). The backend learns
+// from it who calls and what they may do there; the front door refuses it.
+func (c *call) mint() refusal {
+	var err error
+	c.bearer, err = c.g.inner.get(innerKey{c.access.Serial, c.api.index}, c)
+	if err != nil {
+		return refusal{problem: internalError, reason: "inner_token"}
+	}
+	return handled
+}
+
+// innerClaims writes the claims by hand: every string is escaped, so nothing in
+// a client_id or subject can add a claim.
+func (c *call) innerClaims(now, exp int64) []byte {
+	a := &c.access
+	b := make([]byte, 0, 512)
+	b = token.AppendJSONString(append(b, `{"iss":`...), c.g.issuer)
+	b = token.AppendJSONString(append(b, `,"aud":`...), c.api.audience)
+	b = token.AppendJSONString(append(b, `,"sub":`...), a.Subject)
+	b = token.AppendJSONString(append(b, `,"client_id":`...), a.ClientID)
+	b = token.AppendJSONString(append(b, `,"scope":`...), c.api.knownScopes(a.Scope))
+	b = strconv.AppendInt(append(b, `,"iat":`...), now, 10)
+	b = strconv.AppendInt(append(b, `,"exp":`...), exp, 10)
+	b = token.AppendJSONString(append(b, `,"jti":`...), secret.NewID(time.Unix(now, 0)).String())
+	if isPerson(a) {
+		b = token.AppendJSONString(append(b, `,"acr":`...), a.ACR)
+		b = append(b, `,"amr":[`...)
+		for i, m := range strings.Fields(a.AMR) {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = token.AppendJSONString(b, m)
+		}
+		b = strconv.AppendInt(append(b, `],"auth_time":`...), a.AuthTime, 10)
+	}
+	if !a.GrantID.IsZero() {
+		b = token.AppendJSONString(append(b, `,"grant":`...), a.GrantID.String())
+	}
+	return append(b, '}')
+}
+
+// knownScopes is the part of a scope that this API's operations ask for. What
+// the token may do elsewhere is not this backend's business.
+func (api *route) knownScopes(scope string) string {
+	b := make([]byte, 0, len(scope))
+	for m := range strings.SplitSeq(scope, " ") {
+		if !api.scopes[m] {
+			continue
+		}
+		if len(b) > 0 {
+			b = append(b, ' ')
+		}
+		b = append(b, m...)
+	}
+	return string(b)
+}
+
+// innerCache keeps inner tokens for four fifths of their life, so that a
+// signature is paid once a minute for a token and an API, not once a call. It
+// is bounded: a full shard forgets, and forgetting costs a signature. Safe for
+// concurrent use.
+type innerCache struct {
+	shards [innerShards]innerShard
+}
+
+const (
+	innerShards = 16
+	innerMax    = 4096 // entries in a shard, of some 1 KiB
+	innerSweep  = 60   // seconds between looks for expired entries
+)
+
+type innerKey struct {
+	serial secret.ID
+	api    int
+}
+
+type innerShard struct {
+	mu    sync.RWMutex
+	m     map[innerKey]*innerEntry
+	swept int64
+}
+
+type innerEntry struct {
+	iat, exp, until int64 // Unix seconds; until is when it leaves
+	once            sync.Once
+	bearer          []string
+	err             error
+}
+
+func (t *innerCache) get(key innerKey, c *call) ([]string, error) {
+	now := c.g.now().Unix()
+	s := &t.shards[key.serial[15]%innerShards]
+	s.mu.RLock()
+	e := s.m[key]
+	s.mu.RUnlock()
+	if e == nil || now >= e.until || now < e.iat {
+		e = s.add(key, now, min(now+innerLife, c.access.ExpiresAt()))
+	}
+	// Whoever comes first signs; the others of the same key wait for it.
+	e.once.Do(func() {
+		var jwt string
+		jwt, e.err = c.g.ring.Signer(token.SignInner).Sign(token.TypeInner, c.innerClaims(e.iat, e.exp))
+		e.bearer = []string{"Bearer " + jwt}
+	})
+	return e.bearer, e.err
+}
+
+func (s *innerShard) add(key innerKey, now, exp int64) *innerEntry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.m[key]; e != nil && now < e.until && now >= e.iat {
+		return e
+	}
+	if s.m == nil {
+		s.m = make(map[innerKey]*innerEntry)
+	}
+	if now-s.swept >= innerSweep || len(s.m) >= innerMax {
+		s.swept = now
+		for k, e := range s.m {
+			if now >= e.until {
+				delete(s.m, k)
+			}
+		}
+	}
+	if len(s.m) >= innerMax {
+		clear(s.m)
+	}
+	e := &innerEntry{iat: now, exp: exp, until: exp - (exp-now)/5}
+	s.m[key] = e
+	return e
+}

@@ -1,0 +1,46 @@
+package gateway
+
+import (
+	"net/http"
+	"strconv"
+
+	"sallyport/internal/token"
+)
+
+// problem is an answer that refuses, as application/problem+json (RFC 9457).
+// Its body is fixed: it says nothing of the request, nor which check failed.
+type problem struct {
+	status int
+	code   string
+	body   []byte
+}
+
+func newProblem(status int, code, detail string) *problem {
+	b := append([]byte(nil), `{"type":"about:blank","title":`...)
+	b = token.AppendJSONString(b, http.StatusText(status))
+	b = append(b, `,"status":`...)
+	b = strconv.AppendInt(b, int64(status), 10)
+	b = append(b, `,"detail":`...)
+	b = token.AppendJSONString(b, detail)
+	b = append(b, `,"code":`...)
+	b = token.AppendJSONString(b, code)
+	return &problem{status: status, code: code, body: append(b, '}')}
+}
+
+// The problems. Nothing else chooses a status.
+var (
+	invalidRequest = newProblem(400, "invalid_request", "The request is malformed or can be read in more than one way.")
+	tokenInURL     = newProblem(400, "invalid_request", "Credentials are accepted in the Authorization header only. Treat one that was in a URL as leaked.")
+	noCredential   = newProblem(401, "unauthorized", "This operation needs an access token.")
+	invalidToken   = newProblem(401, "invalid_token", "The access token is not valid here. Get a new one.")
+	stepUp         = newProblem(401, "insufficient_user_authentication", "The person has to sign in again, or more strongly, for this operation.")
+	noScope        = newProblem(403, "insufficient_scope", "The access token does not allow this operation.")
+	wrongOrigin    = newProblem(403, "origin_not_allowed", "This API does not serve that origin.")
+	notFound       = newProblem(404, "not_found", "There is no such operation.")
+	wrongMethod    = newProblem(405, "method_not_allowed", "This path does not have that method.")
+	bodyTooLarge   = newProblem(413, "content_too_large", "The request body is larger than this gateway passes on.")
+	internalError  = newProblem(500, "server_error", "The gateway failed. The request was not passed on, or its answer was lost.")
+	badGateway     = newProblem(502, "upstream_failed", "The API behind the gateway did not give a usable answer.")
+	unavailable    = newProblem(503, "temporarily_unavailable", "The gateway cannot decide this now. Try again.")
+	gatewayTimeout = newProblem(504, "upstream_timeout", "The API behind the gateway did not answer in time.")
+)

@@ -1,0 +1,139 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"sallyport/internal/token"
+)
+
+// Why a stream ended that the token alone did not end.
+var (
+	errStale   = errors.New("revocations cannot be followed")
+	errClosing = errors.New("the gateway is closing")
+)
+
+// streamBytes is the size from which an answer counts as a stream. Less is
+// on its way before a revocation could be noticed.
+const streamBytes = 1 << 20
+
+// isStream reports whether an answer may outlive its token.
+func isStream(res *http.Response) bool {
+	return res.ContentLength < 0 || res.ContentLength > streamBytes ||
+		strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream")
+}
+
+// watch makes the call end with its token, with the knowledge of revocations,
+// and with the gateway. It reports false if that is now.
+func (c *call) watch() bool {
+	watched, stop := c.g.feed.Watch(c.Context, &c.access)
+	unhook := context.AfterFunc(watched, func() { c.end(context.Cause(watched)) })
+	c.stop = func() {
+		unhook()
+		stop()
+		c.g.streams.remove(c)
+	}
+	if watched.Err() != nil {
+		c.end(context.Cause(watched))
+	}
+	c.g.streams.add(c)
+	return c.Err() == nil
+}
+
+func (c *call) unwatch() {
+	if c.stop == nil {
+		return
+	}
+	c.stop()
+	if cause := context.Cause(c.Context); cause != nil {
+		c.rec.Set(slog.String("stream_ended", cause.Error()))
+	}
+}
+
+func (c *call) end(cause error) { c.cancel(cause) }
+
+// unlimitTime lifts the server's limits for one request from a stream; it has
+// others now. The limit for reading stays while the client still sends.
+func (c *call) unlimitTime() {
+	rc := http.NewResponseController(c.w.ResponseWriter)
+	_ = rc.SetWriteDeadline(time.Time{})
+	if c.body == nil || c.body.done.Load() {
+		_ = rc.SetReadDeadline(time.Time{})
+	}
+}
+
+// streams are the calls being watched. While there are any, one goroutine
+// looks whether revocations are still followed.
+type streams struct {
+	mu      sync.Mutex
+	live    map[*call]struct{}
+	closed  bool
+	looking bool
+}
+
+// lookEvery is well inside the shortest staleness limit, one second.
+const lookEvery = 250 * time.Millisecond
+
+func (s *streams) add(c *call) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		c.end(errClosing)
+		return
+	}
+	if s.live == nil {
+		s.live = map[*call]struct{}{}
+	}
+	s.live[c] = struct{}{}
+	if !s.looking {
+		s.looking = true
+		go s.look(c.g.feed)
+	}
+}
+
+func (s *streams) remove(c *call) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.live, c)
+}
+
+func (s *streams) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for c := range s.live {
+		c.end(errClosing)
+	}
+}
+
+// look ends the streams of a tier whose revocations are not known any more:
+// one of them could be among the revoked. It returns when there are none.
+func (s *streams) look(feed Feed) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for range tick.C {
+		var stale [len(tierList)]bool
+		for i, t := range tierList {
+			stale[i] = !feed.Fresh(t)
+		}
+		s.mu.Lock()
+		for c := range s.live {
+			if stale[c.api.tier] {
+				c.end(errStale)
+			}
+		}
+		if len(s.live) == 0 {
+			s.looking = false
+			s.mu.Unlock()
+			return
+		}
+		s.mu.Unlock()
+	}
+}
+
+var tierList = [...]token.Tier{token.TierLow, token.TierStandard, token.TierHigh}

@@ -1,7 +1,6 @@
 package account
 
 import (
-	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/text/secure/precis"
@@ -23,17 +22,11 @@ func FoldUsername(name string) (string, error) {
 	if err != nil {
 		return "", &InvalidError{"username", "may have letters, digits and punctuation, and no spaces or invisible characters"}
 	}
+	if folded == "" {
+		return "", &InvalidError{"username", "is empty"}
+	}
 	if utf8.RuneCountInString(folded) > maxUsername {
 		return "", &InvalidError{"username", "has more than 128 characters"}
 	}
 	return folded, nil
-}
-
-// foldOrNothing is for comparisons alone.
-func foldOrNothing(name string) string {
-	folded, err := FoldUsername(name)
-	if err != nil {
-		return strings.ToLower(name)
-	}
-	return folded
 }

@@ -1,0 +1,183 @@
+package account
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"sallyport/internal/ratelimit"
+	"sallyport/internal/secret"
+	"sallyport/internal/token"
+)
+
+// Options configure a Service. Store and Now are needed.
+type Options struct {
+	Store        Store
+	Now          func() time.Time
+	Limits       *ratelimit.Table // nil: one of its own
+	HashesAtOnce int              // password hashes that run at once; 0: GOMAXPROCS
+	Params       Argon2Params     // of new hashes; zero: 19 MiB, 2 passes, 1 thread
+}
+
+// Service knows people and lets them sign in. Safe for concurrent use.
+type Service struct {
+	store  Store
+	now    func() time.Time
+	limits *ratelimit.Table
+	hasher *hasher
+}
+
+// New returns a Service. It panics without a store or a clock.
+func New(o Options) *Service {
+	if o.Store == nil || o.Now == nil {
+		panic("account: incomplete options")
+	}
+	if o.Limits == nil {
+		o.Limits = ratelimit.New(ratelimit.Options{})
+	}
+	if o.HashesAtOnce <= 0 {
+		o.HashesAtOnce = runtime.GOMAXPROCS(0)
+	}
+	if o.Params == (Argon2Params{}) {
+		o.Params = defaultParams
+	}
+	return &Service{store: o.Store, now: o.Now, limits: o.Limits, hasher: newHasher(o.Params, o.HashesAtOnce)}
+}
+
+// NewUser is a person to be added.
+type NewUser struct {
+	Username      string
+	Name          string // may be empty
+	Email         string // may be empty
+	EmailVerified bool
+	Password      secret.Value
+}
+
+// AddUser adds a person and returns them with their new ID, which is never
+// used again. It returns *InvalidError for a name or password that breaks the
+// rules, ErrExists if the name is taken, ErrBusy as SignIn does.
+func (s *Service) AddUser(ctx context.Context, n NewUser) (User, error) {
+	now := s.now()
+	u := User{
+		ID: secret.NewID(now).String(), Username: norm.NFC.String(n.Username), Name: norm.NFC.String(n.Name),
+		Email: n.Email, EmailVerified: n.EmailVerified && n.Email != "", CreatedAt: seconds(now),
+	}
+	if err := checkUser(u); err != nil {
+		return User{}, err
+	}
+	var err error
+	if u.PasswordHash, err = s.hashNew(ctx, n.Password, u); err != nil {
+		return User{}, err
+	}
+	if err := s.store.AddUser(ctx, u); err != nil {
+		return User{}, fmt.Errorf("add user: %w", err)
+	}
+	return u, nil
+}
+
+// SetPassword replaces the password and ends every session and grant of the
+// person. Errors as AddUser, and ErrNotFound.
+func (s *Service) SetPassword(ctx context.Context, userID string, password secret.Value) error {
+	u, err := s.store.UserByID(ctx, userID)
+	if err != nil {
+		return fmt.Errorf("find user: %w", err)
+	}
+	hash, err := s.hashNew(ctx, password, u)
+	if err != nil {
+		return err
+	}
+	now := s.now()
+	if err := s.store.SetPassword(ctx, userID, hash, now, keepUntil(now)); err != nil {
+		return fmt.Errorf("set password: %w", err)
+	}
+	return nil
+}
+
+func (s *Service) hashNew(ctx context.Context, password secret.Value, u User) (string, error) {
+	normal, err := newPassword(password, u.Username, u.Name, u.Email)
+	if err != nil {
+		return "", err
+	}
+	hash, err := s.hasher.hash(ctx, normal)
+	if err != nil {
+		return "", fmt.Errorf("hash password: %w", err)
+	}
+	return hash, nil
+}
+
+// SetDisabled with true keeps a person from signing in and ends all that they
+// have; with false it lets them sign in again. ErrNotFound for nobody.
+func (s *Service) SetDisabled(ctx context.Context, userID string, disabled bool) error {
+	now := s.now()
+	if err := s.store.SetDisabled(ctx, userID, disabled, now, keepUntil(now)); err != nil {
+		return fmt.Errorf("set disabled: %w", err)
+	}
+	return nil
+}
+
+// DeleteUser removes a person and ends all that they have. ErrNotFound for nobody.
+func (s *Service) DeleteUser(ctx context.Context, userID string) error {
+	now := s.now()
+	if err := s.store.DeleteUser(ctx, userID, now, keepUntil(now)); err != nil {
+		return fmt.Errorf("delete user: %w", err)
+	}
+	return nil
+}
+
+// Users lists everybody.
+func (s *Service) Users(ctx context.Context) ([]User, error) { return s.store.Users(ctx) }
+
+// User returns a person by ID, or ErrNotFound.
+func (s *Service) User(ctx context.Context, id string) (User, error) {
+	return s.store.UserByID(ctx, id)
+}
+
+// UserByName returns a person by name as anybody may type it, or ErrNotFound.
+func (s *Service) UserByName(ctx context.Context, name string) (User, error) {
+	folded, err := FoldUsername(name)
+	if err != nil {
+		return User{}, ErrNotFound
+	}
+	return s.store.UserByName(ctx, folded)
+}
+
+// Hashes is the number of password hashes computed so far, for metrics.
+func (s *Service) Hashes() int64 { return s.hasher.done.Load() }
+
+const (
+	maxName  = 200
+	maxEmail = 254 // RFC 5321 §4.5.3.1.3 less the brackets
+)
+
+func checkUser(u User) error {
+	if _, err := FoldUsername(u.Username); err != nil {
+		return err
+	}
+	if !utf8.ValidString(u.Name) || utf8.RuneCountInString(u.Name) > maxName || strings.ContainsFunc(u.Name, invisible) {
+		return &InvalidError{"name", "has more than 200 characters, or invisible ones"}
+	}
+	if u.Email == "" {
+		return nil
+	}
+	local, domain, found := strings.Cut(u.Email, "@")
+	if !found || local == "" || domain == "" || strings.Contains(domain, "@") || len(u.Email) > maxEmail ||
+		!utf8.ValidString(u.Email) || strings.ContainsFunc(u.Email, func(r rune) bool { return invisible(r) || unicode.IsSpace(r) }) {
+		return &InvalidError{"email", "is not an address"}
+	}
+	return nil
+}
+
+// invisible characters let a name look like another: controls, and format
+// characters such as those that turn the direction of writing.
+func invisible(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
+
+// keepUntil is how long a revocation must be remembered.
+func keepUntil(now time.Time) time.Time { return now.Add(token.MaxAccessLifetime + time.Minute) }
+
+func seconds(t time.Time) time.Time { return t.Truncate(time.Second) }

@@ -1,0 +1,80 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sallyport/internal/secret"
+	"sallyport/internal/token"
+)
+
+// touchEvery is how often the use of a session is written down: not with every
+// request, since each time is a write that must be durable.
+const touchEvery = time.Minute
+
+const sessionSecretBytes = 32
+
+// The amr value of a password (RFC 8176 §2).
+const amrPassword = "pwd"
+
+// open stores a new session and returns it with its cookie: the ID and 256
+// random bits, of which only a hash is kept.
+func (s *Service) open(ctx context.Context, user User, previous secret.ID, tier token.Tier) (Session, secret.Value, error) {
+	now := seconds(s.now())
+	limits := tier.Limits()
+	id := secret.NewID(s.now())
+	cookie := secret.Encode(secret.SessionCookie, append(id[:], secret.Random(sessionSecretBytes)...))
+	session := Session{
+		ID: id, Hash: cookie.Hash(), UserID: user.ID, ACR: token.ACRPassword, AMR: amrPassword,
+		AuthTime: now, CreatedAt: now, LastSeen: now,
+		IdleUntil: now.Add(min(limits.SessionIdle, limits.SessionAbsolute)), AbsoluteUntil: now.Add(limits.SessionAbsolute),
+	}
+	if err := s.store.AddSession(ctx, session, previous); err != nil {
+		return Session{}, secret.Value{}, fmt.Errorf("open session: %w", err)
+	}
+	return session, cookie, nil
+}
+
+// Session returns the session of a cookie, and notes at most once a minute
+// that it is in use. A cookie that is malformed, unknown or forged, and a
+// session that has ended or expired, give ErrNotFound alike.
+func (s *Service) Session(ctx context.Context, cookie secret.Value) (Session, error) {
+	payload, err := secret.Decode(secret.SessionCookie, cookie.Reveal())
+	if err != nil || len(payload) != len(secret.ID{})+sessionSecretBytes {
+		return Session{}, ErrNotFound
+	}
+	session, err := s.store.Session(ctx, secret.ID(payload[:len(secret.ID{})]))
+	if errors.Is(err, ErrNotFound) {
+		return Session{}, ErrNotFound
+	}
+	if err != nil {
+		return Session{}, fmt.Errorf("find session: %w", err)
+	}
+	now := s.now()
+	if !session.Hash.Equal(cookie.Hash()) || !now.Before(session.IdleUntil) || !now.Before(session.AbsoluteUntil) {
+		return Session{}, ErrNotFound
+	}
+	if now.Sub(session.LastSeen) < touchEvery {
+		return session, nil
+	}
+	return s.touch(ctx, session, seconds(now))
+}
+
+// touch moves the idle limit by its own length, but never past the absolute.
+func (s *Service) touch(ctx context.Context, session Session, now time.Time) (Session, error) {
+	idle := session.IdleUntil.Sub(session.LastSeen)
+	session.LastSeen, session.IdleUntil = now, now.Add(idle)
+	if session.IdleUntil.After(session.AbsoluteUntil) {
+		session.IdleUntil = session.AbsoluteUntil
+	}
+	err := s.store.TouchSession(ctx, session.ID, session.LastSeen, session.IdleUntil)
+	if errors.Is(err, ErrNotFound) { // ended since we read it
+		return Session{}, ErrNotFound
+	}
+	if err != nil {
+		return Session{}, fmt.Errorf("touch session: %w", err)
+	}
+	return session, nil
+}

@@ -259,3 +259,22 @@ func TestFaultOfTheStoreIsNotAnUnknownSession(t *testing.T) {
 		t.Errorf("%v, want the fault", err)
 	}
 }
+
+// A row that says otherwise does not outlive the absolute limit.
+func TestAU14AbsoluteLimitHoldsWhateverTheIdleLimitSays(t *testing.T) {
+	t.Parallel()
+	store := newMemory()
+	h := newHouse(t, store)
+	h.add(t, "ada")
+	s, cookie, err := h.signIn(t.Context(), "ada", good, "192.0.2.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.TouchSession(t.Context(), s.ID, start, s.AbsoluteUntil.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	h.clock.advance(s.AbsoluteUntil.Sub(start))
+	if _, err := h.Session(t.Context(), cookie); !errors.Is(err, account.ErrNotFound) {
+		t.Errorf("at the absolute limit: %v, want ErrNotFound", err)
+	}
+}

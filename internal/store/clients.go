@@ -1,0 +1,211 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"sallyport/internal/oauth"
+	"sallyport/internal/revocation"
+	"sallyport/internal/secret"
+)
+
+// selectClients gives one row for each secret, or one for a client without.
+const selectClients = `SELECT c.id, c.name, c.type, c.redirect_uris, c.post_logout_redirect_uris, c.scope, c.resources, c.disabled, c.created_s,
+	s.hash, s.created_s, s.expires_s FROM clients c LEFT JOIN client_secrets s ON s.client_id = c.id`
+
+// Client implements oauth.Store.
+func (o OAuth) Client(ctx context.Context, clientID string) (oauth.Client, error) {
+	if !storable(clientID) {
+		return oauth.Client{}, fmt.Errorf("find client: %w", oauth.ErrNotFound)
+	}
+	list, err := o.clients(ctx, selectClients+` WHERE c.id = $1 ORDER BY s.created_s, s.hash`, clientID)
+	if err == nil && len(list) == 0 {
+		err = oauth.ErrNotFound
+	}
+	if err != nil {
+		return oauth.Client{}, fmt.Errorf("find client: %w", err)
+	}
+	return list[0], nil
+}
+
+// Clients implements oauth.ClientAdmin, in the order of IDs.
+func (o OAuth) Clients(ctx context.Context) ([]oauth.Client, error) {
+	list, err := o.clients(ctx, selectClients+` ORDER BY c.id, s.created_s, s.hash`)
+	if err != nil {
+		return nil, fmt.Errorf("list clients: %w", err)
+	}
+	return list, nil
+}
+
+func (o OAuth) clients(ctx context.Context, q string, args ...any) ([]oauth.Client, error) {
+	var list []oauth.Client
+	err := o.s.engine.read(ctx, func(ctx context.Context, on queryer) error {
+		return on.each(ctx, func(scan func(...any) error) error {
+			c, err := scanClient(scan)
+			if err != nil {
+				return err
+			}
+			if n := len(list); n > 0 && list[n-1].ID == c.ID {
+				list[n-1].Secrets = append(list[n-1].Secrets, c.Secrets...)
+				return nil
+			}
+			list = append(list, c)
+			return nil
+		}, q, args...)
+	})
+	return list, err
+}
+
+func scanClient(scan func(...any) error) (oauth.Client, error) {
+	var c oauth.Client
+	var redirects, postLogout, resources string
+	var disabled, created int64
+	var hash sql.NullString
+	var secretCreated, secretExpires sql.NullInt64
+	err := scan(&c.ID, &c.Name, &c.Type, &redirects, &postLogout, &c.Scope, &resources, &disabled, &created, &hash, &secretCreated, &secretExpires)
+	if err != nil {
+		return c, err
+	}
+	c.Disabled, c.CreatedAt = disabled != 0, at(created)
+	for _, l := range []struct {
+		to   *[]string
+		text string
+	}{{&c.RedirectURIs, redirects}, {&c.PostLogoutRedirectURIs, postLogout}, {&c.Resources, resources}} {
+		if *l.to, err = parseList(l.text); err != nil {
+			return c, fmt.Errorf("client %s: %w", c.ID, err)
+		}
+	}
+	if !hash.Valid {
+		return c, nil
+	}
+	s := oauth.ClientSecret{CreatedAt: at(secretCreated.Int64), ExpiresAt: at(secretExpires.Int64)}
+	if s.Hash, err = parseHash(hash.String); err != nil {
+		return c, fmt.Errorf("client %s: %w", c.ID, err)
+	}
+	c.Secrets = []oauth.ClientSecret{s}
+	return c, nil
+}
+
+func parseHash(text string) (h secret.Hash, err error) {
+	b, err := hex.DecodeString(text)
+	if err != nil || len(b) != len(h) {
+		return h, errors.New("a stored hash is malformed")
+	}
+	return secret.Hash(b), nil
+}
+
+// AddClient implements oauth.ClientAdmin.
+func (o OAuth) AddClient(ctx context.Context, c oauth.Client) error {
+	var text [3]string
+	for i, list := range [][]string{c.RedirectURIs, c.PostLogoutRedirectURIs, c.Resources} {
+		var err error
+		if text[i], err = listText(list); err != nil {
+			return fmt.Errorf("add client: %w", err)
+		}
+	}
+	return o.s.write(ctx, "add client", func(ctx context.Context, t *tx) error {
+		err := changed(ctx, t, oauth.ErrExists, `INSERT INTO clients
+			(id, name, type, redirect_uris, post_logout_redirect_uris, scope, resources, disabled, created_s)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
+			c.ID, c.Name, string(c.Type), text[0], text[1], c.Scope, text[2], number(c.Disabled), seconds(c.CreatedAt))
+		if err != nil {
+			return err
+		}
+		for _, s := range c.Secrets {
+			if err := t.addSecret(ctx, c.ID, s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (t *tx) addSecret(ctx context.Context, clientID string, s oauth.ClientSecret) error {
+	_, err := t.exec(ctx, `INSERT INTO client_secrets (client_id, hash, created_s, expires_s) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (client_id, hash) DO UPDATE SET expires_s = excluded.expires_s`,
+		clientID, hex.EncodeToString(s.Hash[:]), seconds(s.CreatedAt), seconds(s.ExpiresAt))
+	return err
+}
+
+// AddClientSecret implements oauth.ClientAdmin. Secrets that have ended by now
+// are removed. ErrNotFound for an unknown client.
+func (o OAuth) AddClientSecret(ctx context.Context, clientID string, s oauth.ClientSecret, othersUntil, now, keep time.Time) error {
+	return o.s.write(ctx, "add client secret", func(ctx context.Context, t *tx) error {
+		// A write that changes nothing, so that two rotations come one after the other.
+		if err := changed(ctx, t, oauth.ErrNotFound, `UPDATE clients SET created_s = created_s WHERE id = $1`, clientID); err != nil {
+			return err
+		}
+		_, err := t.exec(ctx, `UPDATE client_secrets SET expires_s = $2 WHERE client_id = $1 AND (expires_s = 0 OR expires_s > $2)`,
+			clientID, seconds(othersUntil))
+		if err != nil {
+			return err
+		}
+		_, err = t.exec(ctx, `DELETE FROM client_secrets WHERE client_id = $1 AND expires_s > 0 AND expires_s <= $2`, clientID, seconds(now))
+		if err != nil {
+			return err
+		}
+		if err := t.addSecret(ctx, clientID, s); err != nil {
+			return err
+		}
+		return t.append(ctx, entry(revocation.Changed, clientID, time.Time{}, revocation.ReasonAdmin, keep))
+	})
+}
+
+// SetClientDisabled implements oauth.ClientAdmin. Setting what is set already
+// changes nothing. ErrNotFound for an unknown client.
+func (o OAuth) SetClientDisabled(ctx context.Context, clientID string, disabled bool, now, keep time.Time) error {
+	return o.s.write(ctx, "set client disabled", func(ctx context.Context, t *tx) error {
+		n, err := t.exec(ctx, `UPDATE clients SET disabled = $2 WHERE id = $1 AND disabled <> $2`, clientID, number(disabled))
+		switch {
+		case err != nil:
+			return err
+		case n == 0:
+			var before int64
+			err := row(ctx, t, []any{&before}, `SELECT disabled FROM clients WHERE id = $1`, clientID)
+			if errors.Is(err, sql.ErrNoRows) {
+				return oauth.ErrNotFound
+			}
+			return err
+		case disabled:
+			return t.endClient(ctx, clientID, revocation.ReasonAdmin, now, keep)
+		}
+		return t.append(ctx, entry(revocation.Changed, clientID, time.Time{}, revocation.ReasonAdmin, keep))
+	})
+}
+
+// endClient ends all grants, codes and tokens of a client.
+func (t *tx) endClient(ctx context.Context, clientID, reason string, now, keep time.Time) error {
+	_, err := t.exec(ctx, `INSERT INTO client_cutoffs (client_id, before_s) VALUES ($1, $2)
+		ON CONFLICT (client_id) DO UPDATE SET before_s = excluded.before_s`, clientID, seconds(now))
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(ctx, `UPDATE grants SET revoked_s = $2, revoke_reason = $3 WHERE client_id = $1 AND revoked_s = 0`, clientID, seconds(now), reason)
+	if err != nil {
+		return err
+	}
+	return t.append(ctx, entry(revocation.Client, clientID, now, reason, keep))
+}
+
+// RemoveClient implements oauth.ClientAdmin. ErrNotFound for an unknown client.
+func (o OAuth) RemoveClient(ctx context.Context, clientID string, now, keep time.Time) error {
+	return o.s.write(ctx, "remove client", func(ctx context.Context, t *tx) error {
+		if err := changed(ctx, t, oauth.ErrNotFound, `UPDATE clients SET disabled = 1 WHERE id = $1`, clientID); err != nil {
+			return err
+		}
+		err := t.all(ctx, []string{
+			`DELETE FROM client_secrets WHERE client_id = $1`,
+			`DELETE FROM consents WHERE client_id = $1`,
+			`DELETE FROM grants WHERE client_id = $1`,
+			`DELETE FROM clients WHERE id = $1`,
+		}, clientID)
+		if err != nil {
+			return err
+		}
+		return t.endClient(ctx, clientID, revocation.ReasonClientGone, now, keep)
+	})
+}

@@ -1,0 +1,19 @@
+package store
+
+// dialect is where the two kinds of SQL differ. There is little of it, and it
+// stays so: every statement elsewhere runs on both engines as it stands.
+type dialect struct {
+	clustered       string // follows CREATE TABLE (…) to keep rows in the primary key
+	findBookkeeping string // counts our table of migrations: 0 or 1
+}
+
+func (*sqliteEngine) dialect() dialect {
+	return dialect{
+		clustered:       "WITHOUT ROWID",
+		findBookkeeping: `SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'sallyport_migrations'`,
+	}
+}
+
+func (*postgresEngine) dialect() dialect {
+	return dialect{findBookkeeping: `SELECT count(*) FROM pg_catalog.pg_class WHERE oid = to_regclass('sallyport_migrations')`}
+}

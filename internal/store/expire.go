@@ -1,0 +1,50 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// expireChunk bounds how many rows one transaction deletes, and so how long
+// the others wait for it.
+const expireChunk = 500
+
+// afterEnd is how long a grant is kept past its end: longer than any code or
+// access token of it, so that a late replay still meets it.
+const afterEnd = time.Hour
+
+// expiring lists what ends by itself. Each statement deletes up to $2 rows that
+// ended by the second $1, found by an index.
+var expiring = []struct {
+	what  string
+	after time.Duration
+	q     string
+}{
+	{"sessions", 0, `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE absolute_until_s <= $1 ORDER BY absolute_until_s LIMIT $2)`},
+	{"grants", afterEnd, `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE absolute_until_s <= $1 ORDER BY absolute_until_s LIMIT $2)`},
+	{"feed", 0, `DELETE FROM feed WHERE seq IN (SELECT seq FROM feed WHERE expires_s <= $1 ORDER BY expires_s LIMIT $2)`},
+	{"client cut-offs", afterEnd, `DELETE FROM client_cutoffs WHERE client_id IN (SELECT client_id FROM client_cutoffs WHERE before_s <= $1 ORDER BY before_s LIMIT $2)`},
+}
+
+// Expire deletes what has ended by now and returns how many rows that were.
+// It works in small transactions, so it may be called while others write, by
+// every node, as often as wanted; an error leaves the rest for the next call.
+func (s *Store) Expire(ctx context.Context, now time.Time) (int64, error) {
+	var total int64
+	for _, x := range expiring {
+		for {
+			var n int64
+			err := s.write(ctx, "expire "+x.what, func(ctx context.Context, t *tx) (err error) {
+				n, err = t.exec(ctx, x.q, seconds(now.Add(-x.after)), expireChunk)
+				return err
+			})
+			if err != nil {
+				return total, err
+			}
+			if total += n; n < expireChunk {
+				break
+			}
+		}
+	}
+	return total, nil
+}

@@ -1,0 +1,201 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"sallyport/internal/oauth"
+	"sallyport/internal/revocation"
+	"sallyport/internal/secret"
+)
+
+const grantColumns = `id, client_id, user_id, session_id, scope, audience, acr, amr, auth_time_s, nonce, created_s, refreshable,
+	generation, salt, rotated_s, idle_until_s, absolute_until_s, revoked_s, revoke_reason`
+
+// RedeemCode implements oauth.Store. The code also counts for nothing, and the
+// error is oauth.ErrStale, if its person is gone or disabled, the session has
+// ended, or the client has been disabled or removed since it was issued.
+func (o OAuth) RedeemCode(ctx context.Context, g oauth.Grant) error {
+	return o.s.write(ctx, "redeem code", func(ctx context.Context, t *tx) error {
+		// The rows that it depends on are locked first, the grant comes last: a
+		// transition that ends one of them waits, and then finds the grant.
+		alive, err := mayStart(ctx, t, &g)
+		if err != nil {
+			return err
+		}
+		if !alive {
+			known := 0
+			err := row(ctx, t, []any{&known}, `SELECT count(*) FROM grants WHERE id = $1`, g.ID.String())
+			if err == nil && known == 0 {
+				return oauth.ErrStale
+			}
+			return cmp.Or(err, oauth.ErrExists)
+		}
+		return changed(ctx, t, oauth.ErrExists, `INSERT INTO grants (`+grantColumns+`)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) ON CONFLICT DO NOTHING`,
+			g.ID.String(), g.ClientID, g.UserID, g.SessionID.String(), g.Scope, g.Audience, g.ACR, g.AMR, seconds(g.AuthTime), g.Nonce,
+			seconds(g.CreatedAt), number(g.Refreshable), int64(g.Generation), hex.EncodeToString(g.Salt), seconds(g.RotatedAt),
+			seconds(g.IdleUntil), seconds(g.AbsoluteUntil), seconds(g.RevokedAt), g.RevokeReason)
+	})
+}
+
+// mayStart reports whether everything that the grant stands on is alive, and
+// keeps it so until the commit.
+func mayStart(ctx context.Context, t *tx, g *oauth.Grant) (bool, error) {
+	var disabled, until, idle, before int64
+	err := row(ctx, t, []any{&disabled}, `SELECT disabled FROM users WHERE id = $1`+t.forShare, g.UserID)
+	if err != nil || disabled != 0 {
+		return false, ignoreNone(err)
+	}
+	err = row(ctx, t, []any{&until, &idle}, `SELECT absolute_until_s, idle_until_s FROM sessions WHERE id = $1 AND user_id = $2`+t.forShare,
+		g.SessionID.String(), g.UserID)
+	if now := seconds(g.CreatedAt); err != nil || until <= now || idle <= now {
+		return false, ignoreNone(err)
+	}
+	// A client that is not stored may come from the configuration file.
+	err = row(ctx, t, []any{&disabled}, `SELECT disabled FROM clients WHERE id = $1`+t.forShare, g.ClientID)
+	if ignoreNone(err) != nil || disabled != 0 {
+		return false, ignoreNone(err)
+	}
+	err = row(ctx, t, []any{&before}, `SELECT before_s FROM client_cutoffs WHERE client_id = $1`, g.ClientID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return true, nil
+	}
+	return err == nil && issued(g.ID) > before, err
+}
+
+func ignoreNone(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	return err
+}
+
+// issued is the second in which id was made: that of the code, for a grant.
+func issued(id secret.ID) int64 {
+	var ms int64
+	for _, b := range id[:6] {
+		ms = ms<<8 | int64(b)
+	}
+	return ms / 1000
+}
+
+// Grant implements oauth.Store.
+func (o OAuth) Grant(ctx context.Context, id secret.ID) (oauth.Grant, error) {
+	var g oauth.Grant
+	var session, salt string
+	var authTime, created, refreshable, rotated, idle, absolute, revoked int64
+	err := o.s.one(ctx, "find grant", oauth.ErrNotFound, []any{
+		new(sql.RawBytes), &g.ClientID, &g.UserID, &session, &g.Scope, &g.Audience, &g.ACR, &g.AMR, &authTime, &g.Nonce, &created, &refreshable,
+		&g.Generation, &salt, &rotated, &idle, &absolute, &revoked, &g.RevokeReason,
+	}, `SELECT `+grantColumns+` FROM grants WHERE id = $1`, id.String())
+	if err != nil {
+		return oauth.Grant{}, err
+	}
+	if g.SessionID, err = secret.ParseID(session); err == nil {
+		g.Salt, err = hex.DecodeString(salt)
+	}
+	if err != nil {
+		return oauth.Grant{}, fmt.Errorf("read grant %s: %w", id, err)
+	}
+	g.ID, g.Refreshable = id, refreshable != 0
+	g.AuthTime, g.CreatedAt, g.RotatedAt = at(authTime), at(created), at(rotated)
+	g.IdleUntil, g.AbsoluteUntil, g.RevokedAt = at(idle), at(absolute), at(revoked)
+	return g, nil
+}
+
+// RotateRefresh implements oauth.Store. Alive means not revoked and before
+// both ends.
+func (o OAuth) RotateRefresh(ctx context.Context, id secret.ID, from uint32, now, idleUntil time.Time) error {
+	return o.s.write(ctx, "rotate refresh token", func(ctx context.Context, t *tx) error {
+		return changed(ctx, t, oauth.ErrStale, `UPDATE grants SET generation = generation + 1, rotated_s = $3, idle_until_s = $4
+			WHERE id = $1 AND generation = $2 AND revoked_s = 0 AND idle_until_s > $3 AND absolute_until_s > $3`,
+			id.String(), int64(from), seconds(now), seconds(idleUntil))
+	})
+}
+
+// RevokeGrant implements oauth.Store. A grant that is not there is ended, too.
+func (o OAuth) RevokeGrant(ctx context.Context, id secret.ID, reason string, now, keep time.Time) error {
+	return o.s.write(ctx, "revoke grant", func(ctx context.Context, t *tx) error {
+		return t.revokeGrants(ctx, `id = $3`, id.String(), reason, now, keep)
+	})
+}
+
+// EndSession implements oauth.Store.
+func (o OAuth) EndSession(ctx context.Context, sessionID secret.ID, reason string, now, keep time.Time) error {
+	return o.s.write(ctx, "end session", func(ctx context.Context, t *tx) error {
+		// The session goes first: its row is what a redemption holds on to.
+		if _, err := t.exec(ctx, `DELETE FROM sessions WHERE id = $1`, sessionID.String()); err != nil {
+			return err
+		}
+		return t.revokeGrants(ctx, `session_id = $3`, sessionID.String(), reason, now, keep)
+	})
+}
+
+// revokeGrants ends the living grants that where selects by its $3, and tells
+// the feed of each.
+func (t *tx) revokeGrants(ctx context.Context, where, arg, reason string, now, keep time.Time) error {
+	var entries []revocation.Entry
+	err := t.each(ctx, func(scan func(...any) error) error {
+		var id string
+		err := scan(&id)
+		entries = append(entries, entry(revocation.Grant, id, time.Time{}, reason, keep))
+		return err
+	}, `UPDATE grants SET revoked_s = $1, revoke_reason = $2 WHERE revoked_s = 0 AND `+where+` RETURNING id`, seconds(now), reason, arg)
+	if err != nil {
+		return err
+	}
+	return t.append(ctx, entries...)
+}
+
+// RevokeSerial implements oauth.Store. Ending it twice adds nothing.
+func (o OAuth) RevokeSerial(ctx context.Context, serial secret.ID, reason string, _, keep time.Time) error {
+	return o.s.write(ctx, "revoke access token", func(ctx context.Context, t *tx) error {
+		known := 0
+		err := row(ctx, t, []any{&known}, `SELECT count(*) FROM feed WHERE kind = 'serial' AND id = $1`, serial.String())
+		if err != nil || known > 0 {
+			return err
+		}
+		return t.append(ctx, entry(revocation.Serial, serial.String(), time.Time{}, reason, keep))
+	})
+}
+
+// Consent implements oauth.Store.
+func (o OAuth) Consent(ctx context.Context, userID, clientID string) (oauth.Consent, error) {
+	c := oauth.Consent{UserID: userID, ClientID: clientID}
+	if !storable(userID) || !storable(clientID) {
+		return oauth.Consent{}, fmt.Errorf("find consent: %w", oauth.ErrNotFound)
+	}
+	var granted int64
+	err := o.s.one(ctx, "find consent", oauth.ErrNotFound, []any{&c.Scope, &granted},
+		`SELECT scope, granted_s FROM consents WHERE user_id = $1 AND client_id = $2`, userID, clientID)
+	if err != nil {
+		return oauth.Consent{}, err
+	}
+	c.GrantedAt = at(granted)
+	return c, nil
+}
+
+// SaveConsent implements oauth.Store. Of an unknown person it returns
+// oauth.ErrNotFound.
+func (o OAuth) SaveConsent(ctx context.Context, c oauth.Consent) error {
+	return o.s.write(ctx, "save consent", func(ctx context.Context, t *tx) error {
+		var disabled int64
+		err := row(ctx, t, []any{&disabled}, `SELECT disabled FROM users WHERE id = $1`+t.forShare, c.UserID)
+		if errors.Is(err, sql.ErrNoRows) {
+			return oauth.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		_, err = t.exec(ctx, `INSERT INTO consents (user_id, client_id, scope, granted_s) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (user_id, client_id) DO UPDATE SET scope = excluded.scope, granted_s = excluded.granted_s`,
+			c.UserID, c.ClientID, c.Scope, seconds(c.GrantedAt))
+		return err
+	})
+}

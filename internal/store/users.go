@@ -1,0 +1,162 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"sallyport/internal/account"
+	"sallyport/internal/oauth"
+	"sallyport/internal/revocation"
+)
+
+const selectUsers = `SELECT id, username, name, email, email_verified, password_hash, disabled, created_s FROM users`
+
+// UserByName implements account.Store.
+func (a Account) UserByName(ctx context.Context, folded string) (account.User, error) {
+	return a.user(ctx, selectUsers+` WHERE folded = $1`, folded)
+}
+
+// UserByID implements account.Store.
+func (a Account) UserByID(ctx context.Context, id string) (account.User, error) {
+	return a.user(ctx, selectUsers+` WHERE id = $1`, id)
+}
+
+func (a Account) user(ctx context.Context, q, key string) (account.User, error) {
+	list, err := a.users(ctx, q, key)
+	if err == nil && (len(list) == 0 || !storable(key)) {
+		err = account.ErrNotFound
+	}
+	if err != nil {
+		return account.User{}, fmt.Errorf("find user: %w", err)
+	}
+	return list[0], nil
+}
+
+// Users implements account.Store, in the order of folded names.
+func (a Account) Users(ctx context.Context) ([]account.User, error) {
+	list, err := a.users(ctx, selectUsers+` ORDER BY folded`)
+	if err != nil {
+		return nil, fmt.Errorf("list users: %w", err)
+	}
+	return list, nil
+}
+
+func (a Account) users(ctx context.Context, q string, keys ...any) ([]account.User, error) {
+	for _, k := range keys {
+		if s, ok := k.(string); ok && !storable(s) {
+			return nil, nil
+		}
+	}
+	var list []account.User
+	err := a.s.engine.read(ctx, func(ctx context.Context, on queryer) error {
+		return on.each(ctx, func(scan func(...any) error) error {
+			var u account.User
+			var verified, disabled, created int64
+			err := scan(&u.ID, &u.Username, &u.Name, &u.Email, &verified, &u.PasswordHash, &disabled, &created)
+			u.EmailVerified, u.Disabled, u.CreatedAt = verified != 0, disabled != 0, at(created)
+			list = append(list, u)
+			return err
+		}, q, keys...)
+	})
+	return list, err
+}
+
+// User implements oauth.Users.
+func (o OAuth) User(ctx context.Context, id string) (oauth.User, error) {
+	u, err := Account(o).UserByID(ctx, id)
+	if errors.Is(err, account.ErrNotFound) {
+		err = fmt.Errorf("find user: %w", oauth.ErrNotFound)
+	}
+	if err != nil {
+		return oauth.User{}, err
+	}
+	return oauth.User{ID: u.ID, Username: u.Username, Name: u.Name, Email: u.Email, EmailVerified: u.EmailVerified, Disabled: u.Disabled}, nil
+}
+
+// AddUser implements account.Store.
+func (a Account) AddUser(ctx context.Context, u account.User) error {
+	folded, err := account.FoldUsername(u.Username)
+	if err != nil {
+		return fmt.Errorf("add user: %w", err)
+	}
+	return a.s.write(ctx, "add user", func(ctx context.Context, t *tx) error {
+		return changed(ctx, t, account.ErrExists, `INSERT INTO users
+			(id, folded, username, name, email, email_verified, password_hash, disabled, created_s)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
+			u.ID, folded, u.Username, u.Name, u.Email, number(u.EmailVerified), u.PasswordHash, number(u.Disabled), seconds(u.CreatedAt))
+	})
+}
+
+// SetPassword implements account.Store. ErrNotFound for an unknown person.
+func (a Account) SetPassword(ctx context.Context, userID, hash string, now, keep time.Time) error {
+	return a.s.write(ctx, "set password", func(ctx context.Context, t *tx) error {
+		if err := changed(ctx, t, account.ErrNotFound, `UPDATE users SET password_hash = $2 WHERE id = $1`, userID, hash); err != nil {
+			return err
+		}
+		return t.endUser(ctx, userID, revocation.ReasonPassword, now, keep)
+	})
+}
+
+// UpgradePassword implements account.Store.
+func (a Account) UpgradePassword(ctx context.Context, userID, old, new string) error {
+	return a.s.write(ctx, "upgrade password", func(ctx context.Context, t *tx) error {
+		return changed(ctx, t, account.ErrNotFound, `UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2`, userID, old, new)
+	})
+}
+
+// SetDisabled implements account.Store. Setting what is set already changes
+// nothing. ErrNotFound for an unknown person.
+func (a Account) SetDisabled(ctx context.Context, userID string, disabled bool, now, keep time.Time) error {
+	return a.s.write(ctx, "set user disabled", func(ctx context.Context, t *tx) error {
+		n, err := t.exec(ctx, `UPDATE users SET disabled = $2 WHERE id = $1 AND disabled <> $2`, userID, number(disabled))
+		switch {
+		case err != nil:
+			return err
+		case n == 0:
+			var before int64
+			err := row(ctx, t, []any{&before}, `SELECT disabled FROM users WHERE id = $1`, userID)
+			if errors.Is(err, sql.ErrNoRows) {
+				return account.ErrNotFound
+			}
+			return err
+		case disabled:
+			return t.endUser(ctx, userID, revocation.ReasonDisabled, now, keep)
+		}
+		return nil
+	})
+}
+
+// DeleteUser implements account.Store. ErrNotFound for an unknown person.
+func (a Account) DeleteUser(ctx context.Context, userID string, now, keep time.Time) error {
+	return a.s.write(ctx, "delete user", func(ctx context.Context, t *tx) error {
+		// The person is locked first, so that nothing new can refer to the row.
+		if err := changed(ctx, t, account.ErrNotFound, `UPDATE users SET disabled = 1 WHERE id = $1`, userID); err != nil {
+			return err
+		}
+		err := t.all(ctx, []string{
+			`DELETE FROM sessions WHERE user_id = $1`,
+			`DELETE FROM consents WHERE user_id = $1`,
+			`DELETE FROM grants WHERE user_id = $1`,
+			`DELETE FROM users WHERE id = $1`,
+		}, userID)
+		if err != nil {
+			return err
+		}
+		return t.append(ctx, entry(revocation.Subject, userID, now, revocation.ReasonAdmin, keep))
+	})
+}
+
+// endUser ends all sessions, grants and tokens of a person.
+func (t *tx) endUser(ctx context.Context, userID, reason string, now, keep time.Time) error {
+	if _, err := t.exec(ctx, `DELETE FROM sessions WHERE user_id = $1`, userID); err != nil {
+		return err
+	}
+	_, err := t.exec(ctx, `UPDATE grants SET revoked_s = $2, revoke_reason = $3 WHERE user_id = $1 AND revoked_s = 0`, userID, seconds(now), reason)
+	if err != nil {
+		return err
+	}
+	return t.append(ctx, entry(revocation.Subject, userID, now, reason, keep))
+}

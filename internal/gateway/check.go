@@ -153,9 +153,9 @@ func (k *checker) overlaps(where string, ops []Operation) {
 			case same:
 				k.addf("%s: operations[%d]: path: %s %s matches the same calls as operations[%d]: remove one", where, i, b.Method, b.Path, j)
 			case crossing:
-				if a.Scope != b.Scope || a.ACR != b.ACR || a.MaxAge != b.MaxAge {
+				if (a.Scope != b.Scope || a.ACR != b.ACR || a.MaxAge != b.MaxAge) && !lists(ops, a.Method, common(a.Path, b.Path)) {
 					k.addf("%s: operations[%d]: path: %s %s and %s match some of the same calls, with different demands, and neither is "+
-						"more specific: make the demands equal or list the common path too", where, i, b.Method, b.Path, a.Path)
+						"more specific: make the demands equal or list %s too", where, i, b.Method, b.Path, a.Path, common(a.Path, b.Path))
 				}
 			}
 		}
@@ -196,6 +196,21 @@ func overlap(a, b string) overlapKind {
 		return nested
 	}
 	return same
+}
+
+// common is the template of the calls that both templates match.
+func common(a, b string) string {
+	as, bs := strings.Split(strings.TrimSuffix(a, "/"), "/"), strings.Split(strings.TrimSuffix(b, "/"), "/")
+	for i := range as {
+		if isParam(as[i]) {
+			as[i] = bs[i]
+		}
+	}
+	return strings.Join(as, "/")
+}
+
+func lists(ops []Operation, method, path string) bool {
+	return slices.ContainsFunc(ops, func(o Operation) bool { return o.Method == method && overlap(o.Path, path) == same })
 }
 
 // isSafe reports whether s can stand in a quoted string of a header.

@@ -168,7 +168,9 @@ func newFixture(t testing.TB, backend http.HandlerFunc, changes ...change) *fixt
 	if f.gateway, err = gateway.New(o); err != nil {
 		t.Fatal(err)
 	}
-	f.front = httptest.NewServer(f.handler())
+	f.front = httptest.NewUnstartedServer(f.handler())
+	f.front.Config.DisableGeneralOptionsHandler = true
+	f.front.Start()
 	t.Cleanup(f.front.Close)
 	t.Cleanup(f.gateway.Close)
 	return f

@@ -1,0 +1,220 @@
+package gateway_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"sallyport/internal/gateway"
+	"sallyport/internal/token"
+)
+
+// post sends a body of n bytes with its length told or not.
+func (f *fixture) post(n int, chunked bool) (answer, error) {
+	var body io.Reader = bytes.NewReader(bytes.Repeat([]byte("x"), n))
+	if chunked {
+		body = io.MultiReader(body) // hides the length
+	}
+	req, err := http.NewRequest("POST", f.front.URL+"/catalog/items", body)
+	if err != nil {
+		return answer{}, err
+	}
+	req.Header.Set("Authorization", f.bearer(withScope("catalog.write")))
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	return read(f.t, res), nil
+}
+
+func TestBodyLimit(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil, func(o *gateway.Options) { o.MaxBodyBytes = 1 << 20 })
+	for _, tt := range []struct {
+		name    string
+		n       int
+		chunked bool
+		status  int
+	}{
+		{"at the limit", 1 << 20, false, 200},
+		{"at the limit, chunked", 1 << 20, true, 200},
+		{"over", 1<<20 + 1, false, 413},
+		{"over, chunked", 1<<20 + 1, true, 413},
+		{"far over, chunked", 8 << 20, true, 413},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f.taken()
+			got, err := f.post(tt.n, tt.chunked)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Status != tt.status || (tt.status == 413) != (got.Code == "content_too_large") {
+				t.Errorf("got %d %s", got.Status, got.Code)
+			}
+			for _, r := range f.taken() {
+				if len(r.Body) > 1<<20 {
+					t.Errorf("the backend got %d bytes", len(r.Body))
+				}
+			}
+		})
+	}
+}
+
+func TestUpstreamFailuresTellNothing(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		change change
+		status int
+		reason string
+	}{
+		{"nobody listens", func(o *gateway.Options) { o.APIs[0].Upstream = &url.URL{Scheme: "http", Host: "127.0.0.1:1"} }, 502, "upstream_dial"},
+		{"no such host", func(o *gateway.Options) {
+			o.APIs[0].Upstream = &url.URL{Scheme: "http", Host: "backend.invalid"}
+		}, 502, "upstream_name"},
+		{"not TLS", func(o *gateway.Options) { o.APIs[0].Upstream.Scheme = "https" }, 502, "upstream_failed"},
+		{"silent", func(o *gateway.Options) { o.UpstreamTimeout = 50 * time.Millisecond }, 504, "upstream_timeout"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, func(http.ResponseWriter, *http.Request) { time.Sleep(300 * time.Millisecond) }, tt.change)
+			got := f.get("/catalog/items/1", f.bearer())
+			if got.Status != tt.status || f.reasons()[0] != "request.refused "+tt.reason {
+				t.Errorf("got %d %v", got.Status, f.reasons())
+			}
+			for _, leak := range []string{"127.0.0.1", "backend", "dial", "tls", "refused"} {
+				if strings.Contains(got.Body, leak) {
+					t.Errorf("the answer tells %q: %s", leak, got.Body)
+				}
+			}
+		})
+	}
+	t.Run("hangs up", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+		if got := f.get("/catalog/items/1", f.bearer()); got.Status != 502 || got.Code != "upstream_failed" {
+			t.Errorf("got %d %s", got.Status, got.Code)
+		}
+	})
+	t.Run("hangs up in the middle: half an answer does not look whole", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t, func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, "half")
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		})
+		req, _ := http.NewRequest("GET", f.front.URL+"/catalog/items/1", nil)
+		req.Header.Set("Authorization", f.bearer())
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if body, err := io.ReadAll(res.Body); err == nil {
+			t.Errorf("read %q without an error", body)
+		}
+	})
+}
+
+func TestRedirectsArePassedOnNotFollowed(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/items/secret", http.StatusFound) })
+	got := f.get("/catalog/items/1", f.bearer())
+	if got.Status != 302 || got.Header.Get("Location") != "/items/secret" || len(f.taken()) != 1 {
+		t.Errorf("got %d %v", got.Status, got.Header)
+	}
+}
+
+// broken panics where it is told to.
+type broken struct {
+	gateway.Feed
+	where string
+}
+
+func (b *broken) Fresh(t token.Tier) bool {
+	if b.where == "fresh" {
+		panic("spat_secret")
+	}
+	return b.Feed.Fresh(t)
+}
+
+func (b *broken) Revoked(a *token.Access) bool {
+	if b.where == "revoked" {
+		var m map[string]int
+		m["x"]++ // a runtime error
+	}
+	return b.Feed.Revoked(a)
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestLG07PanicsFailClosed(t *testing.T) {
+	t.Parallel()
+	for _, where := range []string{"fresh", "revoked", "clock", "transport", "answer"} {
+		t.Run(where, func(t *testing.T) {
+			t.Parallel()
+			b, armed := &broken{where: where}, false
+			f := newFixture(t, nil, func(o *gateway.Options) {
+				b.Feed = o.Feed
+				o.Feed = b
+				now := o.Now
+				switch where {
+				case "clock":
+					o.Now = func() time.Time {
+						if armed {
+							panic("clock")
+						}
+						return now()
+					}
+				case "transport":
+					o.Transport = roundTrip(func(*http.Request) (*http.Response, error) { panic("transport") })
+				case "answer":
+					o.Transport = roundTrip(func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 200}, nil })
+				}
+			})
+			authorization := f.bearer()
+			armed = true
+			got := f.get("/catalog/items/1", authorization)
+			if got.Status != 500 || got.Code != "server_error" || len(f.taken()) != 0 {
+				t.Errorf("got %d %s", got.Status, got.Code)
+			}
+			if why := f.reasons(); len(why) != 1 || why[0] != "request.refused panic" {
+				t.Errorf("reasons %v", why)
+			}
+			for _, a := range f.record.Attrs() {
+				if strings.Contains(a.Value.String(), "spat_") {
+					t.Errorf("the record holds the value of the panic: %s", a)
+				}
+			}
+		})
+	}
+}
+
+func TestClientGoneEndsTheUpstreamCall(t *testing.T) {
+	t.Parallel()
+	ended := make(chan struct{})
+	f := newFixture(t, func(_ http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		close(ended)
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	req, _ := http.NewRequestWithContext(ctx, "GET", f.front.URL+"/catalog/items/1", nil)
+	req.Header.Set("Authorization", f.bearer())
+	if _, err := http.DefaultClient.Do(req); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatal(err)
+	}
+	select {
+	case <-ended:
+	case <-time.After(5 * time.Second):
+		t.Error("the call to the backend goes on")
+	}
+}

@@ -1,0 +1,96 @@
+package oauth_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sallyport/internal/audit"
+	"sallyport/internal/oauth"
+	"sallyport/internal/token"
+)
+
+var update = flag.Bool("update", false, "write the reference pages anew")
+
+// The pages of docs/reference that are derived from tables of the code.
+func TestReferencePagesAreFresh(t *testing.T) {
+	t.Parallel()
+	for name, page := range map[string]string{"errors.md": errorsPage(), "events.md": eventsPage(), "tiers.md": tiersPage()} {
+		path := filepath.Join("..", "..", "docs", "reference", name)
+		if *update {
+			if err := os.WriteFile(path, []byte(page), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != page {
+			t.Errorf("%s is out of date: go test ./internal/oauth -run Reference -update", name)
+		}
+	}
+}
+
+func errorsPage() string {
+	var b strings.Builder
+	b.WriteString("# Error codes\n\nGenerated from `internal/oauth/error.go`.\n\n| Code | Status | From | When |\n|---|---|---|---|\n")
+	for _, c := range oauth.Codes {
+		fmt.Fprintf(&b, "| `%s` | %d | %s | %s |\n", c.Code, c.Status, c.Source, c.When)
+	}
+	return b.String()
+}
+
+func eventsPage() string {
+	var b strings.Builder
+	b.WriteString("# Security events\n\nGenerated from `internal/audit/events.go`. They stand in the `events` of a request's log line, and `/metrics` counts them.\n\n| Event | Means | Do |\n|---|---|---|\n")
+	for _, e := range audit.Events {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", e.Name, e.Meaning, e.Do)
+	}
+	return b.String()
+}
+
+func tiersPage() string {
+	var b strings.Builder
+	b.WriteString("# Tiers\n\nGenerated from `internal/token/tier.go`. These are hard caps: a configuration may go below them, never above.\n\n|  |")
+	for _, tier := range token.Tiers {
+		fmt.Fprintf(&b, " `%s` |", tier)
+	}
+	b.WriteString("\n|---|---|---|---|\n")
+	row := func(what string, of func(token.Limits) string) {
+		fmt.Fprintf(&b, "| %s |", what)
+		for _, tier := range token.Tiers {
+			fmt.Fprintf(&b, " %s |", of(tier.Limits()))
+		}
+		b.WriteString("\n")
+	}
+	row("access token lives", func(l token.Limits) string { return span(l.AccessToken) })
+	row("refresh token dies unused after", func(l token.Limits) string { return span(l.RefreshIdle) })
+	row("refresh token dies anyway after", func(l token.Limits) string { return span(l.RefreshAbsolute) })
+	row("session at the issuer ends unused after", func(l token.Limits) string { return span(l.SessionIdle) })
+	row("session at the issuer ends anyway after", func(l token.Limits) string { return span(l.SessionAbsolute) })
+	row("revocations may be stale for", func(l token.Limits) string { return span(l.RevocationMaxAge) })
+	row("weakest authentication", func(l token.Limits) string {
+		if l.ACR == "" {
+			return "any"
+		}
+		return "`" + l.ACR + "`"
+	})
+	return b.String()
+}
+
+func span(d time.Duration) string {
+	switch {
+	case d%(24*time.Hour) == 0:
+		return fmt.Sprintf("%d d", d/(24*time.Hour))
+	case d%time.Hour == 0:
+		return fmt.Sprintf("%d h", d/time.Hour)
+	case d%time.Minute == 0:
+		return fmt.Sprintf("%d min", d/time.Minute)
+	}
+	return fmt.Sprintf("%d s", d/time.Second)
+}

@@ -1,0 +1,70 @@
+package storetest
+
+import (
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sallyport/internal/account"
+	"sallyport/internal/secret"
+)
+
+var sessionTests = []test{
+	{"a session comes back as it was stored", sessionRoundTrip},
+	{"a new session ends the one it replaces and no grant", sessionReplaces},
+	{"a session needs a person who may sign in", sessionNeedsUser},
+	{"touching moves a living session forward only", touch},
+}
+
+func sessionRoundTrip(r *rig) {
+	s := r.addSession(r.addUser("ada"))
+	got, err := r.Account.Session(r.ctx(), s.ID)
+	r.ok(err)
+	if d := cmp.Diff(s, got); d != "" {
+		r.t.Error(d)
+	}
+	_, err = r.Account.Session(r.ctx(), secret.NewID(start))
+	r.is("unknown", err, account.ErrNotFound)
+	r.is("same ID", r.Account.AddSession(r.ctx(), s, secret.ID{}), account.ErrExists)
+}
+
+func sessionReplaces(r *rig) {
+	u, old, g := r.signedIn("ada")
+	next := r.session(u)
+	r.ok(r.Account.AddSession(r.ctx(), next, old.ID))
+	_, err := r.Account.Session(r.ctx(), old.ID)
+	r.is("replaced session", err, account.ErrNotFound)
+	_, err = r.Account.Session(r.ctx(), next.ID)
+	r.ok(err)
+	r.wantAlive(g.ID)
+	r.wantFeed()
+}
+
+func sessionNeedsUser(r *rig) {
+	u := r.addUser("ada")
+	old := r.addSession(u)
+	s := r.session(account.User{ID: "nobody"})
+	r.is("unknown person", r.Account.AddSession(r.ctx(), s, old.ID), account.ErrNotFound)
+	_, err := r.Account.Session(r.ctx(), old.ID)
+	r.ok(err) // what failed has replaced nothing
+	r.ok(r.Account.SetDisabled(r.ctx(), u.ID, true, r.clock(), r.keep()))
+	r.is("disabled person", r.Account.AddSession(r.ctx(), r.session(u), secret.ID{}), account.ErrNotFound)
+}
+
+func touch(r *rig) {
+	u := r.addUser("ada")
+	s := r.addSession(u)
+	r.advance(time.Minute)
+	s.LastSeen, s.IdleUntil = r.clock(), r.clock().Add(time.Hour)
+	r.ok(r.Account.TouchSession(r.ctx(), s.ID, s.LastSeen, s.IdleUntil))
+	r.ok(r.Account.TouchSession(r.ctx(), s.ID, s.LastSeen.Add(-time.Second), s.IdleUntil.Add(-time.Second))) // overtaken
+	got, err := r.Account.Session(r.ctx(), s.ID)
+	r.ok(err)
+	if d := cmp.Diff(s, got); d != "" {
+		r.t.Error(d)
+	}
+	r.is("past its idle end", r.Account.TouchSession(r.ctx(), s.ID, s.IdleUntil, s.IdleUntil.Add(time.Hour)), account.ErrNotFound)
+	r.is("unknown", r.Account.TouchSession(r.ctx(), secret.NewID(start), r.clock(), r.keep()), account.ErrNotFound)
+	r.ok(r.OAuth.EndSession(r.ctx(), s.ID, "x", r.clock(), r.keep()))
+	r.is("ended", r.Account.TouchSession(r.ctx(), s.ID, r.clock(), r.keep()), account.ErrNotFound)
+}

@@ -1,0 +1,144 @@
+package storetest
+
+import (
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sallyport/internal/account"
+	"sallyport/internal/oauth"
+	"sallyport/internal/revocation"
+)
+
+var userTests = []test{
+	{"a person comes back as stored, by name and by ID", userRoundTrip},
+	{"an ID or a folded name is taken once", userExists},
+	{"RV08 a new password ends sessions, grants and tokens", setPassword},
+	{"an upgraded hash ends nothing and needs the old one", upgradePassword},
+	{"RV08 disabling ends sessions, grants and tokens once", setDisabled},
+	{"deleting a person leaves nothing but the entry", deleteUser},
+	{"changing an unknown person is not found", unknownUser},
+}
+
+func userRoundTrip(r *rig) {
+	u := r.addUser("Ada")
+	bob := r.addUser("bob")
+	byName, err := r.Account.UserByName(r.ctx(), "ada")
+	r.ok(err)
+	byID, err := r.Account.UserByID(r.ctx(), u.ID)
+	r.ok(err)
+	for _, got := range []account.User{byName, byID} {
+		if d := cmp.Diff(u, got); d != "" {
+			r.t.Error(d)
+		}
+	}
+	seen, err := r.OAuth.User(r.ctx(), u.ID)
+	r.ok(err)
+	if d := cmp.Diff(oauth.User{ID: u.ID, Username: "Ada", Name: u.Name, Email: u.Email, EmailVerified: true}, seen); d != "" {
+		r.t.Error(d)
+	}
+	all, err := r.Account.Users(r.ctx())
+	r.ok(err)
+	if d := cmp.Diff([]account.User{u, bob}, all); d != "" {
+		r.t.Error(d)
+	}
+	for _, name := range []string{"Ada", "nobody", "ada\x00", "\xff", ""} {
+		_, err = r.Account.UserByName(r.ctx(), name)
+		r.is("name "+name, err, account.ErrNotFound)
+	}
+	_, err = r.Account.UserByID(r.ctx(), "nobody")
+	r.is("ID", err, account.ErrNotFound)
+	_, err = r.OAuth.User(r.ctx(), "nobody")
+	r.is("ID for oauth", err, oauth.ErrNotFound)
+}
+
+func userExists(r *rig) {
+	u := r.addUser("ada")
+	same := account.User{ID: u.ID, Username: "other"}
+	r.is("ID", r.Account.AddUser(r.ctx(), same), account.ErrExists)
+	r.is("name", r.Account.AddUser(r.ctx(), account.User{ID: "x", Username: "ADA"}), account.ErrExists)
+	got, err := r.Account.UserByID(r.ctx(), u.ID)
+	r.ok(err)
+	if d := cmp.Diff(u, got); d != "" {
+		r.t.Error(d)
+	}
+}
+
+// wantEnded checks that everything of u has ended with one entry, and nothing
+// of anyone else.
+func (r *rig) wantEnded(u account.User, s account.Session, g oauth.Grant, reason string) {
+	r.t.Helper()
+	_, err := r.Account.Session(r.ctx(), s.ID)
+	r.is("the session", err, account.ErrNotFound)
+	r.wantRevoked(g.ID, reason)
+	r.wantFeed(revocation.Entry{Kind: revocation.Subject, ID: u.ID, Before: r.clock().Unix(), Reason: reason, ExpiresAt: r.keep()})
+}
+
+func setPassword(r *rig) {
+	u, s, g := r.signedIn("ada")
+	_, otherSession, otherGrant := r.signedIn("bob")
+	r.advance(time.Minute)
+	r.ok(r.Account.SetPassword(r.ctx(), u.ID, "$new", r.clock(), r.keep()))
+	r.wantEnded(u, s, g, revocation.ReasonPassword)
+	r.wantAlive(otherGrant.ID)
+	_, err := r.Account.Session(r.ctx(), otherSession.ID)
+	r.ok(err)
+	got, err := r.Account.UserByID(r.ctx(), u.ID)
+	r.ok(err)
+	if got.PasswordHash != "$new" {
+		r.t.Errorf("hash is %q", got.PasswordHash)
+	}
+}
+
+func upgradePassword(r *rig) {
+	u, s, g := r.signedIn("ada")
+	r.is("wrong old hash", r.Account.UpgradePassword(r.ctx(), u.ID, "$other", "$new"), account.ErrNotFound)
+	r.ok(r.Account.UpgradePassword(r.ctx(), u.ID, u.PasswordHash, "$new"))
+	r.is("old hash again", r.Account.UpgradePassword(r.ctx(), u.ID, u.PasswordHash, "$newer"), account.ErrNotFound)
+	_, err := r.Account.Session(r.ctx(), s.ID)
+	r.ok(err)
+	r.wantAlive(g.ID)
+	r.wantFeed()
+}
+
+func setDisabled(r *rig) {
+	u, s, g := r.signedIn("ada")
+	for range 2 {
+		r.ok(r.Account.SetDisabled(r.ctx(), u.ID, true, r.clock(), r.keep()))
+	}
+	r.wantEnded(u, s, g, revocation.ReasonDisabled)
+	got, err := r.OAuth.User(r.ctx(), u.ID)
+	r.ok(err)
+	if !got.Disabled {
+		r.t.Error("not disabled")
+	}
+	r.ok(r.Account.SetDisabled(r.ctx(), u.ID, false, r.clock(), r.keep()))
+	r.wantEnded(u, s, g, revocation.ReasonDisabled) // enabling brings nothing back
+	r.addSession(u)
+}
+
+func deleteUser(r *rig) {
+	u, s, g := r.signedIn("ada")
+	_, _, other := r.signedIn("bob")
+	r.ok(r.OAuth.SaveConsent(r.ctx(), oauth.Consent{UserID: u.ID, ClientID: "app", Scope: "openid", GrantedAt: r.clock()}))
+	r.ok(r.Account.DeleteUser(r.ctx(), u.ID, r.clock(), r.keep()))
+	_, err := r.Account.UserByID(r.ctx(), u.ID)
+	r.is("person", err, account.ErrNotFound)
+	_, err = r.Account.Session(r.ctx(), s.ID)
+	r.is("session", err, account.ErrNotFound)
+	_, err = r.OAuth.Grant(r.ctx(), g.ID)
+	r.is("grant", err, oauth.ErrNotFound)
+	_, err = r.OAuth.Consent(r.ctx(), u.ID, "app")
+	r.is("consent", err, oauth.ErrNotFound)
+	r.wantAlive(other.ID)
+	r.wantFeed(revocation.Entry{Kind: revocation.Subject, ID: u.ID, Before: r.clock().Unix(), Reason: revocation.ReasonAdmin, ExpiresAt: r.keep()})
+}
+
+func unknownUser(r *rig) {
+	r.is("password", r.Account.SetPassword(r.ctx(), "nobody", "$new", r.clock(), r.keep()), account.ErrNotFound)
+	r.is("upgrade", r.Account.UpgradePassword(r.ctx(), "nobody", "", "$new"), account.ErrNotFound)
+	r.is("disable", r.Account.SetDisabled(r.ctx(), "nobody", true, r.clock(), r.keep()), account.ErrNotFound)
+	r.is("enable", r.Account.SetDisabled(r.ctx(), "nobody", false, r.clock(), r.keep()), account.ErrNotFound)
+	r.is("delete", r.Account.DeleteUser(r.ctx(), "nobody", r.clock(), r.keep()), account.ErrNotFound)
+	r.wantFeed()
+}

@@ -1,0 +1,112 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+
+	"sallyport/internal/oauth"
+)
+
+// consentView is what the consent page shows (AZ17).
+type consentView struct {
+	frame
+	Flow     string
+	CSRF     string
+	App      string
+	ClientID string
+	Verified bool
+	Person   string
+	Groups   []scopeGroup
+	Access   string // how long one access lasts
+	Refresh  string // how long the app stays connected
+	Host     string // where the browser goes afterwards
+
+}
+
+// scopeGroup is what is asked of one API.
+type scopeGroup struct {
+	API    string // empty: about the person
+	Scopes []oauth.ScopeView
+}
+
+// showConsent asks the person, or goes on where there is nothing to ask. It is
+// also where a request continues after another site has posted it.
+func (s *site) showConsent(w http.ResponseWriter, r *http.Request, p url.Values) error {
+	if embedded(r) {
+		return s.refuseEmbedded(w, r)
+	}
+	a, err := s.pending(r, p)
+	if err != nil {
+		return err
+	}
+	session, err := s.visitor(r)
+	if err != nil {
+		return err
+	}
+	step, err := s.oauth.Next(r.Context(), a, session)
+	if err != nil {
+		return err
+	}
+	if step != oauth.StepConsent {
+		return s.proceed(w, r, a, session)
+	}
+	csrf, err := s.formToken(w, r, consentPath, p.Get("flow"))
+	if err != nil {
+		return err
+	}
+	view := consentOf(s.oauth.Consent(a))
+	view.frame, view.Flow, view.CSRF, view.Person = s.frame("Allow access?", false), p.Get("flow"), csrf, legible(session.Username)
+	w.Header().Set("Content-Security-Policy", pagePolicy(a.RedirectURI))
+	return s.render(w, http.StatusOK, pageConsent, view)
+}
+
+func consentOf(c oauth.ConsentView) consentView {
+	v := consentView{
+		App: legible(c.ClientName), ClientID: legible(c.ClientID), Verified: c.Verified,
+		Access: inWords(c.AccessFor), Refresh: inWords(c.RefreshFor), Host: legible(c.RedirectHost),
+	}
+next:
+	for _, scope := range c.Scopes {
+		shown := oauth.ScopeView{Name: scope.Name, Text: legible(scope.Text), API: legible(scope.API)}
+		for i := range v.Groups {
+			if v.Groups[i].API == shown.API {
+				v.Groups[i].Scopes = append(v.Groups[i].Scopes, shown)
+				continue next
+			}
+		}
+		v.Groups = append(v.Groups, scopeGroup{API: shown.API, Scopes: []oauth.ScopeView{shown}})
+	}
+	return v
+}
+
+// consent takes the decision.
+func (s *site) consent(w http.ResponseWriter, r *http.Request, p url.Values) error {
+	a, err := s.pending(r, p)
+	if err != nil {
+		return err
+	}
+	session, err := s.visitor(r)
+	if err != nil {
+		return err
+	}
+	step, err := s.oauth.Next(r.Context(), a, session)
+	if err != nil {
+		return err
+	}
+	if step == oauth.StepLogin { // the session ended while the page was open
+		return s.goOn(w, a, loginPath)
+	}
+	var location string
+	switch p.Get("decision") {
+	case "allow":
+		location, err = s.oauth.Approve(r.Context(), a, session)
+	case "deny":
+		location, err = s.oauth.Deny(r.Context(), a)
+	default:
+		return bad("neither allow nor deny was chosen")
+	}
+	if err != nil {
+		return err
+	}
+	return seeOther(w, location)
+}

@@ -1,0 +1,111 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+)
+
+const (
+	oneYear = "max-age=31536000; includeSubDomains" // TL04
+	noStore = "no-store"
+	// permissions that no page of ours uses.
+	permissions = "accelerometer=(), autoplay=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), " +
+		"magnetometer=(), microphone=(), midi=(), payment=(), usb=()"
+)
+
+func (s *site) commonHeaders(h http.Header) {
+	h.Set("X-Content-Type-Options", "nosniff")
+	if s.hsts {
+		h.Set("Strict-Transport-Security", oneYear)
+	}
+}
+
+// documentHeaders are of what is public: any page may read it, nobody may sniff it.
+func (s *site) documentHeaders(h http.Header) {
+	s.commonHeaders(h)
+	h.Set("Cache-Control", "public, max-age=300")
+}
+
+func (s *site) staticHeaders(h http.Header) {
+	s.commonHeaders(h)
+	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+}
+
+// protocolHeaders are of answers that hold credentials (RFC 6749 §5.1).
+func (s *site) protocolHeaders(h http.Header) {
+	s.commonHeaders(h)
+	h.Set("Cache-Control", noStore)
+	h.Set("Pragma", "no-cache") // RFC 6749 §5.1 wants it, and old clients look
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+}
+
+// pageHeaders are of everything a person sees, and of redirects between pages.
+func (s *site) pageHeaders(h http.Header) {
+	s.commonHeaders(h)
+	h.Set("Cache-Control", noStore)
+	h.Set("Content-Security-Policy", pagePolicy(""))
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer") // AZ15
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Permissions-Policy", permissions)
+}
+
+// pagePolicy is the Content-Security-Policy of a page: its own style and icon,
+// and nothing that runs, so there is nothing that a nonce would have to let
+// in. Chromium holds form-action against redirects too, so a page whose form
+// may end at the app names the app's origin.
+func pagePolicy(redirectURI string) string {
+	target := formTarget(redirectURI)
+	if target != "" {
+		target = " " + target
+	}
+	return "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'" + target +
+		"; frame-ancestors 'none'; base-uri 'none'"
+}
+
+// formTarget is the CSP source (CSP3 §2.3.1) of a redirect URI: its origin, or
+// its scheme where the grammar has no word for the origin, as for private-use
+// schemes and IPv6 literals. Empty for what cannot be named.
+func formTarget(redirectURI string) string {
+	scheme, rest, found := strings.Cut(redirectURI, ":")
+	if !found || !isScheme(scheme) {
+		return ""
+	}
+	if scheme != "https" && scheme != "http" {
+		return scheme + ":"
+	}
+	authority, ok := strings.CutPrefix(rest, "//")
+	if !ok {
+		return ""
+	}
+	if end := strings.IndexAny(authority, "/?#"); end >= 0 {
+		authority = authority[:end]
+	}
+	if strings.HasPrefix(authority, "[") {
+		return scheme + ":"
+	}
+	for i := range len(authority) {
+		c := authority[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '.' || c == ':') {
+			return ""
+		}
+	}
+	return scheme + "://" + authority
+}
+
+// isScheme checks the grammar of RFC 3986 §3.1, so that nothing else gets into
+// a header.
+func isScheme(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		if !letter && (i == 0 || !(c >= '0' && c <= '9' || c == '+' || c == '-' || c == '.')) {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,91 @@
+package web
+
+import (
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"sallyport/internal/audit"
+)
+
+// meters are the metrics of the edge. Every label is from a fixed set: route
+// patterns, classes of status, names of events. They are resolved at the start,
+// so a request touches atomics only.
+type meters struct {
+	gateway, other *meter
+	events         map[audit.Name]prometheus.Counter
+}
+
+// meter counts one route.
+type meter struct {
+	route   string
+	byClass [6]prometheus.Counter // by hundreds of the status; 0: no answer
+	took    prometheus.Observer
+}
+
+var classNames = [6]string{"none", "1xx", "2xx", "3xx", "4xx", "5xx"}
+
+func newMeters(reg prometheus.Registerer, endpoints map[string]*endpoint) (*meters, error) {
+	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "sallyport_http_requests_total", Help: "Requests by route and class of status.",
+	}, []string{"route", "status"})
+	took := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "sallyport_http_request_seconds", Help: "Time until the answer was written, by route.",
+		Buckets: []float64{.0001, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
+	}, []string{"route"})
+	events := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "sallyport_security_events_total", Help: "Security events by name.",
+	}, []string{"event"})
+	if reg != nil {
+		for _, c := range []prometheus.Collector{requests, took, events} {
+			if err := reg.Register(c); err != nil {
+				return nil, err
+			}
+		}
+	}
+	known := map[string]*meter{}
+	of := func(route string) *meter {
+		if m := known[route]; m != nil {
+			return m
+		}
+		m := &meter{route: route, took: took.WithLabelValues(route)}
+		for i, class := range classNames {
+			m.byClass[i] = requests.WithLabelValues(route, class)
+		}
+		known[route] = m
+		return m
+	}
+	m := &meters{gateway: of("gateway"), other: of("none"), events: map[audit.Name]prometheus.Counter{}}
+	for _, e := range endpoints {
+		e.meter = of(e.path)
+	}
+	for _, e := range audit.Events {
+		m.events[e.Name] = events.WithLabelValues(string(e.Name))
+	}
+	return m, nil
+}
+
+func (m *meter) observe(status int, took time.Duration) {
+	m.byClass[min(status/100, len(classNames)-1)].Inc()
+	m.took.Observe(took.Seconds())
+}
+
+func (m *meters) count(events []audit.Event) {
+	for _, e := range events {
+		if c := m.events[e.Name]; c != nil {
+			c.Inc()
+		}
+	}
+}
+
+// Routes lists the patterns that logs and metrics name.
+func Routes() []string {
+	var out []string
+	for i := range routes {
+		if !slices.Contains(out, routes[i].path) {
+			out = append(out, routes[i].path)
+		}
+	}
+	return out
+}

@@ -1,0 +1,156 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"sallyport/internal/audit"
+	"sallyport/internal/secret"
+)
+
+// observe is outermost, for the issuer and the gateway alike. It opens the
+// record of a request, stops panics, and writes the one event (LG01, LG02).
+func (s *site) observe(rw http.ResponseWriter, r *http.Request) {
+	start := s.now()
+	rec := &audit.Record{}
+	w := &answer{ResponseWriter: rw, id: secret.NewID(start)}
+	r = r.WithContext(audit.WithRecord(r.Context(), rec))
+	defer func() {
+		again := s.recovered(w, r, recover())
+		s.finish(w, r, rec, s.now().Sub(start))
+		if again != nil {
+			panic(again)
+		}
+	}()
+	s.dispatch(w, r)
+}
+
+// recovered answers 500 after a panic and lets nothing through (LG07). What was
+// thrown may hold data of the request, so only a runtime error is noted. It
+// returns what must be thrown again, to end the connection.
+func (s *site) recovered(w *answer, r *http.Request, v any) any {
+	if v == nil || v == http.ErrAbortHandler { //nolint:errorlint // the server compares it so
+		return v
+	}
+	rec := audit.FromContext(r.Context())
+	what := fmt.Sprintf("%T", v)
+	if err, ok := v.(runtime.Error); ok {
+		what = err.Error()
+	}
+	rec.Set(slog.String("panic", what), slog.String("stack", string(debug.Stack())))
+	if w.wrote() {
+		return http.ErrAbortHandler // half an answer must not look whole
+	}
+	h := w.Header()
+	clear(h)
+	return func() (again any) {
+		defer func() { again = recover() }()
+		s.fail(w, r, classNotFound(r), errPanic)
+		return nil
+	}()
+}
+
+var errPanic = errors.New("panic")
+
+// finish writes the event and counts.
+func (s *site) finish(w *answer, r *http.Request, rec *audit.Record, took time.Duration) {
+	if w.meter == nil {
+		w.meter = s.meters.other
+	}
+	w.meter.observe(w.status, took)
+	events := rec.Events()
+	s.meters.count(events)
+	level := slog.LevelInfo
+	if w.status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	ctx := context.WithoutCancel(r.Context())
+	if !s.log.Enabled(ctx, level) {
+		return
+	}
+	attrs := make([]slog.Attr, 0, 20)
+	attrs = append(attrs,
+		slog.String("request_id", w.id.String()), slog.String("method", knownMethod(r.Method)), slog.String("route", w.meter.route),
+		slog.Int("status", w.status), slog.String("outcome", outcome(w.status)), slog.Duration("took", took),
+		slog.Int64("bytes", w.bytes), slog.String("remote", remote(r).String()))
+	set := rec.Attrs()
+	attrs = append(attrs, whoOf(set, events)...)
+	attrs = append(attrs, set...)
+	if len(events) > 0 {
+		attrs = append(attrs, slog.Any("events", viewsOf(events)))
+	}
+	for i := range attrs {
+		attrs[i] = safeAttr(attrs[i])
+	}
+	s.log.LogAttrs(ctx, level, "request", attrs...)
+}
+
+// outcome is LG02's: what became of it, in one word.
+func outcome(status int) string {
+	switch {
+	case status == 0:
+		return "aborted"
+	case status == statusClientGone:
+		return "client_gone"
+	case status >= http.StatusInternalServerError:
+		return "failed"
+	case status >= http.StatusBadRequest:
+		return "refused"
+	}
+	return "ok"
+}
+
+// knownMethod keeps what strangers invent out of logs.
+func knownMethod(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodOptions, http.MethodConnect, http.MethodTrace, "QUERY":
+		return m
+	}
+	return "other"
+}
+
+// whoOf finds client and person in the events where nobody has said them.
+func whoOf(set []slog.Attr, events []audit.Event) []slog.Attr {
+	var clientID, person string
+	for _, e := range events {
+		if e.Client != "" {
+			clientID = e.Client
+		}
+		if e.Subject != "" {
+			person = e.Subject
+		}
+	}
+	for _, a := range set {
+		switch a.Key {
+		case "client_id":
+			clientID = ""
+		case "subject":
+			person = ""
+		}
+	}
+	var out []slog.Attr
+	if clientID != "" {
+		out = append(out, slog.String("client_id", clientID))
+	}
+	if person != "" {
+		out = append(out, slog.String("subject", person))
+	}
+	return out
+}
+
+// client notes which client a request is about.
+func client(r *http.Request, clientID string) {
+	audit.FromContext(r.Context()).Set(slog.String("client_id", clientID))
+}
+
+// subject notes who is signed in, by account ID.
+func subject(r *http.Request, userID string) {
+	audit.FromContext(r.Context()).Set(slog.String("subject", userID))
+}

@@ -1,0 +1,111 @@
+package web
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"strconv"
+	"time"
+
+	"sallyport/internal/audit"
+	"sallyport/internal/oauth"
+)
+
+//go:embed templates static
+var files embed.FS
+
+// pageName is a file in templates.
+type pageName string
+
+const (
+	pageLogin     pageName = "login"
+	pageConsent   pageName = "consent"
+	pageLogout    pageName = "logout"
+	pageSignedOut pageName = "signed_out"
+	pageError     pageName = "error"
+	pageEmbedded  pageName = "embedded"
+)
+
+var pageNames = []pageName{pageLogin, pageConsent, pageLogout, pageSignedOut, pageError, pageEmbedded}
+
+// templates are parsed at the start of the program; a mistake in one of them
+// never gets as far as a test.
+var templates = func() map[pageName]*template.Template {
+	m := map[pageName]*template.Template{}
+	for _, name := range pageNames {
+		m[name] = template.Must(template.ParseFS(files, "templates/layout.html", "templates/"+string(name)+".html"))
+	}
+	return m
+}()
+
+// frame is what every page has.
+type frame struct {
+	Title     string
+	Authority string // where the person is, as the address bar has it
+	Prefix    string // path of the issuer
+	Style     string
+	Icon      string
+	Failed    bool
+}
+
+func (s *site) frame(title string, failed bool) frame {
+	return frame{Title: title, Authority: s.authority, Prefix: s.prefix, Style: s.styleURL, Icon: s.iconURL, Failed: failed}
+}
+
+// render writes a page. It is complete before the first byte leaves, so half a
+// page is never sent.
+func (s *site) render(w http.ResponseWriter, status int, name pageName, view any) error {
+	var b bytes.Buffer
+	if err := templates[name].ExecuteTemplate(&b, "layout", view); err != nil {
+		return fmt.Errorf("render page %s: %w", name, err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Language", "en")
+	h.Set("Content-Length", strconv.Itoa(b.Len()))
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes())
+	return nil
+}
+
+// errorView is what the error page shows. The code is the OAuth error code.
+type errorView struct {
+	frame
+	Heading     string
+	Description string
+	Code        string
+	ID          string
+	Ours        bool // the fault is ours
+}
+
+func (s *site) writeErrorPage(w http.ResponseWriter, r *http.Request, p problem) {
+	v := errorView{Heading: "That did not work", Description: sentence(legible(p.description)), Code: p.code, ID: p.id}
+	switch {
+	case p.status >= 500:
+		v.Heading, v.Ours = "Something went wrong", true
+	case p.status == http.StatusNotFound:
+		v.Heading = "Nothing is here"
+	case p.status == http.StatusForbidden:
+		v.Heading = "Nothing was changed"
+	}
+	v.frame = s.frame(v.Heading, false)
+	if err := s.render(w, p.status, pageError, v); err != nil {
+		http.Error(w, p.code, p.status)
+	}
+}
+
+// refuseEmbedded turns a web view away (AZ26): the app that holds it can read
+// the password. RFC 8252 §8.12.
+func (s *site) refuseEmbedded(w http.ResponseWriter, r *http.Request) error {
+	note(r, audit.RequestRefused, "embedded_user_agent")
+	return s.render(w, http.StatusForbidden, pageEmbedded, errorView{frame: s.frame("Open this in your browser", false), Code: oauth.AccessDenied})
+}
+
+// busyFor is what a client is told when the server has no hand free.
+const busyFor = time.Second
+
+func setRetryAfter(h http.Header, d time.Duration) {
+	h.Set("Retry-After", strconv.FormatInt(max(1, int64((d+time.Second-1)/time.Second)), 10))
+}

@@ -1,0 +1,100 @@
+package web
+
+import (
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"sallyport/internal/audit"
+	"sallyport/internal/oauth"
+	"sallyport/internal/ratelimit"
+)
+
+// token is the token endpoint (RFC 6749 §3.2).
+func (s *site) token(w http.ResponseWriter, r *http.Request, p url.Values) error {
+	return s.guardClient(w, r, p, func(req oauth.Request) error {
+		res, err := s.oauth.Token(r.Context(), req)
+		if err != nil {
+			return err
+		}
+		writeJSON(w, r, http.StatusOK, res.AppendJSON(make([]byte, 0, 1024)))
+		return nil
+	})
+}
+
+// introspect is the introspection endpoint (RFC 7662 §2).
+func (s *site) introspect(w http.ResponseWriter, r *http.Request, p url.Values) error {
+	return s.guardClient(w, r, p, func(req oauth.Request) error {
+		body, err := s.oauth.Introspect(r.Context(), req)
+		if err != nil {
+			return err
+		}
+		writeJSON(w, r, http.StatusOK, body)
+		return nil
+	})
+}
+
+// revoke is the revocation endpoint (RFC 7009 §2). What could not be stored is
+// 503, so that the client tries again (§2.2.1).
+func (s *site) revoke(w http.ResponseWriter, r *http.Request, p url.Values) error {
+	return s.guardClient(w, r, p, func(req oauth.Request) error {
+		err := s.oauth.Revoke(r.Context(), req)
+		var known *oauth.Error
+		switch {
+		case errors.As(err, &known):
+			return err
+		case err != nil:
+			return &httpError{status: http.StatusServiceUnavailable, code: oauth.TemporarilyUnavailable, description: "the token is not revoked yet; try again", cause: err}
+		}
+		w.Header().Set("Content-Length", "0")
+		w.WriteHeader(http.StatusOK)
+		return nil
+	})
+}
+
+// userInfo is the UserInfo endpoint (OpenID Connect Core §5.3). The token comes
+// in the Authorization header and nowhere else.
+func (s *site) userInfo(w http.ResponseWriter, r *http.Request, p url.Values) error {
+	if p.Has("access_token") {
+		return bad("the access token belongs into the Authorization header")
+	}
+	body, err := s.oauth.UserInfo(r.Context(), protocolRequest(r, p))
+	if err != nil {
+		return err
+	}
+	writeJSON(w, r, http.StatusOK, body)
+	return nil
+}
+
+// guardClient slows down who guesses at a client's authentication: failures
+// count for the client and the address together, so a stranger cannot lock a
+// client out, and successes count for nothing.
+func (s *site) guardClient(w http.ResponseWriter, r *http.Request, p url.Values, serve func(oauth.Request) error) error {
+	req := protocolRequest(r, p)
+	key := ratelimit.Key(claimed(req), ratelimit.Address(req.Remote))
+	if ok, wait := s.limits.Check(s.now(), ratelimit.ClientAuth, key); !ok {
+		note(r, audit.RequestRefused, string(ratelimit.ClientAuth))
+		setRetryAfter(w.Header(), wait)
+		return &oauth.Error{Code: oauth.TooManyRequests, Description: "too many failed client authentications; wait before the next"}
+	}
+	err := serve(req)
+	var e *oauth.Error
+	if errors.As(err, &e) && e.Code == oauth.InvalidClient {
+		s.limits.Allow(s.now(), ratelimit.ClientAuth, key)
+	}
+	return err
+}
+
+// claimed is the client that a request says it is from, unproven, for counting.
+func claimed(req oauth.Request) string {
+	if len(req.Authorization) == 1 {
+		_, b64, _ := strings.Cut(req.Authorization[0], " ")
+		if raw, err := base64.StdEncoding.DecodeString(b64); err == nil {
+			id, _, _ := strings.Cut(string(raw), ":")
+			return id
+		}
+	}
+	return req.Params.Get("client_id")
+}

@@ -1,0 +1,125 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// handler answers a request whose form or query has been decoded into p. It
+// returns an error instead of writing one.
+type handler func(s *site, w http.ResponseWriter, r *http.Request, p url.Values) error
+
+// route is one method of one path.
+type route struct {
+	method string
+	path   string // below the issuer's path, exact
+	class  class
+	serve  handler
+}
+
+// routes is every route of the issuer. The class brings cookies, CORS, limits,
+// form protection and headers; there is no default. A GET route of a document
+// or a static file answers HEAD too; no other does (AZ08).
+var routes = []route{
+	{"GET", "/.well-known/openid-configuration", classDocument, (*site).serveMetadata},
+	{"GET", "/.well-known/oauth-authorization-server", classDocument, (*site).serveMetadata},
+	{"GET", "/.well-known/jwks.json", classDocument, (*site).serveJWKS},
+	{"GET", "/oauth/authorize", classEntry, (*site).authorize},
+	{"POST", "/oauth/authorize", classEntry, (*site).authorize},
+	{"POST", "/oauth/token", classBrowserProtocol, (*site).token},
+	{"POST", "/oauth/introspect", classProtocol, (*site).introspect},
+	{"POST", "/oauth/revoke", classBrowserProtocol, (*site).revoke},
+	{"GET", "/oauth/userinfo", classResource, (*site).userInfo},
+	{"POST", "/oauth/userinfo", classResource, (*site).userInfo},
+	{"GET", "/oauth/logout", classEntry, (*site).logout},
+	{"POST", "/oauth/logout", classEntry, (*site).logoutPost},
+	{"GET", "/login", classPage, (*site).showLogin},
+	{"POST", "/login", classPage, (*site).login},
+	{"GET", "/consent", classPage, (*site).showConsent},
+	{"POST", "/consent", classPage, (*site).consent},
+	{"GET", staticPath, classStatic, (*site).serveStatic},
+}
+
+const (
+	staticPath    = "/static/*" // each file by its own name, nothing else
+	wellKnown     = "/.well-known/"
+	metadataPath  = wellKnown + "oauth-authorization-server"
+	openIDPath    = wellKnown + "openid-configuration"
+	loginPath     = "/login"
+	consentPath   = "/consent"
+	logoutPath    = "/oauth/logout"
+	authorizePath = "/oauth/authorize"
+)
+
+// reserved are the parts of the path that are the issuer's, so that what is not
+// a route there is not found and never reaches the gateway: no API can stand
+// where a page of the issuer is, or will be.
+var reserved = []string{
+	"/oauth", "/login", "/consent", "/static", "/device", "/account", "/admin", "/bff",
+	metadataPath, openIDPath, wellKnown + "jwks.json",
+}
+
+// endpoint is what one path answers.
+type endpoint struct {
+	path    string
+	methods map[string]*route
+	allow   string
+	class   class
+	meter   *meter
+}
+
+// compileRoutes indexes the table by exact path.
+func (s *site) compileRoutes() map[string]*endpoint {
+	index := map[string]*endpoint{}
+	add := func(path string, r *route) {
+		e := index[path]
+		if e == nil {
+			e = &endpoint{path: r.path, methods: map[string]*route{}, class: r.class}
+			index[path] = e
+		}
+		e.methods[r.method] = r
+		if r.method == http.MethodGet && r.class.rules().head {
+			e.methods[http.MethodHead] = r
+		}
+	}
+	for i := range routes {
+		r := &routes[i]
+		switch r.path {
+		case staticPath:
+			for path := range s.assets {
+				add(path, r)
+			}
+			continue
+		case metadataPath, openIDPath:
+			// With a path, RFC 8414 §3.1 puts the well-known part before it, OpenID
+			// Connect Discovery §4 behind it; clients try both.
+			add(r.path+s.prefix, r)
+		}
+		add(s.prefix+r.path, r)
+	}
+	for _, e := range index {
+		for method := range e.methods {
+			e.allow += ", " + method
+		}
+		names := strings.Split(strings.TrimPrefix(e.allow, ", "), ", ")
+		slices.Sort(names)
+		e.allow = strings.Join(names, ", ")
+	}
+	return index
+}
+
+// owns reports whether an escaped path is the issuer's.
+func (s *site) owns(path string) bool {
+	if s.prefix != "" {
+		return path == s.prefix || strings.HasPrefix(path, s.prefix+"/") ||
+			path == metadataPath+s.prefix || path == openIDPath+s.prefix
+	}
+	for _, part := range reserved {
+		if rest, ok := strings.CutPrefix(path, part); ok && (rest == "" || rest[0] == '/' || rest[0] == '%' || rest[0] == ';') {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,133 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"sallyport/internal/account"
+	"sallyport/internal/oauth"
+	"sallyport/internal/ratelimit"
+	"sallyport/internal/token"
+)
+
+// Options configure the edge. Those up to Now are needed.
+type Options struct {
+	Issuer   string // absolute URI without a trailing slash; it may have a path
+	OAuth    *oauth.Service
+	Accounts *account.Service
+	Ring     *token.Ring
+	Logger   *slog.Logger
+	Now      func() time.Time
+
+	Gateway        http.Handler          // whatever is not the issuer's; nil: not found
+	Registerer     prometheus.Registerer // nil: no metrics
+	Limits         *ratelimit.Table      // of client authentication; nil: one of its own
+	BrowserOrigins []string              // exact origins of browser apps that may call the token endpoint
+}
+
+// site is the edge. Safe for concurrent use.
+type site struct {
+	oauth    *oauth.Service
+	accounts *account.Service
+	ring     *token.Ring
+	gateway  http.Handler
+	log      *slog.Logger
+	now      func() time.Time
+	limits   *ratelimit.Table
+	origins  map[string]bool
+	csrf     *http.CrossOriginProtection
+
+	prefix    string          // path of the issuer, "" for most
+	authority string          // host and port of the issuer, as people see it
+	hosts     map[string]bool // Host headers that are the issuer's
+	hsts      bool
+	endpoints map[string]*endpoint
+	assets    map[string]*document // by path
+	metadata  document
+	jwks      document
+	styleURL  string
+	iconURL   string
+	meters    *meters
+}
+
+// New returns the handler of the public listener. It fails on options that
+// contradict each other.
+func New(o Options) (http.Handler, error) {
+	if o.OAuth == nil || o.Accounts == nil || o.Ring == nil || o.Logger == nil || o.Now == nil {
+		return nil, errors.New("web: incomplete options")
+	}
+	if o.Issuer != o.OAuth.Issuer() {
+		return nil, fmt.Errorf("web: issuer %q is not the service's, %q", o.Issuer, o.OAuth.Issuer())
+	}
+	s := &site{
+		oauth: o.OAuth, accounts: o.Accounts, ring: o.Ring, gateway: o.Gateway, log: o.Logger, now: o.Now,
+		limits: o.Limits, origins: map[string]bool{}, csrf: http.NewCrossOriginProtection(),
+	}
+	if s.gateway == nil {
+		s.gateway = http.NotFoundHandler()
+	}
+	if s.limits == nil {
+		s.limits = ratelimit.New(ratelimit.Options{})
+	}
+	for _, origin := range o.BrowserOrigins {
+		if u, err := url.Parse(origin); err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin {
+			return nil, fmt.Errorf("web: %q is not an origin: write for example https://app.example.com", origin)
+		}
+		s.origins[origin] = true
+	}
+	if err := s.setIssuer(o.Issuer); err != nil {
+		return nil, err
+	}
+	if err := s.loadAssets(); err != nil {
+		return nil, err
+	}
+	s.metadata = newDocument("application/json", o.OAuth.Metadata())
+	s.jwks = newDocument("application/jwk-set+json", o.OAuth.JWKS())
+	s.endpoints = s.compileRoutes()
+	var err error
+	if s.meters, err = newMeters(o.Registerer, s.endpoints); err != nil {
+		return nil, fmt.Errorf("web: metrics: %w", err)
+	}
+	return http.HandlerFunc(s.observe), nil
+}
+
+var loopbackNames = []string{"localhost", "127.0.0.1", "::1"}
+
+// setIssuer derives what follows from the issuer's URL. Nothing is ever derived
+// from a request's Host header (MD01); it is only compared.
+func (s *site) setIssuer(issuer string) error {
+	u, err := url.Parse(issuer)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.HasSuffix(u.Path, "/") ||
+		u.RawQuery != "" || u.Fragment != "" || u.User != nil || u.RawPath != "" {
+		return fmt.Errorf("web: issuer %q is not an absolute URL without slash at the end, query and fragment", issuer)
+	}
+	s.prefix, s.authority = u.Path, u.Host
+	names, port := []string{strings.ToLower(u.Hostname())}, u.Port()
+	loopback := slices.Contains(loopbackNames, names[0])
+	if loopback {
+		names = loopbackNames
+	}
+	// A browser would remember it for the other servers of this machine too.
+	s.hsts = u.Scheme == "https" && !loopback
+	standard := map[string]string{"https": "443", "http": "80"}[u.Scheme]
+	s.hosts = map[string]bool{}
+	for _, name := range names {
+		bare := strings.TrimSuffix(net.JoinHostPort(name, ""), ":")
+		if port == "" || port == standard {
+			s.hosts[bare] = true
+			s.hosts[bare+":"+standard] = true
+		} else {
+			s.hosts[bare+":"+port] = true
+		}
+	}
+	return nil
+}

@@ -6,7 +6,6 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -17,30 +16,36 @@ import (
 )
 
 // bare is the floor: net/http's own mux and form parser, the cryptography that
-// the product does, and for refresh one durable record in a log that all
-// waiting requests share a sync of. No protocol, no checks beyond the
-// credentials, no log line, no metrics.
+// the product does, and for refresh one durable write that all waiting requests
+// share a sync of. No protocol, no checks beyond the credentials, no read of
+// the grant, no log line, no metrics.
 type bare struct {
-	ring   *token.Ring
-	hash   secret.Hash
-	salt   []byte
-	static []byte
-	log    *syncLog
-	mu     sync.RWMutex
-	dead   map[secret.ID]bool
+	ring    *token.Ring
+	hash    secret.Hash
+	salt    []byte
+	static  []byte
+	durable durable
+	mu      sync.RWMutex
+	dead    map[secret.ID]bool
 }
 
-func newBare(_ context.Context, dir, baseURL string) (http.Handler, hello, error) {
+// newBareSQLite writes refreshes as the product does, to a row in SQLite.
+func newBareSQLite(ctx context.Context, dir, baseURL string) (http.Handler, hello, error) {
+	return newBare(ctx, baseURL, func(grants []secret.ID) (durable, error) { return openRows(ctx, filepath.Join(dir, "bare.db"), grants) })
+}
+
+// newBareLog appends them to a file, which is the least that is durable.
+func newBareLog(ctx context.Context, dir, baseURL string) (http.Handler, hello, error) {
+	return newBare(ctx, baseURL, func([]secret.ID) (durable, error) { return openSyncLog(filepath.Join(dir, "log")) })
+}
+
+func newBare(_ context.Context, baseURL string, open func([]secret.ID) (durable, error)) (http.Handler, hello, error) {
 	ring, err := newRing(&memKeys{})
 	if err != nil {
 		return nil, hello{}, err
 	}
 	sec := secret.NewHandle(secret.ClientSecret)
-	log, err := openSyncLog(filepath.Join(dir, "log"))
-	if err != nil {
-		return nil, hello{}, err
-	}
-	b := &bare{ring: ring, hash: sec.Hash(), salt: secret.Random(16), log: log, dead: map[secret.ID]bool{}}
+	b := &bare{ring: ring, hash: sec.Hash(), salt: secret.Random(16), dead: map[secret.ID]bool{}}
 	b.static = []byte(`{"issuer":"` + baseURL + `","pad":"` + strings.Repeat("x", 1500) + `"}`)
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /oauth/token", b.token)
@@ -55,10 +60,13 @@ func newBare(_ context.Context, dir, baseURL string) (http.Handler, hello, error
 		return nil, hello{}, err
 	}
 	h := hello{ClientID: "job", ClientSecret: sec.Reveal(), RefreshClient: "app", AccessToken: tok.Reveal()}
-	for range maxWorkers {
-		h.RefreshTokens = append(h.RefreshTokens, ring.RefreshToken(secret.NewID(time.Now()), 1, b.salt).Reveal())
+	grants := make([]secret.ID, maxWorkers)
+	for i := range grants {
+		grants[i] = secret.NewID(time.Now())
+		h.RefreshTokens = append(h.RefreshTokens, ring.RefreshToken(grants[i], 1, b.salt).Reveal())
 	}
-	return mux, h, nil
+	b.durable, err = open(grants)
+	return mux, h, err
 }
 
 func (b *bare) access() token.Access {
@@ -88,8 +96,8 @@ func (b *bare) token(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, "no", http.StatusBadRequest)
 			return
 		}
-		if b.log.append(append(parsed.GrantID[:], byte(parsed.Generation))) != nil {
-			http.Error(w, "log", http.StatusInternalServerError)
+		if b.durable.rotate(parsed.GrantID, parsed.Generation) != nil {
+			http.Error(w, "not written", http.StatusInternalServerError)
 			return
 		}
 		refresh = b.ring.RefreshToken(parsed.GrantID, parsed.Generation+1, b.salt).Reveal()
@@ -103,7 +111,25 @@ func (b *bare) token(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "seal", http.StatusInternalServerError)
 		return
 	}
-	answer(w, map[string]any{"access_token": tok.Reveal(), "token_type": "Bearer", "expires_in": 600, "scope": a.Scope, "refresh_token": refresh})
+	answer(w, tokenAnswer{tok.Reveal(), "Bearer", 600, refresh, a.Scope})
+}
+
+type tokenAnswer struct {
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int64  `json:"expires_in"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+	Scope        string `json:"scope"`
+}
+
+type introspectAnswer struct {
+	Active   bool   `json:"active"`
+	Subject  string `json:"sub,omitempty"`
+	ClientID string `json:"client_id,omitempty"`
+	Scope    string `json:"scope,omitempty"`
+	Audience string `json:"aud,omitempty"`
+	IssuedAt int64  `json:"iat,omitempty"`
+	Expires  int64  `json:"exp,omitempty"`
 }
 
 func (b *bare) introspect(w http.ResponseWriter, r *http.Request) {
@@ -113,68 +139,19 @@ func (b *bare) introspect(w http.ResponseWriter, r *http.Request) {
 	}
 	var a token.Access
 	if b.ring.OpenAccess(r.PostForm.Get("token"), &a) != nil || a.Expired(time.Now()) {
-		answer(w, map[string]any{"active": false})
+		answer(w, introspectAnswer{})
 		return
 	}
 	b.mu.RLock()
 	dead := b.dead[a.Serial] || b.dead[a.GrantID]
 	b.mu.RUnlock()
-	answer(w, map[string]any{"active": !dead, "sub": a.Subject, "client_id": a.ClientID, "scope": a.Scope, "aud": a.Audience, "iat": a.IssuedAt, "exp": a.ExpiresAt()})
+	answer(w, introspectAnswer{!dead, a.Subject, a.ClientID, a.Scope, a.Audience, a.IssuedAt, a.ExpiresAt()})
 }
 
-func answer(w http.ResponseWriter, body map[string]any) {
+func answer(w http.ResponseWriter, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	_ = json.NewEncoder(w).Encode(body)
-}
-
-// syncLog appends records and syncs for all that wait at once.
-type syncLog struct {
-	f     *os.File
-	queue chan record
-}
-
-type record struct {
-	b    []byte
-	done chan error
-}
-
-func openSyncLog(path string) (*syncLog, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	l := &syncLog{f: f, queue: make(chan record, maxWorkers)}
-	go l.run()
-	return l, nil
-}
-
-func (l *syncLog) append(b []byte) error {
-	r := record{b, make(chan error, 1)}
-	l.queue <- r
-	return <-r.done
-}
-
-func (l *syncLog) run() {
-	for first := range l.queue {
-		batch, buf := []record{first}, append([]byte(nil), first.b...)
-	more:
-		for {
-			select {
-			case r := <-l.queue:
-				batch, buf = append(batch, r), append(buf, r.b...)
-			default:
-				break more
-			}
-		}
-		_, err := l.f.Write(buf)
-		if err == nil {
-			err = l.f.Sync()
-		}
-		for _, r := range batch {
-			r.done <- err
-		}
-	}
 }
 
 // memKeys is a key store for a process that keeps nothing.

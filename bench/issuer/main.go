@@ -17,7 +17,8 @@ import (
 )
 
 func main() {
-	role := flag.String("role", "", "what this process is: bare or product; empty: the one that measures")
+	role := flag.String("role", "", "what this process is: bare-sqlite, bare-log or product; empty: the one that measures")
+	durable := flag.String("durable", "sqlite", "what a refresh of the bare handler writes: a row in sqlite, or a line in a log")
 	window := flag.Duration("window", 3*time.Second, "how long each measurement lasts")
 	rounds := flag.Int("rounds", 3, "how often each measurement is made")
 	only := flag.String("only", "", "measure this workload alone")
@@ -27,12 +28,14 @@ func main() {
 	defer stop()
 	var err error
 	switch *role {
-	case "bare":
-		err = serve(ctx, newBare, "")
+	case "bare-sqlite":
+		err = serve(ctx, newBareSQLite, *profile)
+	case "bare-log":
+		err = serve(ctx, newBareLog, *profile)
 	case "product":
 		err = serve(ctx, newProduct, *profile)
 	default:
-		err = compare(ctx, *window, *rounds, *only, *profile)
+		err = compare(ctx, plan{"bare-" + *durable, *window, *rounds, *only, *profile})
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -40,54 +43,63 @@ func main() {
 	}
 }
 
+type plan struct {
+	floor   string // role of the bare server
+	window  time.Duration
+	rounds  int
+	only    string
+	profile string
+}
+
 // compare runs every workload against both servers, in turns.
-func compare(ctx context.Context, window time.Duration, rounds int, only, profile string) error {
-	bare, err := start(ctx, "bare", "")
+func compare(ctx context.Context, p plan) error {
+	bare, err := start(ctx, p.floor, "")
 	if err != nil {
 		return err
 	}
 	defer bare.stop()
-	product, err := start(ctx, "product", profile)
+	product, err := start(ctx, "product", p.profile)
 	if err != nil {
 		return err
 	}
 	defer product.stop()
-	fmt.Printf("%-22s %4s %12s %12s %7s %12s %12s\n", "CPU-µs per request", "c", "bare", "sallyport", "ratio", "bare req/s", "sallyport")
+	fmt.Printf("%-22s %4s %17s %17s %7s %11s %11s\n", "CPU-µs per request", "c", p.floor+" min/med", "sallyport min/med", "ratio", "bare req/s", "sallyport")
 	for _, w := range workloads {
-		if only != "" && w.name != only {
+		if p.only != "" && w.name != p.only {
 			continue
 		}
 		for _, workers := range []int{8, 64} {
-			var b, p []sample
-			for range rounds {
-				for _, side := range []struct {
-					s    *server
-					into *[]sample
-				}{{bare, &b}, {product, &p}} {
-					got, err := measure(ctx, side.s, w, workers, window)
-					if err != nil {
-						return fmt.Errorf("%s on %s: %w", w.name, side.s.role, err)
-					}
-					*side.into = append(*side.into, got)
-				}
+			if err := compareOne(ctx, p, bare, product, w, workers); err != nil {
+				return err
 			}
-			mb, mp := median(b), median(p)
-			fmt.Printf("%-22s %4d %12.1f %12.1f %7.2f %12.0f %12.0f\n", w.name, workers, mb.cpuMicros, mp.cpuMicros, mp.cpuMicros/mb.cpuMicros, mb.rate, mp.rate)
 		}
 	}
 	return nil
 }
 
-func median(s []sample) sample {
-	slices.SortFunc(s, func(a, b sample) int {
-		switch {
-		case a.cpuMicros < b.cpuMicros:
-			return -1
-		case a.cpuMicros > b.cpuMicros:
-			return 1
+// compareOne prints one line. The ratio is the median of the ratios of each
+// round, whose two halves ran right after one another.
+func compareOne(ctx context.Context, p plan, bare, product *server, w workload, workers int) error {
+	var floor, ours, ratios, floorRate, oursRate []float64
+	for range p.rounds {
+		b, err := measure(ctx, bare, w, workers, p.window)
+		if err != nil {
+			return fmt.Errorf("%s on %s: %w", w.name, bare.role, err)
 		}
-		return 0
-	})
+		o, err := measure(ctx, product, w, workers, p.window)
+		if err != nil {
+			return fmt.Errorf("%s on %s: %w", w.name, product.role, err)
+		}
+		floor, ours, ratios = append(floor, b.cpuMicros), append(ours, o.cpuMicros), append(ratios, o.cpuMicros/b.cpuMicros)
+		floorRate, oursRate = append(floorRate, b.rate), append(oursRate, o.rate)
+	}
+	fmt.Printf("%-22s %4d %8.1f %8.1f %8.1f %8.1f %7.2f %11.0f %11.0f\n", w.name, workers, slices.Min(floor), median(floor),
+		slices.Min(ours), median(ours), median(ratios), median(floorRate), median(oursRate))
+	return nil
+}
+
+func median(s []float64) float64 {
+	slices.Sort(s)
 	return s[len(s)/2]
 }
 

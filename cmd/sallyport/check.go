@@ -1,0 +1,111 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+// finding is one line of check --json.
+type finding struct {
+	Rule     string   `json:"rule"`
+	What     string   `json:"what"`
+	Result   string   `json:"result"` // pass, warn or fail
+	Evidence []string `json:"evidence"`
+	Fix      string   `json:"fix,omitempty"`
+}
+
+// readable is the rule that comes before all others.
+var readable = rule{ID: "CF00", What: "every line of the configuration is understood", Fix: "mend the line; docs/reference/configuration.md has every setting"}
+
+func (p *program) checkCommand() *cobra.Command {
+	var file string
+	var asJSON, schema bool
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Judge a configuration: each rule, passed or failed, and how to fix it",
+		Long: "Check reads the configuration and judges it by every rule, without touching the store.\n" +
+			"It ends with 0 if all rules hold, 1 if one fails, 2 if there is nothing to read.",
+		Example: "  sallyport check\n  sallyport check -c /etc/sallyport/sallyport.yaml --json\n  sallyport check --schema > sallyport.schema.json",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if schema {
+				_, err := p.stdout.Write(configSchema())
+				return err
+			}
+			return p.check(file, asJSON)
+		},
+	}
+	configFlag(cmd, &file)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON")
+	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of the configuration file instead")
+	return cmd
+}
+
+func configFlag(cmd *cobra.Command, file *string) {
+	cmd.Flags().StringVarP(file, "config", "c", defaultConfig, "configuration `FILE`")
+}
+
+func (p *program) check(file string, asJSON bool) error {
+	c, err := readConfig(file, p.env)
+	reading := verdict{Rule: readable}
+	if unread := (*problemsError)(nil); errors.As(err, &unread) {
+		reading.Problems = unread.problems
+	} else if err != nil {
+		return err
+	}
+	verdicts := append([]verdict{reading}, validate(c, environment{now: p.now()})...)
+	findings, failed := make([]finding, 0, len(verdicts)), 0
+	for _, v := range verdicts {
+		f := v.finding(file)
+		if f.Result == "fail" {
+			failed++
+		}
+		findings = append(findings, f)
+	}
+	if asJSON {
+		enc := json.NewEncoder(p.stdout)
+		enc.SetIndent("", "  ")
+		enc.SetEscapeHTML(false)
+		err = enc.Encode(map[string]any{"file": file, "ok": failed == 0, "findings": findings})
+	} else {
+		err = printFindings(p.stdout, file, findings, failed)
+	}
+	if err == nil && failed > 0 {
+		err = refuse(errSaid)
+	}
+	return err
+}
+
+func (v verdict) finding(file string) finding {
+	f := finding{Rule: v.Rule.ID, What: v.Rule.What, Result: "pass", Evidence: []string{}}
+	for _, p := range v.Warnings {
+		f.Result = "warn"
+		f.Evidence = append(f.Evidence, p.in(file))
+	}
+	for _, p := range v.Problems {
+		f.Result = "fail"
+		f.Evidence = append(f.Evidence, p.in(file))
+	}
+	if f.Result != "pass" {
+		f.Fix = v.Rule.Fix
+	}
+	return f
+}
+
+func printFindings(w io.Writer, file string, findings []finding, failed int) error {
+	for _, f := range findings {
+		fmt.Fprintf(w, "%-4s %s  %s\n", f.Result, f.Rule, f.What)
+		for _, e := range f.Evidence {
+			fmt.Fprintf(w, "       %s\n", e)
+		}
+		if f.Fix != "" {
+			fmt.Fprintf(w, "       fix: %s\n", f.Fix)
+		}
+	}
+	_, err := fmt.Fprintf(w, "%s: %d rules, %d failed\n", file, len(findings), failed)
+	return err
+}

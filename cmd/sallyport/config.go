@@ -1,0 +1,136 @@
+package main
+
+import (
+	"path/filepath"
+	"time"
+
+	"sallyport/internal/oauth"
+	"sallyport/internal/token"
+)
+
+// config is the configuration file. Each field is one setting: yaml is its
+// name, doc what the reference says, enum the words it may have, example what
+// the reference shows. The strict reader, the environment overrides, the JSON
+// Schema and the reference page are all made from these tags.
+type config struct {
+	Issuer        string            `yaml:"issuer" need:"yes" example:"https://auth.example.com" doc:"Address of the issuer, as apps and tokens name it. https, without path, query or a slash at the end."`
+	Listen        string            `yaml:"listen" default:":8443" example:":8443" doc:"Address of the TLS listener for issuer and gateway."`
+	MetricsListen string            `yaml:"metrics_listen" default:"127.0.0.1:9464" example:"127.0.0.1:9464" doc:"Address for /healthz, /readyz and /metrics, plain HTTP. Keep it away from the internet."`
+	TLS           tlsConfig         `yaml:"tls" need:"yes" doc:"The certificate of the listener."`
+	Store         string            `yaml:"store" example:"sqlite:sallyport.db" doc:"Where users, clients, grants and keys are kept: sqlite:FILE, or postgres://… without a password."`
+	StoreFile     string            `yaml:"store_file" example:"/run/secrets/sallyport-dsn" doc:"A file that holds what store would, for connection strings with a password."`
+	MasterKeyFile string            `yaml:"master_key_file" need:"yes" example:"master.key" doc:"The file with the key that wraps all other keys. Keep it apart from the database, with a copy."`
+	Scopes        map[string]string `yaml:"scopes" example:"{catalog.read: See the catalog}" doc:"What each scope allows, in words for the page that asks people to agree."`
+	APIs          []apiConfig       `yaml:"apis" doc:"The guarded APIs."`
+	Clients       []clientConfig    `yaml:"clients" doc:"Apps that may ask for tokens. More can be added with sallyport client add."`
+
+	path  string         // of the file
+	lines map[string]int // where each setting stands in it, by its path
+}
+
+type tlsConfig struct {
+	CertFile   string `yaml:"cert_file" example:"cert.pem" doc:"PEM file with the certificate and its chain."`
+	KeyFile    string `yaml:"key_file" example:"key.pem" doc:"PEM file with the private key, readable by this program only."`
+	SelfSigned bool   `yaml:"self_signed" example:"false" doc:"Make a certificate at each start that nobody trusts. Only for an issuer on this machine."`
+}
+
+type apiConfig struct {
+	Name        string            `yaml:"name" need:"yes" example:"catalog" doc:"Short name, for logs and for resources of clients."`
+	Audience    string            `yaml:"audience" need:"yes" example:"https://api.example.com/catalog" doc:"Absolute URI that tokens for this API carry as aud. Each API has its own."`
+	Path        string            `yaml:"path" need:"yes" example:"/catalog" doc:"Prefix under which the gateway serves the API."`
+	Upstream    string            `yaml:"upstream" need:"yes" example:"http://127.0.0.1:9000" doc:"Address of the backend."`
+	Tier        string            `yaml:"tier" default:"standard" enum:"low,standard,high" example:"standard" doc:"Risk of the API. It sets lifetimes, factors, and how stale the view of revocations may be."`
+	Operations  []operationConfig `yaml:"operations" need:"yes" doc:"What may be called. Everything that is not listed is refused."`
+	CORSOrigins []string          `yaml:"cors_origins" example:"[https://app.example.com]" doc:"Exact origins of browser apps that may call the API."`
+}
+
+type operationConfig struct {
+	Match  string   `yaml:"match" need:"yes" example:"GET /items/{id}" doc:"Method and path template below the API's path. A parameter is one whole segment."`
+	Scope  string   `yaml:"scope" need:"yes" example:"catalog.read" doc:"The scope that the token must have. A scope belongs to one API."`
+	ACR    string   `yaml:"acr" enum:"pwd,mfa,phr,urn:sallyport:pwd,urn:sallyport:mfa,urn:sallyport:phr" example:"mfa" doc:"The weakest sign-in that is enough: pwd password, mfa a second factor, phr phishing-resistant."`
+	MaxAge duration `yaml:"max_age" example:"5m" doc:"How long ago the person may have signed in."`
+}
+
+type clientConfig struct {
+	ClientID               string   `yaml:"client_id" need:"yes" example:"shop-app" doc:"Identifier of the client: letters, digits, and . _ ~ -"`
+	Name                   string   `yaml:"name" example:"Shop" doc:"What people are shown. Without it, the client_id."`
+	Type                   string   `yaml:"type" need:"yes" enum:"native,browser,server,service" example:"native" doc:"Where it runs: native on a device, browser without a backend, server for people, service for itself. The first two have no secret."`
+	RedirectURIs           []string `yaml:"redirect_uris" example:"[\"com.example.shop:/callback\"]" doc:"Where people are sent back to. Compared character by character; only the port of a loopback address may differ."`
+	PostLogoutRedirectURIs []string `yaml:"post_logout_redirect_uris" example:"[\"https://shop.example.com/\"]" doc:"Where people may be sent after signing out."`
+	Scope                  string   `yaml:"scope" example:"openid catalog.read" doc:"All scopes that the client may ask for, separated by single spaces."`
+	SecretFile             string   `yaml:"secret_file" example:"shop-web.secret" doc:"File with the secret of a server or service client. Only its hash is kept in memory."`
+	Resources              []string `yaml:"resources" example:"[catalog]" doc:"Names of the APIs whose tokens the client may introspect, as their resource server."`
+}
+
+// duration is written as 90s, 5m or 12h.
+type duration time.Duration
+
+func (d duration) std() time.Duration { return time.Duration(d) }
+
+// notYet are fields of later versions. They are refused and not ignored: who
+// writes one counts on what it does.
+var notYet = map[string]string{
+	"egress":         "this version cannot hold keys of other APIs for apps yet: remove it",
+	"shared":         "this version keeps short-lived state in memory and runs as one node: remove it",
+	"tls.acme":       "this version cannot get certificates by itself yet: set cert_file and key_file",
+	"apis[].openapi": "this version does not read OpenAPI files yet: list the operations",
+}
+
+// file returns a path of the configuration as it is to be opened: relative
+// ones start at the folder of the configuration file.
+func (c *config) file(name string) string {
+	if name == "" || filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(filepath.Dir(c.path), name)
+}
+
+// tier is valid after the configuration has been read.
+func (a *apiConfig) tier() token.Tier {
+	var t token.Tier
+	if t.UnmarshalText([]byte(a.Tier)) != nil {
+		return token.TierHigh
+	}
+	return t
+}
+
+// scopes lists the scopes of the operations, each once, in order.
+func (a *apiConfig) scopes() []string {
+	var list []string
+	for _, o := range a.Operations {
+		if o.Scope != "" {
+			list = appendNew(list, o.Scope)
+		}
+	}
+	return list
+}
+
+func appendNew(list []string, s string) []string {
+	for _, have := range list {
+		if have == s {
+			return list
+		}
+	}
+	return append(list, s)
+}
+
+// acr is the class that tokens carry for the short word.
+func (o *operationConfig) acr() string {
+	switch o.ACR {
+	case "pwd":
+		return token.ACRPassword
+	case "mfa":
+		return token.ACRMFA
+	case "phr":
+		return token.ACRPhishing
+	}
+	return o.ACR
+}
+
+// client is c without its secret.
+func (c *clientConfig) client() oauth.Client {
+	return oauth.Client{
+		ID: c.ClientID, Name: c.Name, Type: oauth.ClientType(c.Type), Scope: c.Scope,
+		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, Resources: c.Resources,
+	}
+}

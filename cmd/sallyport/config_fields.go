@@ -1,0 +1,147 @@
+package main
+
+import (
+	"reflect"
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// fields lists the settings of a type, in the order of the struct.
+func fields(t reflect.Type) []reflect.StructField {
+	var list []reflect.StructField
+	for i := range t.NumField() {
+		if f := t.Field(i); f.Tag.Get("yaml") != "" {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+func fieldNamed(t reflect.Type, name string) (reflect.StructField, bool) {
+	for _, f := range fields(t) {
+		if f.Tag.Get("yaml") == name {
+			return f, true
+		}
+	}
+	return reflect.StructField{}, false
+}
+
+func fieldNames(t reflect.Type) []string {
+	var list []string
+	for _, f := range fields(t) {
+		list = append(list, f.Tag.Get("yaml"))
+	}
+	return list
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+var index = regexp.MustCompile(`\[\d+\]`)
+
+func withoutIndexes(path string) string { return index.ReplaceAllString(path, "[]") }
+
+// envPrefix begins every variable that overrides a setting.
+const envPrefix = "SALLYPORT_"
+
+// envName is the variable that overrides the setting at path. Settings inside
+// lists have none.
+func envName(path string) string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
+}
+
+// environment overrides the single values of into. Other variables with the
+// prefix are not ours to judge: Kubernetes sets SALLYPORT_PORT for a service
+// of this name.
+func (r *reader) environment(env []string, into reflect.Value, path string) {
+	for _, f := range fields(into.Type()) {
+		v, at := into.FieldByIndex(f.Index), join(path, f.Tag.Get("yaml"))
+		switch v.Kind() {
+		case reflect.Struct:
+			r.environment(env, v, at)
+		case reflect.Slice, reflect.Map:
+		default:
+			if text, ok := lookup(env, envName(at)); ok {
+				r.set(0, text, v, f, envName(at))
+			}
+		}
+	}
+}
+
+// lookup returns the last value of a variable that is not empty.
+func lookup(env []string, name string) (string, bool) {
+	for i := len(env) - 1; i >= 0; i-- {
+		if value, ok := strings.CutPrefix(env[i], name+"="); ok {
+			return value, value != ""
+		}
+	}
+	return "", false
+}
+
+func kindName(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "fields with values"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	if n.Tag == "!!null" {
+		return "empty"
+	}
+	return "a single value"
+}
+
+func typeName(t reflect.Type) string {
+	switch {
+	case t == reflect.TypeFor[duration]():
+		return "a duration"
+	case t.Kind() == reflect.Bool:
+		return "true or false"
+	}
+	return "text"
+}
+
+// suggest completes a sentence with the nearest of the known words, if one is
+// near enough to be a slip, else with all of them.
+func suggest(word string, known []string) string {
+	best, at := "", len(word)/2+1
+	for _, k := range known {
+		if d := distance(strings.ToLower(word), k); d < at {
+			best, at = k, d
+		}
+	}
+	if best != "" {
+		return ": did you mean " + best + "?"
+	}
+	if len(known) == 0 {
+		return ""
+	}
+	return ": known are " + strings.Join(known, ", ")
+}
+
+// distance counts the letters to insert, delete or replace (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

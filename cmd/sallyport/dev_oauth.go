@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	jose "github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"sallyport/internal/secret"
+)
+
+// demoClient is the OAuth side of the demo's web app: a confidential client
+// that knows an issuer, its client_id and its secret, and talks to them over
+// TLS like any other. RFC numbers say what each check is for.
+type demoClient struct {
+	issuer      string
+	clientID    string
+	secret      secret.Value
+	redirectURI string
+	http        *http.Client
+	keys        *keySet
+	now         func() time.Time
+}
+
+// signIn is a sign-in under way, kept at the app until the browser is back.
+type signIn struct {
+	state, nonce string
+	verifier     secret.Value
+	expires      time.Time
+}
+
+// demoTokens is what a sign-in gave. Nothing of it goes to the browser.
+type demoTokens struct {
+	access, refresh, id secret.Value
+	scope               string
+	expires             time.Time
+	name                string // of the person
+	subject             string
+}
+
+const signInLife = 30 * time.Minute
+
+// begin returns where to send the browser and what to remember meanwhile.
+func (c *demoClient) begin(scope string) (string, signIn) {
+	s := signIn{state: random(), nonce: random(), verifier: secret.New(random()), expires: c.now().Add(signInLife)}
+	sum := sha256.Sum256([]byte(s.verifier.Reveal()))
+	return c.issuer + "/oauth/authorize?" + url.Values{
+		"response_type": {"code"}, "client_id": {c.clientID}, "redirect_uri": {c.redirectURI}, "scope": {scope},
+		"state": {s.state}, "nonce": {s.nonce},
+		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"},
+	}.Encode(), s
+}
+
+func random() string { return base64.RawURLEncoding.EncodeToString(secret.Random(32)) }
+
+// finish redeems the code that came back. The answer must be of this sign-in
+// (state, RFC 9700 §4.7) and of this issuer (iss, RFC 9207).
+func (c *demoClient) finish(ctx context.Context, s signIn, back url.Values) (demoTokens, error) {
+	same := subtle.ConstantTimeCompare([]byte(back.Get("state")), []byte(s.state)) == 1
+	if !same || back.Get("iss") != c.issuer || c.now().After(s.expires) {
+		return demoTokens{}, errors.New("this answer belongs to another sign-in")
+	}
+	if code := back.Get("error"); code != "" {
+		return demoTokens{}, fmt.Errorf("the issuer answered %q", code)
+	}
+	return c.tokens(ctx, s.nonce, url.Values{
+		"grant_type": {"authorization_code"}, "code": {back.Get("code")}, "redirect_uri": {c.redirectURI},
+		"code_verifier": {s.verifier.Reveal()},
+	})
+}
+
+// renew exchanges the refresh token. The old one is dead afterwards.
+func (c *demoClient) renew(ctx context.Context, old demoTokens) (demoTokens, error) {
+	t, err := c.tokens(ctx, "", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {old.refresh.Reveal()}})
+	if err != nil {
+		return demoTokens{}, err
+	}
+	t.name, t.subject = old.name, old.subject
+	if t.id.IsZero() {
+		t.id = old.id
+	}
+	return t, nil
+}
+
+func (c *demoClient) tokens(ctx context.Context, nonce string, params url.Values) (demoTokens, error) {
+	status, body, err := c.post(ctx, "/oauth/token", params)
+	if err != nil {
+		return demoTokens{}, err
+	}
+	var wire struct {
+		AccessToken  string `json:"access_token"`
+		RefreshToken string `json:"refresh_token"`
+		IDToken      string `json:"id_token"`
+		Scope        string `json:"scope"`
+		ExpiresIn    int64  `json:"expires_in"`
+		Error        string `json:"error"`
+	}
+	if err := json.Unmarshal(body, &wire); err != nil || status != http.StatusOK {
+		return demoTokens{}, fmt.Errorf("the token endpoint answered %d %s", status, wire.Error)
+	}
+	t := demoTokens{
+		access: secret.New(wire.AccessToken), refresh: secret.New(wire.RefreshToken), id: secret.New(wire.IDToken),
+		scope: wire.Scope, expires: c.now().Add(time.Duration(wire.ExpiresIn) * time.Second),
+	}
+	if nonce == "" {
+		return t, nil
+	}
+	t.subject, err = c.subject(ctx, wire.IDToken, nonce)
+	if err == nil {
+		t.name, err = c.personName(ctx, t)
+	}
+	return t, err
+}
+
+// subject verifies the ID token (OpenID Connect Core §3.1.3.7).
+func (c *demoClient) subject(ctx context.Context, raw, nonce string) (string, error) {
+	tok, err := jwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.ES256})
+	if err != nil {
+		return "", errors.New("the ID token is no JWT")
+	}
+	key, err := c.keys.key(ctx, tok.Headers[0].KeyID)
+	if err != nil {
+		return "", err
+	}
+	var std jwt.Claims
+	var more struct {
+		Nonce string `json:"nonce"`
+	}
+	if err := tok.Claims(key, &std, &more); err != nil {
+		return "", errors.New("the ID token has a wrong signature")
+	}
+	want := jwt.Expected{Issuer: c.issuer, AnyAudience: jwt.Audience{c.clientID}, Time: c.now()}
+	if std.Expiry == nil || std.ValidateWithLeeway(want, time.Minute) != nil || more.Nonce != nonce {
+		return "", errors.New("the ID token is not of this sign-in")
+	}
+	return std.Subject, nil
+}
+
+// personName asks userinfo; the answer must be about the same person (OpenID
+// Connect Core §5.3.2).
+func (c *demoClient) personName(ctx context.Context, t demoTokens) (string, error) {
+	status, body, err := c.call(ctx, http.MethodGet, c.issuer+"/oauth/userinfo", t.access, "")
+	var info struct {
+		Subject  string `json:"sub"`
+		Name     string `json:"name"`
+		Username string `json:"preferred_username"`
+	}
+	if err != nil || status != http.StatusOK || json.Unmarshal(body, &info) != nil || info.Subject != t.subject {
+		return "", errors.New("userinfo is not about this person")
+	}
+	for _, name := range []string{info.Name, info.Username} {
+		if name != "" {
+			return name, nil
+		}
+	}
+	return t.subject, nil
+}
+
+// revoke ends the sign-in at the issuer: without its refresh token a grant and
+// all that came from it are dead (RFC 7009 §2.1).
+func (c *demoClient) revoke(ctx context.Context, t demoTokens) error {
+	value := t.refresh
+	if value.IsZero() {
+		value = t.access
+	}
+	status, _, err := c.post(ctx, "/oauth/revoke", url.Values{"token": {value.Reveal()}})
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("the revocation endpoint answered %d", status)
+	}
+	return err
+}
+
+// post sends a form with the client's own authentication.
+func (c *demoClient) post(ctx context.Context, path string, params url.Values) (int, []byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.issuer+path, strings.NewReader(params.Encode()))
+	if err != nil {
+		return 0, nil, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.SetBasicAuth(url.QueryEscape(c.clientID), url.QueryEscape(c.secret.Reveal()))
+	return c.do(req)
+}
+
+// call sends a request with an access token.
+func (c *demoClient) call(ctx context.Context, method, address string, access secret.Value, body string) (int, []byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	req.Header.Set("Authorization", "Bearer "+access.Reveal())
+	return c.do(req)
+}
+
+const maxAnswer = 64 << 10
+
+func (c *demoClient) do(req *http.Request) (int, []byte, error) {
+	res, err := c.http.Do(req)
+	if err != nil {
+		return 0, nil, errors.New("the issuer cannot be reached")
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	return res.StatusCode, body, err
+}

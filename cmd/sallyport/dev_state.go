@@ -1,0 +1,159 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"sallyport/internal/secret"
+)
+
+// Files of the state folder of dev. The lock is the mark of a folder that dev
+// has made: without it nothing in there is touched.
+const (
+	devLockFile      = "dev.lock"
+	devIgnoreFile    = ".gitignore"
+	devConfigFile    = defaultConfig
+	devMasterFile    = "master.key"
+	devStoreFile     = "sallyport.db"
+	devCAFile        = "ca.pem"
+	devCAKeyFile     = "ca-key.pem"
+	devCertFile      = "cert.pem"
+	devKeyFile       = "key.pem"
+	devPasswordFile  = "demo-password"
+	devWebSecret     = "demo-web.secret"
+	devServiceSecret = "demo-service.secret"
+)
+
+// devFiles are all files that dev makes, in the order in which a reset removes
+// them: the mark goes last, so that an interrupted reset can be repeated.
+var devFiles = []string{
+	devStoreFile, devStoreFile + "-wal", devStoreFile + "-shm", devStoreFile + "-journal", devConfigFile, devMasterFile,
+	devCAFile, devCAKeyFile, devCertFile, devKeyFile, devPasswordFile, devWebSecret, devServiceSecret, devIgnoreFile, devLockFile,
+}
+
+// devState is the folder, held by this process alone.
+type devState struct {
+	dir  string
+	lock *os.File
+}
+
+// openState makes the folder if there is none and takes its lock. With reset,
+// it removes what dev made and nothing else.
+func openState(dir string, reset bool) (*devState, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the state folder: %w", err)
+	}
+	names, err := foreign(dir)
+	if err != nil {
+		return nil, err
+	}
+	_, err = os.Lstat(filepath.Join(dir, devLockFile))
+	switch made := err == nil; {
+	case !made && len(names) > 0:
+		return nil, fmt.Errorf("%s is a folder that sallyport dev has not made: choose another with --state", dir)
+	case reset && made && len(names) > 0:
+		return nil, fmt.Errorf("%s has something that sallyport dev has not made (%s): move it away before --reset", dir, names[0])
+	}
+	s := &devState{dir: dir}
+	if s.lock, err = os.OpenFile(s.file(devLockFile), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+		return nil, fmt.Errorf("write into the state folder: %w", err)
+	}
+	if err := lockFile(s.lock); err != nil {
+		return nil, errors.Join(fmt.Errorf("another sallyport dev is using %s: stop it or choose another folder with --state", dir), s.lock.Close())
+	}
+	if reset {
+		err = s.reset()
+	}
+	if err == nil {
+		err = s.makeOnce(devIgnoreFile, func() string { return "*" })
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.lock.Close())
+	}
+	return s, nil
+}
+
+// foreign lists what in dir is not of dev. Without the mark even our own names
+// are not ours: the sallyport.db of a real server could be one.
+func foreign(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("read the state folder: %w", err)
+	}
+	marked := false
+	for _, e := range entries {
+		marked = marked || e.Name() == devLockFile
+	}
+	var names []string
+	for _, e := range entries {
+		if !marked || !e.Type().IsRegular() || !isDevFile(e.Name()) {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+func isDevFile(name string) bool {
+	name, _, _ = strings.Cut(name, ".new-") // left by a crash in the middle of replaceFile
+	for _, known := range devFiles {
+		if name == known {
+			return true
+		}
+	}
+	return false
+}
+
+// reset removes everything but the lock, which this process holds.
+func (s *devState) reset() error {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return fmt.Errorf("read the state folder: %w", err)
+	}
+	for _, e := range entries {
+		if e.Name() == devLockFile || !isDevFile(e.Name()) {
+			continue
+		}
+		if err := os.Remove(s.file(e.Name())); err != nil {
+			return fmt.Errorf("reset: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *devState) file(name string) string { return filepath.Join(s.dir, name) }
+
+// close gives the folder free.
+func (s *devState) close() { _ = s.lock.Close() }
+
+// makeOnce writes a file if there is none, readable by its owner only.
+func (s *devState) makeOnce(name string, text func() string) error {
+	err := writeNew(s.file(name), text()+"\n")
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	return err
+}
+
+// makeKeys makes what is missing of master key, client secrets and password.
+// A master key that is gone while the database is still there is not replaced:
+// the database could never be read again.
+func (s *devState) makeKeys() error {
+	_, keyErr := os.Lstat(s.file(devMasterFile))
+	if _, dbErr := os.Lstat(s.file(devStoreFile)); dbErr == nil && errors.Is(keyErr, os.ErrNotExist) {
+		return fmt.Errorf("%s is missing, and %s cannot be read without it: put it back, or start anew with --reset", s.file(devMasterFile), devStoreFile)
+	}
+	handle := func(p secret.Prefix) func() string { return func() string { return secret.NewHandle(p).Reveal() } }
+	return errors.Join(
+		s.makeOnce(devMasterFile, handle(secret.MasterKey)),
+		s.makeOnce(devWebSecret, handle(secret.ClientSecret)),
+		s.makeOnce(devServiceSecret, handle(secret.ClientSecret)),
+		s.makeOnce(devPasswordFile, func() string { return newPassword().Reveal() }),
+	)
+}

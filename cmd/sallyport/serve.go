@@ -1,0 +1,272 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
+
+	"sallyport/internal/account"
+	"sallyport/internal/gateway"
+	"sallyport/internal/oauth"
+	"sallyport/internal/ratelimit"
+	"sallyport/internal/revocation"
+	"sallyport/internal/store"
+	"sallyport/internal/token"
+	"sallyport/internal/web"
+)
+
+func (p *program) serveCommand() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run issuer and gateway",
+		Long: "Serve runs issuer and gateway on one TLS listener, and health and metrics on another.\n" +
+			"It logs to standard error. SIGINT and SIGTERM let running requests end, for ten seconds at most.",
+		Example: "  sallyport serve\n  sallyport serve -c /etc/sallyport/sallyport.yaml",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context(), file) },
+	}
+	configFlag(cmd, &file)
+	return cmd
+}
+
+func (p *program) serve(ctx context.Context, file string) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	c, err := p.trustedConfig(file)
+	if err != nil {
+		return err
+	}
+	public, err := listen(ctx, c.Listen)
+	if err != nil {
+		return err
+	}
+	defer public.Close()
+	ops, err := listen(ctx, c.MetricsListen)
+	if err != nil {
+		return err
+	}
+	defer ops.Close()
+	logger := p.logger()
+	n, err := openNode(ctx, c, logger, p.now)
+	if err != nil {
+		return err
+	}
+	defer n.close()
+	return n.serve(ctx, stop, public, ops, func() {
+		logger.Info("ready", slog.String("issuer", c.Issuer), slog.String("listen", public.Addr().String()), slog.String("metrics_listen", ops.Addr().String()))
+	})
+}
+
+// listen is net.Listen with a sentence for people.
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("address already in use: another process listens on %s", address)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	return l, nil
+}
+
+// trustedConfig reads a configuration that keeps every rule.
+func (p *program) trustedConfig(file string) (*config, error) {
+	c, err := readConfig(file, p.env)
+	if err != nil {
+		return nil, err
+	}
+	return c, mustHold(c, environment{now: p.now()})
+}
+
+// logger writes lines for machines, or for people if they look on.
+func (p *program) logger() *slog.Logger {
+	if _, ok := terminal(p.stderr); ok {
+		return slog.New(slog.NewTextHandler(p.stderr, nil))
+	}
+	return slog.New(slog.NewJSONHandler(p.stderr, nil))
+}
+
+// node is one process: issuer, gateway, and what they stand on.
+type node struct {
+	log      *slog.Logger
+	now      func() time.Time
+	store    *store.Store
+	feed     *revocation.Follower
+	oauth    *oauth.Service
+	accounts *account.Service
+	gateway  *gateway.Gateway
+	public   *http.Server
+	ops      *http.Server
+	draining atomic.Bool
+}
+
+// openNode puts a node together from a configuration that keeps the rules. A
+// master key that does not fit changes nothing.
+func openNode(ctx context.Context, c *config, logger *slog.Logger, now func() time.Time) (*node, error) {
+	master, err := c.master()
+	if err != nil {
+		return nil, fmt.Errorf("read master key: %w", err)
+	}
+	cert, err := c.certificate(now())
+	if err != nil {
+		return nil, err
+	}
+	st, err := c.readyStore(ctx, now)
+	if err != nil {
+		return nil, err
+	}
+	n := &node{log: logger, now: now, store: st}
+	ring, err := token.OpenRing(ctx, st.Keys(), master, now())
+	if errors.Is(err, token.ErrMasterKey) {
+		err = fmt.Errorf("%w: put back the %s that this database was made with; nothing has been changed", err, c.file(c.MasterKeyFile))
+	}
+	if err == nil {
+		err = n.assemble(ctx, c, ring)
+	}
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	n.public.TLSConfig = tlsConfigFor(cert)
+	return n, nil
+}
+
+func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error {
+	clients, err := c.oauthClients()
+	if err != nil {
+		return err
+	}
+	n.feed = revocation.NewFollower(n.store.Feed(), n.now)
+	n.oauth, err = oauth.New(oauth.Options{
+		Issuer: c.Issuer, Store: n.store.OAuth(), Users: n.store.OAuth(), Ring: ring, Feed: n.feed,
+		Resources: c.resources(), ScopeText: c.Scopes, Clients: clients, Now: n.now,
+	})
+	if err != nil {
+		return err
+	}
+	n.feed.OnEntry(func(e revocation.Entry) {
+		if e.Kind == revocation.Client || e.Kind == revocation.Changed {
+			n.oauth.ForgetClient(e.ID)
+		}
+	})
+	if err := n.feed.CatchUp(ctx); err != nil {
+		return err
+	}
+	apis, err := c.gatewayAPIs()
+	if err != nil {
+		return err
+	}
+	n.gateway, err = gateway.New(gateway.Options{Issuer: c.Issuer, APIs: apis, Ring: ring, Feed: n.feed, Now: n.now})
+	if err != nil {
+		return err
+	}
+	return n.assembleEdge(ctx, c, ring)
+}
+
+func (n *node) assembleEdge(ctx context.Context, c *config, ring *token.Ring) error {
+	limits := ratelimit.New(ratelimit.Options{})
+	n.accounts = account.New(account.Options{Store: n.store.Account(), Now: n.now, Limits: limits})
+	origins, err := n.browserOrigins(ctx, c)
+	if err != nil {
+		return err
+	}
+	registry := prometheus.NewRegistry()
+	n.registerMetrics(registry)
+	handler, err := web.New(web.Options{
+		Issuer: c.Issuer, OAuth: n.oauth, Accounts: n.accounts, Ring: ring, Gateway: n.gateway, Logger: n.log,
+		Registerer: registry, Limits: limits, Now: n.now, BrowserOrigins: origins,
+	})
+	if err != nil {
+		return err
+	}
+	n.public = newServer(handler, n.log)
+	n.public.RegisterOnShutdown(n.gateway.Close)
+	n.ops = newServer(web.Ops(web.OpsOptions{Ready: n.ready, Gatherer: registry}), n.log)
+	return nil
+}
+
+// browserOrigins are the pages that may call the token endpoint: those that
+// browser clients are called back on.
+func (n *node) browserOrigins(ctx context.Context, c *config) ([]string, error) {
+	clients, err := n.store.OAuth().Clients(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read clients: %w", err)
+	}
+	for i := range c.Clients {
+		clients = append(clients, c.Clients[i].client())
+	}
+	var origins []string
+	for _, client := range clients {
+		if client.Type != oauth.Browser {
+			continue
+		}
+		for _, uri := range client.RedirectURIs {
+			if u, err := url.Parse(uri); err == nil && u.Scheme == "https" {
+				origins = appendNew(origins, u.Scheme+"://"+u.Host)
+			}
+		}
+	}
+	return origins, nil
+}
+
+func (c *config) gatewayAPIs() ([]gateway.API, error) {
+	list := make([]gateway.API, 0, len(c.APIs))
+	for i := range c.APIs {
+		api, err := c.APIs[i].gatewayAPI()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, api)
+	}
+	return list, nil
+}
+
+// openStore opens the store without changing its schema.
+func (c *config) openStore(ctx context.Context, now func() time.Time) (*store.Store, error) {
+	dsn, err := c.dsn()
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(ctx, dsn, store.Options{Now: now})
+}
+
+// readyStore opens the store with the schema of this version. SQLite is this
+// process's own, so it is migrated here; PostgreSQL is shared with nodes that
+// may still run the version before, so a person decides when.
+func (c *config) readyStore(ctx context.Context, now func() time.Time) (*store.Store, error) {
+	st, err := c.openStore(ctx, now)
+	if err != nil {
+		return nil, err
+	}
+	needed, err := st.NeedsMigration(ctx)
+	if err == nil && needed {
+		if dsn, _ := c.dsn(); strings.HasPrefix(dsn, "sqlite:") {
+			err = st.Migrate(ctx)
+		} else {
+			err = errors.New("the database has not the schema of this version: run sallyport migrate")
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	return st, nil
+}
+
+func (n *node) close() {
+	if err := n.store.Close(); err != nil {
+		n.log.Warn("close store", slog.Any("error", err))
+	}
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"sallyport/internal/token"
+)
+
+const (
+	drainTime   = 10 * time.Second // for requests that are running when the end comes
+	expireEvery = time.Hour
+)
+
+// serve answers on both listeners until ctx ends, then lets running requests
+// end and returns nil. Another error means that a listener failed. released is
+// called when the end begins, so that a second signal ends the process.
+func (n *node) serve(ctx context.Context, released func(), public, ops net.Listener, ready func()) error {
+	background, end := context.WithCancel(context.WithoutCancel(ctx))
+	var work sync.WaitGroup
+	defer work.Wait()
+	defer end()
+	work.Go(func() { n.feed.Run(background, n.reportFeed) })
+	work.Go(func() { n.expire(background) })
+	failed := make(chan error, 2)
+	work.Go(func() { failed <- n.public.ServeTLS(public, "", "") })
+	work.Go(func() { failed <- n.ops.Serve(ops) })
+	ready()
+	var err error
+	select {
+	case <-ctx.Done():
+		released()
+	case err = <-failed:
+	}
+	n.draining.Store(true)
+	n.drain(background)
+	if errors.Is(err, http.ErrServerClosed) {
+		err = nil
+	}
+	return err
+}
+
+func (n *node) drain(ctx context.Context) {
+	n.log.Info("stopping")
+	limit, cancel := context.WithTimeout(ctx, drainTime)
+	defer cancel()
+	if err := n.public.Shutdown(limit); err != nil {
+		n.log.Warn("some requests were cut off", slog.Any("error", err))
+		_ = n.public.Close()
+	}
+	_ = n.ops.Close()
+	n.log.Info("stopped")
+}
+
+func (n *node) reportFeed(err error) {
+	if err != nil {
+		n.log.Error("revocations cannot be read: tiers will be refused as they get stale", slog.Any("error", err))
+		return
+	}
+	n.log.Info("revocations can be read again")
+}
+
+// expire removes rows that have ended, once an hour.
+func (n *node) expire(ctx context.Context) {
+	tick := time.NewTicker(expireEvery)
+	defer tick.Stop()
+	for {
+		if removed, err := n.store.Expire(ctx, n.now()); err != nil && ctx.Err() == nil {
+			n.log.Warn("expire rows", slog.Any("error", err))
+		} else if removed > 0 {
+			n.log.Info("expired rows", slog.Int64("rows", removed))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+var errDraining = errors.New("stopping")
+
+// ready reports whether this node should get requests.
+func (n *node) ready(ctx context.Context) error {
+	if n.draining.Load() {
+		return errDraining
+	}
+	if !n.feed.Fresh(token.TierStandard) {
+		return errors.New("revocations are stale")
+	}
+	return n.store.Ping(ctx)
+}
+
+func (n *node) registerMetrics(r prometheus.Registerer) {
+	gauge := func(name, help string, f func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
+	}
+	r.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		gauge("sallyport_revocation_age_seconds", "How old the view of the revocation feed is.", func() float64 { return n.feed.Age().Seconds() }),
+		gauge("sallyport_revocation_entries", "Revocations held in memory.", func() float64 { return float64(n.feed.Size()) }),
+	)
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"log"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// suites are for TLS 1.2; those of 1.3 are all good. Go's own default would
+// still take CBC (RFC 9325 §4.2).
+var suites = []uint16{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+	tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+}
+
+func tlsConfigFor(cert tls.Certificate) *tls.Config {
+	return &tls.Config{
+		Certificates: []tls.Certificate{cert},
+		MinVersion:   tls.VersionTLS12,
+		CipherSuites: suites,
+	}
+}
+
+// certificate reads or makes what tls in the configuration says.
+func (c *config) certificate(now time.Time) (tls.Certificate, error) {
+	if c.TLS.SelfSigned {
+		return selfSigned(c.issuerHost(), now)
+	}
+	cert, err := tls.LoadX509KeyPair(c.file(c.TLS.CertFile), c.file(c.TLS.KeyFile))
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("read certificate: %w", err)
+	}
+	return cert, nil
+}
+
+// selfSigned makes a certificate that nobody trusts, for one start.
+func selfSigned(host string, now time.Time) (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(now.UnixNano()),
+		Subject:      pkix.Name{CommonName: host},
+		NotBefore:    now.Add(-time.Hour), NotAfter: now.Add(30 * 24 * time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames: []string{"localhost"}, IPAddresses: loopbacks,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
+}
+
+var loopbacks = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
+
+const (
+	headerTimeout  = 10 * time.Second
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 32 << 10
+)
+
+// newServer returns a server whose limits hold before any handler runs. How
+// long bodies and answers may take is the handler's to say, because streams
+// may last.
+func newServer(h http.Handler, logger *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: log.New(&serverLog{logger}, "", 0),
+	}
+}
+
+// serverLog takes what net/http says of connections. Its text can quote what a
+// client sent, so only the kind is kept.
+type serverLog struct{ logger *slog.Logger }
+
+func (l *serverLog) Write(b []byte) (int, error) {
+	text, kind := string(b), "other"
+	switch {
+	case strings.HasPrefix(text, "http: TLS handshake error"):
+		l.logger.Debug("TLS handshake failed")
+		return len(b), nil
+	case strings.Contains(text, "panic serving"):
+		kind = "panic"
+	case strings.Contains(text, "Accept error"):
+		kind = "accept"
+	case strings.HasPrefix(text, "http2:"):
+		kind = "http2"
+	}
+	l.logger.Warn("connection failed", slog.String("kind", kind))
+	return len(b), nil
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"sallyport/internal/account"
+)
+
+func (p *program) userCommand() *cobra.Command {
+	t := &target{}
+	cmd := &cobra.Command{
+		Use:     "user",
+		Short:   "Add, list, change and remove people",
+		Long:    "These commands work on the store, whether the server runs or not. What ends tokens is in force at once.",
+		Example: "  sallyport user add ada --generate-password\n  sallyport user list --json",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	t.flags(cmd)
+	one := func(use, short, example string, f func(context.Context, *account.Service, account.User) error, done string) *cobra.Command {
+		return &cobra.Command{
+			Use: use + " NAME", Short: short, Example: example, Args: cobra.ExactArgs(1),
+			RunE: t.run(p, func(ctx context.Context, a *admin, args []string) error {
+				u, err := a.userNamed(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				if err := f(ctx, a.accounts(), u); err != nil {
+					return err
+				}
+				return a.print(map[string]string{"username": u.Username, "done": use}, "%s "+done, u.Username)
+			}),
+		}
+	}
+	cmd.AddCommand(
+		p.userAdd(t), p.userList(t), p.userShow(t), p.userSetPassword(t),
+		one("disable", "Keep a person from signing in, and end all they have", "  sallyport user disable ada",
+			func(ctx context.Context, s *account.Service, u account.User) error {
+				return s.SetDisabled(ctx, u.ID, true)
+			},
+			"is disabled; all sessions and tokens have ended"),
+		one("enable", "Let a disabled person sign in again", "  sallyport user enable ada",
+			func(ctx context.Context, s *account.Service, u account.User) error {
+				return s.SetDisabled(ctx, u.ID, false)
+			},
+			"can sign in again"),
+		one("remove", "Remove a person, and end all they have", "  sallyport user remove ada",
+			func(ctx context.Context, s *account.Service, u account.User) error { return s.DeleteUser(ctx, u.ID) },
+			"is removed; all sessions and tokens have ended"),
+	)
+	return cmd
+}
+
+func (a *admin) accounts() *account.Service {
+	return account.New(account.Options{Store: a.store.Account(), Now: a.now})
+}
+
+func (a *admin) userNamed(ctx context.Context, name string) (account.User, error) {
+	u, err := a.accounts().UserByName(ctx, name)
+	if errors.Is(err, account.ErrNotFound) {
+		return u, refusef("there is no user %q", name)
+	}
+	return u, err
+}
+
+// userView is a person in listings.
+type userView struct {
+	ID            string `json:"id"`
+	Username      string `json:"username"`
+	Name          string `json:"name,omitempty"`
+	Email         string `json:"email,omitempty"`
+	EmailVerified bool   `json:"email_verified"`
+	Disabled      bool   `json:"disabled"`
+	CreatedAt     string `json:"created_at"`
+	Password      string `json:"password,omitempty"` // only when it was drawn just now
+}
+
+func viewUser(u account.User) userView {
+	return userView{u.ID, u.Username, u.Name, u.Email, u.EmailVerified, u.Disabled, moment(u.CreatedAt), ""}
+}
+
+// ruled turns what the rules of accounts forbid into a refusal.
+func ruled(err error) error {
+	var invalid *account.InvalidError
+	if errors.As(err, &invalid) {
+		return refuse(invalid)
+	}
+	return err
+}
+
+func (p *program) userAdd(t *target) *cobra.Command {
+	var n account.NewUser
+	var from passwordSource
+	cmd := &cobra.Command{
+		Use:   "add NAME",
+		Short: "Add a person",
+		Example: "  sallyport user add ada --name \"Ada Lovelace\" --generate-password\n" +
+			"  sallyport user add ada --password-stdin < password",
+		Args: cobra.ExactArgs(1),
+		RunE: t.run(p, func(ctx context.Context, a *admin, args []string) error {
+			password, drawn, err := from.read(p)
+			if err != nil {
+				return err
+			}
+			n.Username, n.Password = args[0], password
+			u, err := a.accounts().AddUser(ctx, n)
+			if errors.Is(err, account.ErrExists) {
+				return refusef("there is a user %q already", args[0])
+			}
+			if err != nil {
+				return ruled(err)
+			}
+			v := viewUser(u)
+			if !drawn {
+				return a.print(v, "added %s", u.Username)
+			}
+			v.Password = password.Reveal()
+			return a.print(v, "added %s\npassword: %s", u.Username, v.Password)
+		}),
+	}
+	from.flags(cmd)
+	cmd.Flags().StringVar(&n.Name, "name", "", "full `NAME`, shown to apps with the scope profile")
+	cmd.Flags().StringVar(&n.Email, "email", "", "e-mail `ADDRESS`")
+	cmd.Flags().BoolVar(&n.EmailVerified, "email-verified", false, "somebody has made sure that the address is theirs")
+	return cmd
+}
+
+func (p *program) userSetPassword(t *target) *cobra.Command {
+	var from passwordSource
+	cmd := &cobra.Command{
+		Use:     "set-password NAME",
+		Short:   "Set a new password, and end all sessions and tokens",
+		Example: "  sallyport user set-password ada\n  sallyport user set-password ada --generate-password",
+		Args:    cobra.ExactArgs(1),
+		RunE: t.run(p, func(ctx context.Context, a *admin, args []string) error {
+			u, err := a.userNamed(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			password, drawn, err := from.read(p)
+			if err != nil {
+				return err
+			}
+			if err := a.accounts().SetPassword(ctx, u.ID, password); err != nil {
+				return ruled(err)
+			}
+			v := viewUser(u)
+			if !drawn {
+				return a.print(v, "%s has a new password; all sessions and tokens have ended", u.Username)
+			}
+			v.Password = password.Reveal()
+			return a.print(v, "%s has a new password; all sessions and tokens have ended\npassword: %s", u.Username, v.Password)
+		}),
+	}
+	from.flags(cmd)
+	return cmd
+}
+
+func (p *program) userShow(t *target) *cobra.Command {
+	return &cobra.Command{
+		Use: "show NAME", Short: "Show a person", Example: "  sallyport user show ada --json", Args: cobra.ExactArgs(1),
+		RunE: t.run(p, func(ctx context.Context, a *admin, args []string) error {
+			u, err := a.userNamed(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			v := viewUser(u)
+			return a.print(v, "username  %s\nid        %s\nname      %s\nemail     %s (verified: %t)\ndisabled  %t\ncreated   %s",
+				v.Username, v.ID, v.Name, v.Email, v.EmailVerified, v.Disabled, v.CreatedAt)
+		}),
+	}
+}
+
+func (p *program) userList(t *target) *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List everybody", Example: "  sallyport user list", Args: cobra.NoArgs,
+		RunE: t.run(p, func(ctx context.Context, a *admin, _ []string) error {
+			users, err := a.accounts().Users(ctx)
+			if err != nil {
+				return err
+			}
+			views := make([]userView, 0, len(users))
+			for _, u := range users {
+				views = append(views, viewUser(u))
+			}
+			if a.asJSON {
+				return a.print(views, "")
+			}
+			w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(w, "USERNAME\tNAME\tDISABLED\tCREATED")
+			for _, v := range views {
+				fmt.Fprintf(w, "%s\t%s\t%t\t%s\n", v.Username, v.Name, v.Disabled, v.CreatedAt)
+			}
+			return w.Flush()
+		}),
+	}
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
+
+// rule is one thing that must hold for a configuration, whoever asks: check
+// prints it, serve refuses to start without it, the reference page lists it.
+type rule struct {
+	ID   string // requirement or name, stable
+	What string
+	Fix  string
+	test func(*judge)
+}
+
+// rules lists all rules. Each looks at what it names and leaves the rest to
+// the others.
+var rules = []rule{
+	{"CF01", "issuer is an https address without path, query or fragment", "write for example https://auth.example.com", checkIssuer},
+	{"CF02", "listeners have an address each, and metrics stay on this machine", "write host:port, for example :8443 and 127.0.0.1:9464", checkListeners},
+	{"CF03", "store names one place, and no password stands in the file", "set store to sqlite:FILE, or store_file to a file with postgres://…", checkStore},
+	{"CF04", "the master key is there, well-formed, and not a sample", "run sallyport init, or put the right file back", checkMasterKey},
+	{"CF05", "API paths do not hide pages of the issuer", "choose another path, for example /catalog", checkAPIPaths},
+	{"CF06", "each API is complete, and its operations can be told apart", "write what the evidence asks for", checkAPIs},
+	{"CF07", "a scope belongs to one API, and everything that has words exists", "name scopes api.action, for example catalog.read", checkScopes},
+	{"CL01", "client_ids are well-formed and unique", "use letters, digits and . _ ~ -", checkClientIDs},
+	{"CL02", "native and browser clients have no secret; server and service clients have one", "remove secret_file, or set it to a file with the secret", checkClientSecrets},
+	{"CL03", "redirect URIs fit the type of their client", "https; for native also com.example.app:/path or http://127.0.0.1/path", checkRedirects},
+	{"CL05", "clients ask only for scopes that exist and stand for APIs that exist", "add the operation that needs the scope, or remove it from the client", checkClientScopes},
+	{"KY07", "no secret is a placeholder or easy to guess", "let sallyport client rotate-secret or openssl rand -base64 33 make one", checkPlaceholders},
+	{"KY10", "files with keys and secrets can be read by their owner only", "chmod 600 FILE", checkPermissions},
+	{"TL01", "the listener has a certificate that is valid for the issuer and fits its key", "set tls.cert_file and tls.key_file to a valid pair", checkTLS},
+}
+
+// judge collects what rules find.
+type judge struct {
+	c        *config
+	env      environment
+	problems []problem
+	warnings []problem
+}
+
+// failf says that the setting at path breaks the rule.
+func (j *judge) failf(path, format string, args ...any) {
+	j.problems = append(j.problems, j.problem(path, format, args...))
+}
+
+// warnf says what may be meant, and stops nothing.
+func (j *judge) warnf(path, format string, args ...any) {
+	j.warnings = append(j.warnings, j.problem(path, format, args...))
+}
+
+func (j *judge) problem(path, format string, args ...any) problem {
+	r := reader{}
+	r.addf(j.c.lineOf(path), path, format, args...)
+	return r.problems[0]
+}
+
+// lineOf is the line of a setting, or of the nearest one around it.
+func (c *config) lineOf(path string) int {
+	for {
+		if n := c.lines[path]; n > 0 || path == "" {
+			return n
+		}
+		cut := len(path) - 1
+		for cut > 0 && path[cut] != '.' && path[cut] != '[' {
+			cut--
+		}
+		path = path[:cut]
+	}
+}
+
+// verdict is what a rule found.
+type verdict struct {
+	Rule     rule
+	Problems []problem
+	Warnings []problem
+}
+
+// validate judges the configuration by every rule, in order.
+func validate(c *config, env environment) []verdict {
+	verdicts := make([]verdict, 0, len(rules))
+	for _, r := range rules {
+		j := &judge{c: c, env: env}
+		r.test(j)
+		verdicts = append(verdicts, verdict{r, j.problems, j.warnings})
+	}
+	return verdicts
+}
+
+// mustHold returns what is wrong with the configuration as one error.
+func mustHold(c *config, env environment) error {
+	e := &problemsError{file: c.path}
+	for _, v := range validate(c, env) {
+		for _, p := range v.Problems {
+			p.Text += " (" + v.Rule.ID + ": " + v.Rule.Fix + ")"
+			e.problems = append(e.problems, p)
+		}
+	}
+	if len(e.problems) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(e.problems, func(a, b problem) int { return cmp.Compare(a.Line, b.Line) })
+	return e
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

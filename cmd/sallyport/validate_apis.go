@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"sallyport/internal/gateway"
+	"sallyport/internal/oauth"
+	"sallyport/internal/revocation"
+	"sallyport/internal/secret"
+	"sallyport/internal/token"
+)
+
+// issuerPaths are the first segments that belong to the issuer's own pages,
+// now or in a later version.
+var issuerPaths = []string{".well-known", "oauth", "login", "consent", "account", "admin", "device", "bff", "static", "egress", "healthz", "readyz", "metrics"}
+
+func checkAPIPaths(j *judge) {
+	for i, a := range j.c.APIs {
+		path := fmt.Sprintf("apis[%d].path", i)
+		if a.Path == "/" {
+			j.failf(path, "takes every address, those of the issuer's pages too")
+			continue
+		}
+		first, _, _ := strings.Cut(strings.TrimPrefix(a.Path, "/"), "/")
+		if slices.Contains(issuerPaths, strings.ToLower(first)) {
+			j.failf(path, "%q hides /%s of the issuer", a.Path, strings.ToLower(first))
+		}
+	}
+}
+
+// checkAPIs leaves most to the gateway, which refuses what would be ambiguous
+// or unguarded, and turns its words into settings of the file.
+func checkAPIs(j *judge) {
+	apis := make([]gateway.API, 0, len(j.c.APIs))
+	for i := range j.c.APIs {
+		path, a := fmt.Sprintf("apis[%d]", i), &j.c.APIs[i]
+		for _, need := range [][2]string{{"name", a.Name}, {"audience", a.Audience}, {"path", a.Path}, {"upstream", a.Upstream}} {
+			if need[1] == "" {
+				j.failf(path+"."+need[0], "is missing")
+			}
+		}
+		for k, o := range a.Operations {
+			at := fmt.Sprintf("%s.operations[%d]", path, k)
+			if _, _, ok := o.split(); !ok {
+				j.failf(at+".match", "%q is not a method and a path: write for example GET /items/{id}", o.Match)
+			}
+		}
+		if u, err := url.Parse(a.Upstream); err == nil && u.Scheme == "http" && u.Host != "" && !isLoopback(u.Hostname()) {
+			j.warnf(path+".upstream", "%s is not on this machine, and http can be read and changed on the way", a.Upstream)
+		}
+		if api, err := a.gatewayAPI(); err == nil {
+			apis = append(apis, api)
+		}
+	}
+	if len(j.problems) > 0 {
+		return
+	}
+	for _, err := range split(gatewayProblems(j.c.Issuer, apis)) {
+		at, text := j.c.settingOf(err.Error())
+		j.failf(at, "%s", text)
+	}
+}
+
+// gatewayProblems lets a gateway judge that serves nobody: its keys live in
+// memory and are forgotten.
+func gatewayProblems(issuer string, apis []gateway.API) error {
+	master, err := token.NewMaster(secret.NewHandle(secret.MasterKey))
+	if err != nil {
+		return err
+	}
+	ring, err := token.OpenRing(context.Background(), &forgottenKeys{}, master, time.Unix(0, 0))
+	if err != nil {
+		return err
+	}
+	clock := func() time.Time { return time.Unix(0, 0) }
+	_, err = gateway.New(gateway.Options{Issuer: issuer, APIs: apis, Ring: ring, Feed: revocation.NewFollower(nil, clock), Now: clock})
+	return err
+}
+
+// forgottenKeys is a key store for nobody.
+type forgottenKeys struct{ records []token.KeyRecord }
+
+func (k *forgottenKeys) Keys(context.Context) ([]token.KeyRecord, error) { return k.records, nil }
+
+func (k *forgottenKeys) AddFirstKey(_ context.Context, r token.KeyRecord) error {
+	k.records = append(k.records, r)
+	return nil
+}
+
+func split(err error) []error {
+	var joined interface{ Unwrap() []error }
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &joined):
+		return joined.Unwrap()
+	}
+	return []error{err}
+}
+
+var gatewayWhere = regexp.MustCompile(`^(?:api "([^"]*)"|(apis\[\d+\])): (?:(operations\[\d+\]): )?(?:([a-z_]+): )?`)
+
+// settingOf finds the setting that a sentence of the gateway is about.
+func (c *config) settingOf(sentence string) (path, text string) {
+	m := gatewayWhere.FindStringSubmatch(sentence)
+	if m == nil {
+		return "", sentence
+	}
+	path = m[2]
+	for i, a := range c.APIs {
+		if path == "" && a.Name == m[1] {
+			path = fmt.Sprintf("apis[%d]", i)
+		}
+	}
+	for _, part := range m[3:] {
+		if part == "method" || m[3] != "" && part == "path" {
+			part = "match"
+		}
+		if part != "" {
+			path += "." + part
+		}
+	}
+	return path, sentence[len(m[0]):]
+}
+
+// split returns method and path template of an operation.
+func (o *operationConfig) split() (method, path string, ok bool) {
+	method, path, ok = strings.Cut(o.Match, " ")
+	return method, path, ok && method != "" && strings.HasPrefix(path, "/") && !strings.Contains(path, " ")
+}
+
+// gatewayAPI is a as the gateway sees it.
+func (a *apiConfig) gatewayAPI() (gateway.API, error) {
+	upstream, err := url.Parse(a.Upstream)
+	if err != nil {
+		return gateway.API{}, fmt.Errorf("upstream of %s: %w", a.Name, err)
+	}
+	api := gateway.API{Name: a.Name, Audience: a.Audience, Path: a.Path, Upstream: upstream, Tier: a.tier(), CORSOrigins: a.CORSOrigins}
+	for _, o := range a.Operations {
+		method, path, _ := o.split()
+		api.Operations = append(api.Operations, gateway.Operation{
+			Method: method, Path: path, Scope: o.Scope, ACR: o.acr(), MaxAge: o.MaxAge.std(),
+		})
+	}
+	return api, nil
+}
+
+// identityScopes are served by the issuer itself.
+var identityScopes = []string{"openid", "profile", "email", "offline_access"}
+
+func checkScopes(j *judge) {
+	owner := map[string]string{}
+	for i := range j.c.APIs {
+		a := &j.c.APIs[i]
+		for k, o := range a.Operations {
+			at := fmt.Sprintf("apis[%d].operations[%d].scope", i, k)
+			if slices.Contains(identityScopes, o.Scope) {
+				j.failf(at, "%s is a scope of the issuer", o.Scope)
+			} else if other, taken := owner[o.Scope]; taken && other != a.Name && o.Scope != "" {
+				j.failf(at, "%s belongs to the API %s already", o.Scope, other)
+			}
+			owner[o.Scope] = a.Name
+		}
+	}
+	for _, scope := range sortedKeys(j.c.Scopes) {
+		if _, known := owner[scope]; !known && !slices.Contains(identityScopes, scope) {
+			j.failf("scopes."+scope, "no operation needs this scope%s", suggest(scope, sortedKeys(owner)))
+		}
+	}
+	for _, scope := range sortedKeys(owner) {
+		if scope != "" && j.c.Scopes[scope] == "" {
+			j.warnf("scopes", "%s has no words for people, so the page that asks them shows its name", scope)
+		}
+	}
+}
+
+// resources are the APIs as the issuer sees them.
+func (c *config) resources() []oauth.Resource {
+	list := make([]oauth.Resource, 0, len(c.APIs))
+	for i := range c.APIs {
+		a := &c.APIs[i]
+		list = append(list, oauth.Resource{Name: a.Name, Audience: a.Audience, Tier: a.tier(), Scopes: a.scopes()})
+	}
+	return list
+}

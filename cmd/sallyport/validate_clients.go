@@ -1,0 +1,262 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"sallyport/internal/oauth"
+	"sallyport/internal/secret"
+)
+
+var clientID = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,128}$`)
+
+func checkClientIDs(j *judge) {
+	seen := map[string]int{}
+	for i, c := range j.c.Clients {
+		at := fmt.Sprintf("clients[%d]", i)
+		if !clientID.MatchString(c.ClientID) {
+			j.failf(at+".client_id", "%q is empty, too long or has other characters than letters, digits and . _ ~ -", c.ClientID)
+		}
+		if first, twice := seen[c.ClientID]; twice {
+			j.failf(at+".client_id", "%s is there twice, first as clients[%d]", c.ClientID, first)
+		}
+		seen[c.ClientID] = i
+		if c.Type == "" {
+			j.failf(at+".type", "is missing")
+		}
+		if problem := checkName(c.Name); problem != "" {
+			j.failf(at+".name", "%s", problem)
+		}
+	}
+}
+
+// checkName keeps what people are shown on one short line.
+func checkName(name string) string {
+	const most = 80
+	if len(name) > most || strings.ContainsFunc(name, func(r rune) bool {
+		return r < ' ' || r == 0x7f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+	}) {
+		return "is longer than 80 bytes or has characters that cannot be shown"
+	}
+	return ""
+}
+
+func checkClientSecrets(j *judge) {
+	for i, c := range j.c.Clients {
+		at := fmt.Sprintf("clients[%d].secret_file", i)
+		switch public := oauth.ClientType(c.Type).Public(); {
+		case public && c.SecretFile != "":
+			j.failf(at, "a %s client cannot keep a secret: whoever has the app has it too", c.Type)
+		case !public && c.SecretFile == "" && c.Type != "":
+			j.failf(at, "is missing: a %s client proves with it who it is", c.Type)
+		case !public && c.SecretFile != "":
+			if _, err := readSecret(j.c.file(c.SecretFile)); err != nil {
+				j.failf(at, "%v", err)
+			}
+		}
+	}
+}
+
+func checkRedirects(j *judge) {
+	for i, c := range j.c.Clients {
+		at := fmt.Sprintf("clients[%d]", i)
+		for _, p := range redirectProblems(c.client()) {
+			j.failf(at+"."+p.Path, "%s", p.Text)
+		}
+	}
+}
+
+// redirectProblems judges the redirect URIs of a client from wherever it came.
+func redirectProblems(c oauth.Client) []problem {
+	r := &reader{}
+	for i, uri := range c.RedirectURIs {
+		if why := redirectProblem(c.Type, uri); why != "" {
+			r.addf(0, fmt.Sprintf("redirect_uris[%d]", i), "%q %s", uri, why)
+		}
+	}
+	for i, uri := range c.PostLogoutRedirectURIs {
+		if why := redirectProblem(c.Type, uri); why != "" {
+			r.addf(0, fmt.Sprintf("post_logout_redirect_uris[%d]", i), "%q %s", uri, why)
+		}
+	}
+	if len(c.RedirectURIs) == 0 && c.Type != oauth.ServiceClient && c.Type != "" {
+		r.addf(0, "redirect_uris", "a %s client needs at least one", c.Type)
+	}
+	return r.problems
+}
+
+// scripts are schemes that run or show what follows them.
+var scripts = []string{"javascript", "data", "vbscript", "file", "blob", "about", "view-source", "filesystem", "ws", "wss", "ftp", "intent"}
+
+// redirectProblem says why uri must not be registered for a client of type t
+// (OAuth 2.1 §2.3, §8.4; RFC 8252 §7), or nothing.
+func redirectProblem(t oauth.ClientType, uri string) string {
+	if t == oauth.ServiceClient {
+		return "is for people, and a service client acts for itself"
+	}
+	u, err := url.Parse(uri)
+	scheme, _, _ := strings.Cut(uri, ":")
+	switch {
+	case len(uri) > 2048 || strings.ContainsFunc(uri, func(r rune) bool { return r <= ' ' || r >= 0x7f }) || strings.ContainsAny(uri, `\"<>^{|}`+"`"):
+		return "is too long or has characters that addresses do not have"
+	case err != nil || u.Scheme == "":
+		return "is not an absolute address"
+	case strings.Contains(uri, "#"):
+		return "has a fragment"
+	case strings.Contains(uri, "*"):
+		return "has a wildcard: list each address"
+	case u.User != nil:
+		return "has a user in it"
+	case slices.Contains(scripts, u.Scheme):
+		return "has a scheme that apps must not be called back with"
+	case scheme != u.Scheme:
+		return "has capital letters in its scheme"
+	case u.Scheme == "https":
+		return hostProblem(u)
+	case u.Scheme == "http":
+		return loopbackProblem(t, u)
+	}
+	return privateSchemeProblem(t, u)
+}
+
+func hostProblem(u *url.URL) string {
+	if u.Hostname() == "" || u.Opaque != "" || u.Host != strings.ToLower(u.Host) {
+		return "has no host, or one with capital letters"
+	}
+	return ""
+}
+
+// loopbackProblem: plain http never leaves the device, and "localhost" could
+// be another one (RFC 8252 §7.3, §8.3).
+func loopbackProblem(t oauth.ClientType, u *url.URL) string {
+	switch {
+	case t != oauth.Native:
+		return "is http, which anybody on the way can read: use https"
+	case u.Hostname() != "127.0.0.1" && u.Hostname() != "::1":
+		return "is http to another host than 127.0.0.1 or [::1]: write the number, localhost can be another machine"
+	}
+	return ""
+}
+
+func privateSchemeProblem(t oauth.ClientType, u *url.URL) string {
+	switch {
+	case t != oauth.Native:
+		return "has a scheme of its own, which only native apps have: use https"
+	case !strings.Contains(u.Scheme, ".") || strings.HasPrefix(u.Scheme, ".") || strings.HasSuffix(u.Scheme, "."):
+		return "has a scheme that any app could claim: begin with a domain of yours, reversed, as in com.example.app:/callback"
+	case u.Opaque != "" || u.Path == "" && u.Host == "":
+		return "has no path: write for example " + u.Scheme + ":/callback"
+	}
+	return ""
+}
+
+func checkClientScopes(j *judge) {
+	for i, c := range j.c.Clients {
+		at := fmt.Sprintf("clients[%d]", i)
+		for _, p := range j.c.scopeProblems(c.client()) {
+			j.failf(at+"."+p.Path, "%s", p.Text)
+		}
+	}
+}
+
+// scopeProblems judges scope and resources of a client from wherever it came.
+func (c *config) scopeProblems(client oauth.Client) []problem {
+	r, known, names := &reader{}, slices.Clone(identityScopes), []string{}
+	for i := range c.APIs {
+		names = append(names, c.APIs[i].Name)
+		known = append(known, c.APIs[i].scopes()...)
+	}
+	for scope := range strings.SplitSeq(client.Scope, " ") {
+		switch {
+		case client.Scope == "":
+		case scope == "":
+			r.addf(0, "scope", "has more than one space between scopes, or one at an end")
+		case !slices.Contains(known, scope):
+			r.addf(0, "scope", "no API has %q%s", scope, suggest(scope, known))
+		case client.Type == oauth.ServiceClient && slices.Contains(identityScopes, scope):
+			r.addf(0, "scope", "%q is about a person, and a service client acts for itself", scope)
+		}
+	}
+	for i, name := range client.Resources {
+		if !slices.Contains(names, name) {
+			r.addf(0, fmt.Sprintf("resources[%d]", i), "no API is called %q%s", name, suggest(name, names))
+		}
+	}
+	if len(client.Resources) > 0 && client.Type.Public() {
+		r.addf(0, "resources", "a %s client cannot prove who it is, so it cannot introspect", client.Type)
+	}
+	return r.problems
+}
+
+func checkPlaceholders(j *judge) {
+	for i, c := range j.c.Clients {
+		text, err := readSecret(j.c.file(c.SecretFile))
+		if c.SecretFile == "" || err != nil {
+			continue // CL02 says so
+		}
+		if why := secretProblem(text); why != "" {
+			j.failf(fmt.Sprintf("clients[%d].secret_file", i), "%s %s", c.SecretFile, why)
+		}
+	}
+}
+
+// samples are what people write until they know better.
+var samples = []string{"changeme", "change-me", "change_me", "secret", "password", "example", "placeholder", "default", "sample", "insert", "replace", "abcdef", "123456"}
+
+// minForeignSecret is the least length of a secret that is not a handle of
+// ours: 256 random bits in base64.
+const minForeignSecret = 43
+
+// secretProblem says why a client secret is not one, or nothing.
+func secretProblem(text string) string {
+	if strings.HasPrefix(text, string(secret.ClientSecret)+"_") {
+		payload, err := secret.Decode(secret.ClientSecret, text)
+		if err != nil || len(payload) < 32 || distinct(string(payload)) < 8 {
+			return "has a secret with a wrong checksum: it was cut or changed"
+		}
+		return ""
+	}
+	lower := strings.ToLower(text)
+	for _, s := range samples {
+		if strings.Contains(lower, s) {
+			return "has a placeholder in it"
+		}
+	}
+	switch {
+	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+		return "has other characters than visible ASCII"
+	case len(text) < minForeignSecret:
+		return fmt.Sprintf("has %d characters, and at least %d are needed", len(text), minForeignSecret)
+	case distinct(text) < 12:
+		return "repeats few characters, so it was not drawn at random"
+	}
+	return ""
+}
+
+func distinct(s string) int {
+	seen := map[byte]bool{}
+	for i := range len(s) {
+		seen[s[i]] = true
+	}
+	return len(seen)
+}
+
+// oauthClients are the clients of the file with the hashes of their secrets.
+func (c *config) oauthClients() ([]oauth.Client, error) {
+	list := make([]oauth.Client, 0, len(c.Clients))
+	for i := range c.Clients {
+		client := c.Clients[i].client()
+		if file := c.Clients[i].SecretFile; file != "" {
+			text, err := readSecret(c.file(file))
+			if err != nil {
+				return nil, fmt.Errorf("secret of %s: %w", client.ID, err)
+			}
+			client.Secrets = []oauth.ClientSecret{{Hash: secret.New(text).Hash()}}
+		}
+		list = append(list, client)
+	}
+	return list, nil
+}

@@ -103,7 +103,12 @@ func (g *group) run() {
 		err := g.commit(batch)
 		fed := false
 		for _, j := range batch {
-			if err != nil {
+			switch {
+			case err != nil && j.err != nil:
+				// What it said may rest on another's write that is now lost, so a
+				// caller must not act on it: only the text stays.
+				j.err = fmt.Errorf("%w (after: %v)", err, j.err)
+			case err != nil:
 				j.err = err
 			}
 			fed = fed || j.err == nil && j.fed
@@ -198,7 +203,7 @@ func (g *group) runBatch(ctx context.Context, batch []*job) (succeeded int, err 
 			// A full disk or a failed write makes SQLite roll everything back by
 			// itself. Then the savepoint is gone too, and this says so.
 			if _, err := g.conn.exec(ctx, "ROLLBACK TO t"); err != nil {
-				return 0, fmt.Errorf("%w; roll back to savepoint: %w", j.err, err)
+				return 0, fmt.Errorf("roll back to savepoint: %w", err)
 			}
 		}
 		if _, err := g.conn.exec(ctx, "RELEASE t"); err != nil {

@@ -32,7 +32,12 @@ func (a Account) AddSession(ctx context.Context, s account.Session, replaces sec
 		if err != nil || replaces.IsZero() {
 			return err
 		}
-		_, err = t.exec(ctx, `DELETE FROM sessions WHERE id = $1 AND id <> $2`, replaces.String(), s.ID.String())
+		if _, err = t.exec(ctx, `DELETE FROM sessions WHERE id = $1 AND id <> $2`, replaces.String(), s.ID.String()); err != nil {
+			return err
+		}
+		// Signing out of the new session must end these grants too.
+		_, err = t.exec(ctx, `UPDATE grants SET session_id = $2 WHERE session_id = $1 AND user_id = $3 AND revoked_s = 0`,
+			replaces.String(), s.ID.String(), s.UserID)
 		return err
 	})
 }

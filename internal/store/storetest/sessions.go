@@ -12,6 +12,7 @@ import (
 var sessionTests = []test{
 	{"a session comes back as it was stored", sessionRoundTrip},
 	{"a new session ends the one it replaces and no grant", sessionReplaces},
+	{"signing out ends the grants of a replaced session of the same person", replacedSessionsGrants},
 	{"a session needs a person who may sign in", sessionNeedsUser},
 	{"touching moves a living session forward only", touch},
 }
@@ -38,6 +39,24 @@ func sessionReplaces(r *rig) {
 	r.ok(err)
 	r.wantAlive(g.ID)
 	r.wantFeed()
+
+	other := r.session(r.addUser("bob")) // somebody else signs in in the same browser
+	r.ok(r.Account.AddSession(r.ctx(), other, next.ID))
+	r.ok(r.OAuth.EndSession(r.ctx(), other.ID, "x", r.clock(), r.keep()))
+	r.wantAlive(g.ID)
+}
+
+// Signing in again and then out must not leave the tokens of the first time.
+func replacedSessionsGrants(r *rig) {
+	u, old, g := r.signedIn("ada")
+	next := r.session(u)
+	r.ok(r.Account.AddSession(r.ctx(), next, old.ID))
+	r.ok(r.OAuth.EndSession(r.ctx(), next.ID, "x", r.clock(), r.keep()))
+	got, err := r.OAuth.Grant(r.ctx(), g.ID)
+	r.ok(err)
+	if got.RevokedAt.IsZero() {
+		r.t.Error("T112: a grant of the replaced session outlives signing out")
+	}
 }
 
 func sessionNeedsUser(r *rig) {

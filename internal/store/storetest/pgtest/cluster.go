@@ -23,10 +23,13 @@ import (
 var errMissing = errors.New("initdb and postgres were not found: install the package postgresql (apt-get install postgresql)")
 
 type cluster struct {
-	mu       sync.Mutex
 	port     int
 	password string
 	guard    *os.File // the server lives as long as this is open
+
+	mu   sync.Mutex
+	free []string // empty databases that no test uses
+	made int
 }
 
 // guardScript runs the server and ends it, and removes its folder, when
@@ -127,7 +130,7 @@ func (c *cluster) wait() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for {
-		err := c.admin(ctx, "SELECT 1")
+		err := c.run(ctx, "postgres", "SELECT 1")
 		if err == nil {
 			return nil
 		}

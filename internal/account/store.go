@@ -40,7 +40,8 @@ type Store interface {
 	DeleteUser(ctx context.Context, userID string, now, keep time.Time) error
 
 	// AddSession stores s and, if replaces is not zero, ends that session in the
-	// same transaction without touching the grants that came from it.
+	// same transaction. Grants that came from it go over to s if the person is
+	// the same, so that signing out ends them; otherwise they stay as they are.
 	AddSession(ctx context.Context, s Session, replaces secret.ID) error
 	// Session returns ErrNotFound for an unknown or ended session.
 	Session(ctx context.Context, id secret.ID) (Session, error)

@@ -98,7 +98,7 @@ func (a *Access) appendPlain(dst []byte) ([]byte, error) {
 	dst = binary.AppendUvarint(dst, uint64(a.IssuedAt)) //nolint:gosec // checked above
 	dst = binary.AppendUvarint(dst, uint64(a.Lifetime)) //nolint:gosec // checked above
 	dst = binary.AppendUvarint(dst, uint64(a.AuthTime)) //nolint:gosec // checked above
-	for _, s := range []string{a.ClientID, a.Subject, a.Audience, a.Scope, a.ACR, a.AMR} {
+	for _, s := range [...]string{a.ClientID, a.Subject, a.Audience, a.Scope, a.ACR, a.AMR} {
 		if len(s) > maxField {
 			return nil, errors.New("access token: field too long")
 		}

@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/binary"
 	"fmt"
 	"sync"
@@ -132,13 +133,15 @@ type sealer struct {
 
 // scratch is reused, because what reaches an interface lives on the heap.
 type scratch struct {
-	key [xaesKeySize]byte
-	buf []byte
-	out []byte
+	key   [xaesKeySize]byte
+	buf   []byte
+	out   []byte
+	plain []byte
+	text  []byte
 }
 
 var scratches = sync.Pool{New: func() any {
-	return &scratch{buf: make([]byte, 0, 1024), out: make([]byte, 0, 1024)}
+	return &scratch{buf: make([]byte, 0, 1024), out: make([]byte, 0, 1024), plain: make([]byte, 0, 1024), text: make([]byte, 0, 1024)}
 }}
 
 // seal returns a handle with prefix p over version, key, nonce and plain,
@@ -148,13 +151,15 @@ func (s *sealer) seal(p secret.Prefix, plain []byte, sc *scratch) (secret.Value,
 	aad = append(aad, s.current[:]...)
 	out := append(sc.out[:0], sealedVersion)
 	out = append(out, s.current[:]...)
-	out = append(out, secret.Random(xaesNonceSize)...)
+	out = out[:sealedHead]
+	_, _ = rand.Read(out[sealedHead-xaesNonceSize:])
 	out, err := s.byID[s.current].seal(out, out[sealedHead-xaesNonceSize:], plain, aad, &sc.key)
 	if err != nil {
 		return secret.Value{}, err
 	}
 	sc.out = out[:0]
-	return secret.Encode(p, out), nil
+	sc.text = secret.AppendHandle(sc.text[:0], p, out)
+	return secret.New(string(sc.text)), nil
 }
 
 // open returns the plaintext, which lives in sc until its next use.
@@ -183,10 +188,11 @@ func (s *sealer) open(p secret.Prefix, handle string, sc *scratch) ([]byte, erro
 func (ring *Ring) SealAccess(a *Access) (secret.Value, error) {
 	sc := scratches.Get().(*scratch) //nolint:forcetypeassert // the pool holds nothing else
 	defer scratches.Put(sc)
-	plain, err := a.appendPlain(nil)
+	plain, err := a.appendPlain(sc.plain[:0])
 	if err != nil {
 		return secret.Value{}, err
 	}
+	sc.plain = plain[:0]
 	return ring.sealers[SealAccess].seal(secret.AccessToken, plain, sc)
 }
 

@@ -55,7 +55,7 @@ func (s *site) showConsent(w http.ResponseWriter, r *http.Request, p url.Values)
 		return err
 	}
 	view := consentOf(s.oauth.Consent(a))
-	view.frame, view.Flow, view.CSRF, view.Person = s.frame("Allow access?", false), p.Get("flow"), csrf, legible(session.Username)
+	view.frame, view.Flow, view.CSRF, view.Person = s.frame("Give access?", false), p.Get("flow"), csrf, legible(session.Username)
 	w.Header().Set("Content-Security-Policy", pagePolicy(a.RedirectURI))
 	return s.render(w, http.StatusOK, pageConsent, view)
 }

@@ -28,13 +28,14 @@ type call struct {
 	origin      string // allowed origin of a browser app, or empty
 	upgrade     bool
 
-	access token.Access
-	opened bool     // access is what a token of ours says
-	bearer []string // Authorization header for the upstream
-	body   *limitedBody
-	cancel context.CancelCauseFunc
-	stop   func()         // ends the watch of a stream
-	res    *http.Response // of the upstream
+	access  token.Access
+	opened  bool     // access is what a token of ours says
+	bearer  []string // Authorization header for the upstream
+	body    *limitedBody
+	cancel  context.CancelCauseFunc
+	stop    func()         // ends the watch of a stream
+	endless bool           // a stream that would not end by itself
+	res     *http.Response // of the upstream
 }
 
 type callKey struct{}
@@ -58,7 +59,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{Context: r.Context(), g: g, r: r, rec: audit.FromContext(r.Context())}
 	c.w.ResponseWriter = w
 	defer c.recover()
-	if no := c.serve(); no.refused() {
+	if no := c.serve(); no.refused() { //nolint:contextcheck // the call is the context
 		c.refuse(no)
 	}
 }

@@ -150,6 +150,7 @@ func (k *checker) overlaps(where string, ops []Operation) {
 				continue
 			}
 			switch overlap(a.Path, b.Path) {
+			case apart, nested:
 			case same:
 				k.addf("%s: operations[%d]: path: %s %s matches the same calls as operations[%d]: remove one", where, i, b.Method, b.Path, j)
 			case crossing:
@@ -228,7 +229,8 @@ func isScope(s string) bool { return s != "" && len(s) <= 128 && isSafe(s) }
 
 func isName(s string) bool {
 	for i := range len(s) {
-		if b := s[i]; !(b == '_' || b|0x20 >= 'a' && b|0x20 <= 'z' || i > 0 && b >= '0' && b <= '9') {
+		b := s[i]
+		if letter, digit := b == '_' || b|0x20 >= 'a' && b|0x20 <= 'z', b >= '0' && b <= '9'; !letter && (!digit || i == 0) {
 			return false
 		}
 	}

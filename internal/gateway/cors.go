@@ -73,7 +73,7 @@ func sendable(lines []string) string {
 // nobody uses.
 func isHeaderName(s string) bool {
 	for i := range len(s) {
-		if b := s[i]; !(b == '-' || b >= 'a' && b <= 'z' || b >= '0' && b <= '9') {
+		if b := s[i]; b != '-' && (b < 'a' || b > 'z') && (b < '0' || b > '9') {
 			return false
 		}
 	}

@@ -86,6 +86,7 @@ func (c *call) forward() refusal {
 	c.Context, c.cancel = context.WithCancelCause(c.Context)
 	defer c.cancel(nil)
 	defer c.unwatch()
+	c.endless = c.upgrade
 	if c.upgrade && !c.watch() {
 		return c.failure(context.Cause(c.Context))
 	}
@@ -126,14 +127,12 @@ func (c *call) rewrite(pr *httputil.ProxyRequest) {
 
 // clean makes the answer of the upstream ready for the client.
 func (c *call) clean(res *http.Response) error {
-	if res.StatusCode == http.StatusSwitchingProtocols && !c.upgrade {
-		return errors.New("upgrade that nobody asked for")
-	}
 	c.res = res
 	strip(res.Header, &dropResponse)
 	keepPrivate(res.Header)
 	c.setCORS(res.Header)
 	if !c.upgrade && isStream(res) {
+		c.endless = isEvents(res)
 		if !c.watch() {
 			return context.Cause(c.Context)
 		}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,7 +36,15 @@ func (f *fixture) post(n int, chunked bool) (answer, error) {
 
 func TestBodyLimit(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, nil, func(o *gateway.Options) { o.MaxBodyBytes = 1 << 20 })
+	var forwarded atomic.Int64
+	f := newFixture(t, nil, func(o *gateway.Options) {
+		o.MaxBodyBytes = 1 << 20
+		next := gateway.NewTransport(time.Second)
+		o.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+			forwarded.Add(1)
+			return next.RoundTrip(r)
+		})
+	})
 	for _, tt := range []struct {
 		name    string
 		n       int
@@ -50,12 +59,16 @@ func TestBodyLimit(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f.taken()
+			forwarded.Store(0)
 			got, err := f.post(tt.n, tt.chunked)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if got.Status != tt.status || (tt.status == 413) != (got.Code == "content_too_large") {
 				t.Errorf("got %d %s", got.Status, got.Code)
+			}
+			if tt.status == 413 && !tt.chunked && forwarded.Load() != 0 {
+				t.Error("it was forwarded, though its length was told")
 			}
 			for _, r := range f.taken() {
 				if len(r.Body) > 1<<20 {
@@ -146,8 +159,8 @@ func (b *broken) Fresh(t token.Tier) bool {
 
 func (b *broken) Revoked(a *token.Access) bool {
 	if b.where == "revoked" {
-		var m map[string]int
-		m["x"]++ // a runtime error
+		a = (*token.Access)(nil)
+		return a.Expired(time.Time{}) // a runtime error
 	}
 	return b.Feed.Revoked(a)
 }
@@ -198,6 +211,38 @@ func TestLG07PanicsFailClosed(t *testing.T) {
 	}
 }
 
+// halfBody fails in the middle.
+type halfBody struct{ begun bool }
+
+func (b *halfBody) Read(p []byte) (int, error) {
+	if b.begun {
+		panic("half")
+	}
+	b.begun = true
+	return copy(p, "half"), nil
+}
+
+func (*halfBody) Close() error { return nil }
+
+func TestLG07PanicInTheMiddleOfAnAnswer(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil, func(o *gateway.Options) {
+		o.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Request: r, ContentLength: -1, Header: http.Header{}, Body: &halfBody{}}, nil
+		})
+	})
+	req, _ := http.NewRequest("GET", f.front.URL+"/catalog/items/1", nil)
+	req.Header.Set("Authorization", f.bearer())
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if body, err := io.ReadAll(res.Body); err == nil {
+		t.Errorf("read %q without an error", body)
+	}
+}
+
 func TestClientGoneEndsTheUpstreamCall(t *testing.T) {
 	t.Parallel()
 	ended := make(chan struct{})
@@ -209,7 +254,8 @@ func TestClientGoneEndsTheUpstreamCall(t *testing.T) {
 	defer cancel()
 	req, _ := http.NewRequestWithContext(ctx, "GET", f.front.URL+"/catalog/items/1", nil)
 	req.Header.Set("Authorization", f.bearer())
-	if _, err := http.DefaultClient.Do(req); !errors.Is(err, context.DeadlineExceeded) {
+	if res, err := http.DefaultClient.Do(req); !errors.Is(err, context.DeadlineExceeded) {
+		_ = res.Body.Close()
 		t.Fatal(err)
 	}
 	select {

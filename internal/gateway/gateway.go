@@ -112,8 +112,9 @@ func New(o Options) (*Gateway, error) {
 // JWKS returns the public keys of inner tokens (RFC 7517 §5), for backends.
 func (g *Gateway) JWKS() []byte { return g.jwks }
 
-// Close ends all streams and upgraded connections, which a server's Shutdown
-// does not wait for or would wait for too long, and refuses new ones.
+// Close ends event streams and upgraded connections, which a server's Shutdown
+// would wait for in vain or does not know of, and refuses new ones. Other calls
+// go on: register it with RegisterOnShutdown.
 func (g *Gateway) Close() {
 	g.streams.close()
 	if t, ok := g.proxy.Transport.(interface{ CloseIdleConnections() }); ok {

@@ -145,6 +145,17 @@ func TestResponseHeaders(t *testing.T) {
 	}
 }
 
+func TestEarlyHintsAreNotPassedOn(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Set-Cookie", "early=1")
+		w.WriteHeader(http.StatusEarlyHints)
+	})
+	if got := f.get("/catalog/items/1", f.bearer()); got.Status != 200 { // the first answer on the wire
+		t.Errorf("status %d with %v", got.Status, got.Header)
+	}
+}
+
 func TestGW22J143NoSmuggling(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
@@ -190,6 +201,7 @@ func (f *fixture) rawAll(lines []string) []int {
 			return out
 		}
 		_, _ = io.Copy(io.Discard, res.Body)
+		_ = res.Body.Close()
 		out = append(out, res.StatusCode)
 	}
 }

@@ -52,11 +52,9 @@ func carriesToken(s string) bool {
 				break
 			}
 			rest = rest[i:]
-			end := strings.IndexFunc(rest, func(r rune) bool {
-				return !(r == '-' || r == '_' || r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r)))
-			})
-			if end < 0 {
-				end = len(rest)
+			end := len(p)
+			for end < len(rest) && unreserved[rest[end]] && rest[end] != '.' && rest[end] != '~' {
+				end++
 			}
 			if _, ok := secret.Kind(rest[:end]); ok {
 				return true

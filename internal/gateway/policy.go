@@ -21,7 +21,7 @@ func (c *call) authorize() refusal {
 		return refusal{problem: noScope, reason: "scope", challenge: op.challenges.scope}
 	case !token.ACRSatisfies(a.ACR, op.acrFor(a)):
 		return refusal{problem: stepUp, reason: "acr", challenge: op.challenges.stepUp}
-	case op.maxAge > 0 && (a.AuthTime == 0 || c.g.now().Sub(time.Unix(a.AuthTime, 0)) > op.maxAge):
+	case op.maxAge > 0 && c.g.now().Sub(time.Unix(a.AuthTime, 0)) > op.maxAge:
 		return refusal{problem: stepUp, reason: "max_age", challenge: op.challenges.stepUp}
 	case c.api.tier >= token.TierHigh:
 		return c.invalid("token_not_bound")

@@ -24,8 +24,11 @@ const streamBytes = 1 << 20
 
 // isStream reports whether an answer may outlive its token.
 func isStream(res *http.Response) bool {
-	return res.ContentLength < 0 || res.ContentLength > streamBytes ||
-		strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream")
+	return res.ContentLength < 0 || res.ContentLength > streamBytes || isEvents(res)
+}
+
+func isEvents(res *http.Response) bool {
+	return strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream")
 }
 
 // watch makes the call end with its token, with the knowledge of revocations,
@@ -82,7 +85,7 @@ const lookEvery = 250 * time.Millisecond
 func (s *streams) add(c *call) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closed && c.endless {
 		c.end(errClosing)
 		return
 	}
@@ -102,12 +105,16 @@ func (s *streams) remove(c *call) {
 	delete(s.live, c)
 }
 
+// close ends what would not end by itself. An answer whose length is merely
+// not known is left to finish.
 func (s *streams) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
 	for c := range s.live {
-		c.end(errClosing)
+		if c.endless {
+			c.end(errClosing)
+		}
 	}
 }
 

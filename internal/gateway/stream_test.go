@@ -74,7 +74,7 @@ func open(t *testing.T, f *fixture, authorization string, upgrade bool, lines ..
 		t.Fatal(err)
 	}
 	r := bufio.NewReader(conn)
-	res, err := http.ReadResponse(r, nil)
+	res, err := http.ReadResponse(r, nil) //nolint:bodyclose // the body is the connection, which is closed
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,6 +182,28 @@ func TestClosedGatewayStartsNoStream(t *testing.T) {
 		if s := open(t, f, f.bearer(), upgrade); s.head.StatusCode != 503 {
 			t.Errorf("status %d", s.head.StatusCode)
 		}
+	}
+}
+
+func TestCloseLetsAnswersFinish(t *testing.T) {
+	t.Parallel()
+	closed := make(chan struct{})
+	f := newFixture(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "first half, ")
+		_ = http.NewResponseController(w).Flush() // so its length is not known
+		<-closed
+		_, _ = io.WriteString(w, "second half")
+	})
+	req, _ := http.NewRequest("GET", f.front.URL+"/catalog/items/1", nil)
+	req.Header.Set("Authorization", f.bearer())
+	res, err := http.DefaultClient.Do(req) // returns when the answer has begun
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.gateway.Close()
+	close(closed)
+	if got := read(t, res); got.Status != 200 || got.Body != "first half, second half" {
+		t.Errorf("got %d %q", got.Status, got.Body)
 	}
 }
 

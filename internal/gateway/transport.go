@@ -42,7 +42,7 @@ type quietTransport struct{ next http.RoundTripper }
 
 func (t quietTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if c := callOf(r.Context()); c != nil {
-		r = r.WithContext(c)
+		r = r.WithContext(c) //nolint:contextcheck // the parent of the one it has
 	}
 	return t.next.RoundTrip(r)
 }

@@ -86,7 +86,7 @@ func walkEverything(t *testing.T, s *rig.Server) {
 	}
 	post(t, s, "/oauth/introspect", url.Values{"token": {fresh.AccessToken}}, s.ServiceClientID, s.Password)
 	post(t, s, "/oauth/introspect", url.Values{"token": {fresh.AccessToken}}, secret, s.ServiceClientID)
-	post(t, s, "/oauth/token", url.Values{"grant_type": {secret}, "client_id": {s.Password}, "code": {"x"}}, "", "")
+	post(t, s, "/oauth/token", url.Values{"grant_type": {secret}, "client_id": {secret}, "code": {"x"}}, "", "")
 	post(t, s, "/oauth/token", url.Values{"grant_type": {"password"}, "username": {s.Username}, "password": {s.Password}, "client_id": {s.ClientID}}, "", "")
 	post(t, s, "/oauth/token?refresh_token="+"sprt_inaquery", url.Values{"grant_type": {"refresh_token"}, "client_id": {s.ClientID}}, "", "")
 	post(t, s, "/oauth/revoke", url.Values{"token": {fresh.AccessToken}, "client_id": {s.ClientID}}, "", "")

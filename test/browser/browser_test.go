@@ -1,6 +1,8 @@
 package browser_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,11 +44,21 @@ func screenshots(t *testing.T) string {
 	return t.TempDir()
 }
 
+// listener is a native app that waits for its answer on a loopback port.
+func listener(t *testing.T) string {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("You can go back to the app."))
+	}))
+	t.Cleanup(srv.Close)
+	return srv.URL + "/callback"
+}
+
 func TestBrowser(t *testing.T) {
 	pictures := screenshots(t)
 	for _, script := range []string{"browser-app.mjs", "browser-plain.mjs", "browser-looks.mjs"} {
 		t.Run(script, func(t *testing.T) {
 			s := rig.Start(t, rig.Options{})
+			s.RedirectURI = listener(t) // a native app's, with a port of its own
 			env := []string{"HOME=" + home(t, s.CAFile), "SALLYPORT_SCREENSHOTS=" + pictures}
 			settings := map[string]string{
 				"issuer": s.Issuer, "app": s.App, "username": s.Username, "password": s.Password,

@@ -2,7 +2,7 @@ package rig
 
 // What the demo's app may ask for, and where its catalog can be read.
 const (
-	ReadScope  = "openid profile email catalog.read"
+	ReadScope  = "openid profile catalog.read"
 	WriteScope = ReadScope + " catalog.write"
 )
 

@@ -116,6 +116,34 @@ func TestJ011EveryBitOfASealedTokenCounts(t *testing.T) {
 	}
 }
 
+// A token that has opened often must be checked like one that never has.
+func TestJ011RepeatedTokensAreCheckedInFull(t *testing.T) {
+	t.Parallel()
+	ring, _, _ := newRing(t)
+	a := sample()
+	sealed, err := ring.SealAccess(&a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := secret.Decode(secret.AccessToken, sealed.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		var got token.Access
+		if err := ring.OpenAccess(sealed.Reveal(), &got); err != nil || got.Serial != a.Serial {
+			t.Fatalf("the good token: %v", err)
+		}
+		for i := range raw {
+			bad := slices.Clone(raw)
+			bad[i] ^= 0x10
+			if ring.OpenAccess(secret.Encode(secret.AccessToken, bad).Reveal(), &got) == nil {
+				t.Fatalf("byte %d changed and accepted", i)
+			}
+		}
+	}
+}
+
 func TestT130TokensLookAlikeInNothingButThePrefix(t *testing.T) {
 	t.Parallel()
 	ring, _, _ := newRing(t)

@@ -3,7 +3,9 @@ package token
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"encoding/binary"
 	"errors"
+	"sync/atomic"
 )
 
 // XAES-256-GCM (c2sp.org/XAES-256-GCM): AES-256-GCM under a key derived from
@@ -19,6 +21,41 @@ const (
 type xaes struct {
 	block cipher.Block
 	k1    [aes.BlockSize]byte // CMAC subkey of a complete last block
+	known derivedKeys
+}
+
+// derivedKeys remembers the derived keys of messages that have opened more
+// than once: a client shows the same token for minutes, and deriving is most of
+// the cost of opening it. A message counts only after it has been
+// authenticated, so a flood of forged ones changes nothing. Slots are found by
+// the nonce, which is random; whoever comes later takes the slot.
+type derivedKeys struct {
+	once  [derivedSlots]atomic.Uint64 // the nonce of a message that has opened once
+	often [derivedSlots]atomic.Pointer[derivedKey]
+}
+
+const derivedSlots = 2048 // at some 1.3 KiB each, 2.6 MiB at most
+
+type derivedKey struct {
+	nonce [12]byte
+	aead  cipher.AEAD
+}
+
+func slotOf(nonce []byte) int { return int(binary.LittleEndian.Uint16(nonce) % derivedSlots) }
+
+func (d *derivedKeys) find(nonce []byte) cipher.AEAD {
+	k := d.often[slotOf(nonce)].Load()
+	if k == nil || string(k.nonce[:]) != string(nonce[:12]) {
+		return nil
+	}
+	return k.aead
+}
+
+func (d *derivedKeys) opened(nonce []byte, aead cipher.AEAD) {
+	slot, tag := slotOf(nonce), binary.LittleEndian.Uint64(nonce[4:])
+	if d.once[slot].Swap(tag) == tag {
+		d.often[slot].Store(&derivedKey{[12]byte(nonce), aead})
+	}
 }
 
 func newXAES(key []byte) (*xaes, error) {
@@ -68,9 +105,17 @@ func (x *xaes) seal(dst, nonce, plain, aad []byte, scratch *[xaesKeySize]byte) (
 
 // open appends the plaintext to dst.
 func (x *xaes) open(dst, nonce, sealed, aad []byte, scratch *[xaesKeySize]byte) ([]byte, error) {
+	aead := x.known.find(nonce)
+	if aead != nil {
+		return aead.Open(dst, nonce[12:xaesNonceSize], sealed, aad)
+	}
 	aead, err := x.derive(nonce, scratch)
 	if err != nil {
 		return nil, err
 	}
-	return aead.Open(dst, nonce[12:xaesNonceSize], sealed, aad)
+	plain, err := aead.Open(dst, nonce[12:xaesNonceSize], sealed, aad)
+	if err == nil {
+		x.known.opened(nonce, aead)
+	}
+	return plain, err
 }

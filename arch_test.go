@@ -23,6 +23,7 @@ oauth: secret audit token
 account: secret audit ratelimit token
 gateway: secret audit ratelimit token revocation
 store/storetest: secret audit token revocation oauth account
+store/storetest/pgtest:
 store: secret audit token revocation oauth account
 web: secret audit ratelimit token revocation oauth account
 `

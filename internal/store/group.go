@@ -107,7 +107,7 @@ func (g *group) run() {
 			case err != nil && j.err != nil:
 				// What it said may rest on another's write that is now lost, so a
 				// caller must not act on it: only the text stays.
-				j.err = fmt.Errorf("%w (after: %v)", err, j.err)
+				j.err = fmt.Errorf("%w (after: %s)", err, j.err.Error())
 			case err != nil:
 				j.err = err
 			}

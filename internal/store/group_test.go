@@ -111,7 +111,8 @@ func TestGroupCommit(t *testing.T) {
 		"all succeed": {[]transition{add("a"), add("b"), add("c")}, []string{"", "", ""}, "a b c"},
 		"a failing one leaves the others": {
 			[]transition{add("a"), then(add("b"), errWanted), add("c")},
-			[]string{"", "wanted", ""}, "a c",
+			[]string{"", "wanted", ""},
+			"a c",
 		},
 		"a failing statement leaves the others": {[]transition{add("a"), add("a"), add("c")}, []string{"", "constraint", ""}, "a c"},
 		"a panic leaves the others":             {[]transition{add("a"), explode, add("c")}, []string{"", "boom", ""}, "a c"},

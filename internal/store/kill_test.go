@@ -80,6 +80,9 @@ func TestRV21NothingAcknowledgedIsLostByKill(t *testing.T) {
 	grants := prepareGrants(t, s, workers)
 	closeNow(t, s)
 	last, revoked := map[string]uint32{}, []string{}
+	for _, id := range grants {
+		last[id] = 1
+	}
 	for round := range kills {
 		seen := killAfter(t, path, grants, time.Duration(5+round*3)*time.Millisecond)
 		for _, line := range seen {

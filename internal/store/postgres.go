@@ -74,7 +74,8 @@ func (e *postgresEngine) write(ctx context.Context, f transition) error {
 		if err == nil || !conflict(err) || attempt == maxAttempts {
 			return closed(err)
 		}
-		pause := time.NewTimer(time.Duration(attempt) * time.Duration(1+rand.IntN(5)) * time.Millisecond)
+		spread := 1 + rand.IntN(5) //nolint:gosec // nothing depends on its secrecy
+		pause := time.NewTimer(time.Duration(attempt*spread) * time.Millisecond)
 		select {
 		case <-pause.C:
 		case <-ctx.Done():

@@ -154,7 +154,7 @@ func TestTK29AFailingStoreIsAnError(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() { endConnections(t, dsn, stop) })
 		acknowledged, failed := uint32(1), 0
-		for range 300 {
+		for end := time.Now().Add(time.Minute); failed < 3 && time.Now().Before(end); {
 			now := time.Now()
 			err := s.OAuth().RotateRefresh(t.Context(), id, acknowledged, now, now.Add(time.Hour))
 			if err == nil {
@@ -164,7 +164,7 @@ func TestTK29AFailingStoreIsAnError(t *testing.T) {
 			failed++
 			// Whether it was committed is not known; the row knows.
 			g, err := s.OAuth().Grant(t.Context(), id)
-			for err != nil {
+			for err != nil && t.Context().Err() == nil {
 				g, err = s.OAuth().Grant(t.Context(), id)
 			}
 			if g.Generation < acknowledged || g.Generation > acknowledged+1 {
@@ -174,8 +174,8 @@ func TestTK29AFailingStoreIsAnError(t *testing.T) {
 		}
 		close(stop)
 		wg.Wait()
-		if failed == 0 {
-			t.Error("no rotation failed: the test proves nothing")
+		if failed < 3 {
+			t.Error("hardly a rotation failed: the test proves nothing")
 		}
 	})
 }

@@ -19,8 +19,8 @@ const busyTimeoutMillis = "10000"
 type sqliteEngine struct {
 	writes, reads *sql.DB
 	group         *group
-	// readers holds the idle readers; nil stands for one not yet opened. nil
-	// channel content and a bounded channel make waiting for one cancellable.
+	// readers holds the idle readers; nil stands for one not yet opened. Waiting
+	// for one can be given up, which a pool of database/sql cannot do as cheaply.
 	readers chan *sqliteConn
 	closing chan struct{}
 	once    sync.Once
@@ -57,8 +57,12 @@ func openSQLite(ctx context.Context, path string) (*sqliteEngine, error) {
 	for range cap(e.readers) {
 		e.readers <- nil
 	}
-	e.group = newGroup(writer, func() (*sqliteConn, error) { return newSQLiteConn(context.Background(), e.writes) }, e.hints.signal)
+	e.group = newGroup(writer, e.reopenWriter, e.hints.signal) //nolint:contextcheck // the writer outlives the opening
 	return e, nil
+}
+
+func (e *sqliteEngine) reopenWriter() (*sqliteConn, error) {
+	return newSQLiteConn(context.Background(), e.writes)
 }
 
 func sqliteDSN(path, more string) string {
@@ -110,14 +114,15 @@ func (e *sqliteEngine) read(ctx context.Context, f func(context.Context, queryer
 		return ctx.Err()
 	}
 	defer func() { e.readers <- c }()
+	ctx = context.WithoutCancel(ctx) // a context that can end costs a goroutine for each statement
 	if c == nil {
-		var err error
-		if c, err = newSQLiteConn(context.Background(), e.reads); err != nil {
-			c = nil
+		opened, err := newSQLiteConn(ctx, e.reads)
+		if err != nil {
 			return err
 		}
+		c = opened
 	}
-	return f(context.Background(), c)
+	return f(ctx, c)
 }
 
 func (e *sqliteEngine) subscribe() <-chan struct{} { return e.hints.subscribe() }

@@ -36,7 +36,7 @@ func (c *sqliteConn) prepared(ctx context.Context, q string) (*sql.Stmt, error) 
 }
 
 func (c *sqliteConn) exec(ctx context.Context, q string, args ...any) (int64, error) {
-	s, err := c.prepared(ctx, q)
+	s, err := c.prepared(ctx, q) //nolint:sqlclosecheck // kept until close
 	if err != nil {
 		return 0, err
 	}
@@ -48,7 +48,7 @@ func (c *sqliteConn) exec(ctx context.Context, q string, args ...any) (int64, er
 }
 
 func (c *sqliteConn) each(ctx context.Context, f func(func(...any) error) error, q string, args ...any) error {
-	s, err := c.prepared(ctx, q)
+	s, err := c.prepared(ctx, q) //nolint:sqlclosecheck // kept until close
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 
 	"sallyport/internal/account"
 	"sallyport/internal/oauth"
+	"sallyport/internal/secret"
 )
 
 var expiryTests = []test{
@@ -46,15 +47,18 @@ func expire(r *rig) {
 }
 
 func expireMany(r *rig) {
-	const n = 60
-	total := int64(0)
-	for range fighters * n / fighters {
-		total++
-		r.revokeOne()
-	}
+	const each = 35 // times the goroutines: more than one chunk of the store
+	r.fight(nil, func(int) error {
+		for range each {
+			if err := r.OAuth.RevokeSerial(r.ctx(), secret.NewID(start), "x", start, r.keep()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	deleted, err := r.Expire(r.ctx(), r.keep())
 	r.ok(err)
-	if deleted != total {
-		r.t.Errorf("deleted %d of %d", deleted, total)
+	if deleted != each*fighters {
+		r.t.Errorf("deleted %d of %d", deleted, each*fighters)
 	}
 }

@@ -83,19 +83,24 @@ func feedHint(r *rig) {
 		r.t.Fatal("both engines of ours give hints")
 	}
 	for range 3 {
-		for drained := false; !drained; { // PostgreSQL hints once when it begins to listen
-			select {
-			case <-hint:
-			case <-time.After(300 * time.Millisecond):
-				drained = true
-			}
+		for within(hint, 300*time.Millisecond) { // PostgreSQL hints once when it begins to listen
+			continue
 		}
 		r.revokeOne()
-		select {
-		case <-hint:
-		case <-time.After(10 * time.Second):
+		if !within(hint, 10*time.Second) {
 			r.t.Fatal("no hint")
 		}
+	}
+}
+
+func within(hint <-chan struct{}, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-hint:
+		return true
+	case <-timer.C:
+		return false
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"sallyport/internal/account"
 	"sallyport/internal/oauth"
 	"sallyport/internal/revocation"
@@ -177,16 +179,14 @@ func (r *rig) wantFeed(want ...revocation.Entry) {
 		r.t.Fatalf("feed has %d entries %+v, want %d", len(got), got, len(want))
 	}
 	var last int64
-	for i, e := range got {
+	for i, w := range want {
+		e := got[i]
 		if e.Seq <= last {
 			r.t.Errorf("entry %d has seq %d after %d", i, e.Seq, last)
 		}
 		last, e.Seq = e.Seq, 0
-		if !e.ExpiresAt.Equal(want[i].ExpiresAt) {
-			r.t.Errorf("entry %d ends at %v, want %v", i, e.ExpiresAt, want[i].ExpiresAt)
-		}
-		if e.ExpiresAt = want[i].ExpiresAt; e != want[i] {
-			r.t.Errorf("entry %d is %+v, want %+v", i, e, want[i])
+		if d := cmp.Diff(w, e); d != "" {
+			r.t.Errorf("entry %d: %s", i, d)
 		}
 	}
 }

@@ -76,18 +76,20 @@ var loopbacks = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
 
 const (
 	headerTimeout  = 10 * time.Second
+	readTimeout    = 2 * time.Minute // for a whole request: 10 MiB at 0.7 Mbit/s
+	writeTimeout   = 3 * time.Minute // from the request's head to the end of the answer; streams lift it
 	idleTimeout    = 2 * time.Minute
 	maxHeaderBytes = 32 << 10
 )
 
-// newServer returns a server whose limits hold before any handler runs. How
-// long bodies and answers may take is the handler's to say, because streams
-// may last.
+// newServer returns a server whose limits hold before any handler runs. The
+// gateway lifts those of reading and writing for streams, which have others.
 func newServer(h http.Handler, logger *slog.Logger) *http.Server {
 	return &http.Server{
-		Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		DisableGeneralOptionsHandler: true, // OPTIONS * is refused like any other path that is not served
-		ErrorLog: log.New(&serverLog{logger}, "", 0),
+		ErrorLog:                     log.New(&serverLog{logger}, "", 0),
 	}
 }
 

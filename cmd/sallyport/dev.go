@@ -89,7 +89,7 @@ func (p *program) dev(ctx context.Context, o devOptions) (err error) {
 	logger := p.logger()
 	n, err := openNode(ctx, d.config, logger, p.now)
 	if err != nil {
-		return d.withAdvice(err)
+		return interrupted(ctx, d.withAdvice(err))
 	}
 	defer n.close()
 	if err := replaceFile(d.config.path, text, 0o600); err != nil {

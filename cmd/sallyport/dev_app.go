@@ -44,6 +44,7 @@ type demoSession struct {
 	pending *signIn
 	tokens  demoTokens
 	dead    secret.Value // what a thief could have copied before the person signed out
+	call    string       // what was asked last, and what came of it
 	result  string
 	created time.Time
 }
@@ -174,15 +175,15 @@ func (a *demoApp) show(w http.ResponseWriter, r *http.Request) {
 
 // demoView is what the page shows.
 type demoView struct {
-	Problem, Name, Scope, CSRF, Result string
-	SignedIn, MayWrite, HasDead        bool
+	Problem, Name, Scope, CSRF, Call, Result string
+	SignedIn, MayWrite, HasDead              bool
 }
 
 func (a *demoApp) render(w http.ResponseWriter, status int, s *demoSession, problem string) {
 	v := demoView{Problem: problem}
 	if s != nil {
 		v.SignedIn, v.HasDead = !s.tokens.access.IsZero(), !s.dead.IsZero()
-		v.Name, v.Scope, v.CSRF, v.Result = s.tokens.name, s.tokens.scope, s.csrf, s.result
+		v.Name, v.Scope, v.CSRF, v.Call, v.Result = s.tokens.name, s.tokens.scope, s.csrf, s.call, s.result
 		v.MayWrite = strings.Contains(" "+s.tokens.scope+" ", " catalog.write ")
 	}
 	var page bytes.Buffer
@@ -226,6 +227,7 @@ func (a *demoApp) call(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.mu.Unlock()
 	do, known := demoCalls[form.Get("do")]
+	s.call = form.Get("do")
 	access := s.tokens.access
 	if form.Get("do") == "old-token" {
 		access = s.dead

@@ -63,12 +63,20 @@ func (p *program) serve(ctx context.Context, file string) error {
 	logger := p.logger()
 	n, err := openNode(ctx, c, logger, p.now)
 	if err != nil {
-		return err
+		return interrupted(ctx, err)
 	}
 	defer n.close()
 	return n.serve(ctx, stop, public, ops, func() {
 		logger.Info("ready", slog.String("issuer", c.Issuer), slog.String("listen", public.Addr().String()), slog.String("metrics_listen", ops.Addr().String()))
 	})
+}
+
+// interrupted says what really happened to a start that a signal has ended.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return errors.New("interrupted before it was ready")
+	}
+	return err
 }
 
 // listen is net.Listen with a sentence for people.

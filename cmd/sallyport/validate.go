@@ -25,13 +25,13 @@ var rules = []rule{
 	{"CF05", "API paths do not hide pages of the issuer", "choose another path, for example /catalog", checkAPIPaths},
 	{"CF06", "each API is complete, and its operations can be told apart", "write what the evidence asks for", checkAPIs},
 	{"CF07", "a scope belongs to one API, and everything that has words exists", "name scopes api.action, for example catalog.read", checkScopes},
-	{"CL01", "client_ids are well-formed and unique", "use letters, digits and . _ ~ -", checkClientIDs},
+	{"CF08", "client_ids are well-formed and unique", "use letters, digits and . _ ~ -", checkClientIDs},
 	{"CL02", "native and browser clients have no secret; server and service clients have one", "remove secret_file, or set it to a file with the secret", checkClientSecrets},
 	{"CL03", "redirect URIs fit the type of their client", "https; for native also com.example.app:/path or http://127.0.0.1/path", checkRedirects},
-	{"CL05", "clients ask only for scopes that exist and stand for APIs that exist", "add the operation that needs the scope, or remove it from the client", checkClientScopes},
+	{"CF09", "clients ask only for scopes that exist and stand for APIs that exist", "add the operation that needs the scope, or remove it from the client", checkClientScopes},
 	{"KY07", "no secret is a placeholder or easy to guess", "let sallyport client rotate-secret or openssl rand -base64 33 make one", checkPlaceholders},
-	{"KY10", "files with keys and secrets can be read by their owner only", "chmod 600 FILE", checkPermissions},
-	{"TL01", "the listener has a certificate that is valid for the issuer and fits its key", "set tls.cert_file and tls.key_file to a valid pair", checkTLS},
+	{"CF10", "files with keys and secrets can be read by their owner only", "chmod 600 FILE", checkPermissions},
+	{"CF11", "the listener has a certificate that is valid for the issuer and fits its key", "set tls.cert_file and tls.key_file to a valid pair", checkTLS},
 }
 
 // judge collects what rules find.

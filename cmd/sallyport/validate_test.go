@@ -1,0 +1,258 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sallyport/internal/oauth"
+	"sallyport/internal/secret"
+)
+
+// folder makes a folder with everything that localConfig names.
+func folder(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if _, err := devCertificates(dir, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"master.key": secret.NewHandle(secret.MasterKey).Reveal(),
+		"web.secret": secret.NewHandle(secret.ClientSecret).Reveal(),
+	} {
+		if err := writeNew(filepath.Join(dir, name), text+"\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+const localConfig = `issuer: https://localhost:8443
+tls: {cert_file: cert.pem, key_file: key.pem}
+store: sqlite:sallyport.db
+master_key_file: master.key
+scopes: {a.read: Read, b.read: Read}
+apis:
+  - name: a
+    audience: https://api.example.com/a
+    path: /a
+    upstream: http://127.0.0.1:9000
+    operations: [{match: "GET /x/{id}", scope: a.read}]
+  - name: b
+    audience: https://api.example.com/b
+    path: /b
+    upstream: http://127.0.0.1:9001
+    tier: high
+    operations: [{match: "GET /x", scope: b.read}]
+clients:
+  - {client_id: app, type: native, redirect_uris: ["com.example.app:/callback"], scope: openid a.read}
+  - {client_id: web, type: server, secret_file: web.secret, redirect_uris: ["https://web.example.com/callback"], scope: openid a.read, resources: [a]}
+`
+
+// failing returns the IDs of the rules that a configuration breaks, with the
+// evidence.
+func failing(t *testing.T, dir, text string) (ids []string, evidence string) {
+	t.Helper()
+	c, err := parseConfig(filepath.Join(dir, "sallyport.yaml"), []byte(text), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range validate(c, environment{now: time.Now()}) {
+		for _, p := range v.Problems {
+			ids = appendNew(ids, v.Rule.ID)
+			evidence += p.in("f") + "\n"
+		}
+	}
+	return ids, evidence
+}
+
+func TestRules(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	files := map[string]string{
+		"cut.secret": secret.NewHandle(secret.ClientSecret).Reveal()[:40], "changeme.secret": "changeme-changeme-changeme-changeme-changeme-changeme",
+		"short.secret": "Zk3v9QpL1xT", "same.secret": strings.Repeat("ab", 30), "other.key": "spmk_nonsense", "empty.secret": " \n",
+		"good.secret": "J7x/0pVq2mRkYc5uWz8dLh3nTb6sEf1gAiOoPv4QyXj9Z=",
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "open.secret"), []byte(secret.NewHandle(secret.ClientSecret).Reveal()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	const issuer, tls, store, aPath, redirect = "issuer: https://localhost:8443", "tls: {cert_file: cert.pem, key_file: key.pem}",
+		"store: sqlite:sallyport.db", "path: /a", `["com.example.app:/callback"]`
+	for name, tc := range map[string]struct{ old, new, rule, evidence string }{
+		"all is well":                       {"", "", "", ""},
+		"issuer without TLS":                {issuer, "issuer: http://localhost:8443", "CF01", "https://"},
+		"issuer with a slash":               {issuer, "issuer: https://localhost:8443/", "CF01", "ends with a slash"},
+		"issuer with a path":                {issuer, "issuer: https://localhost:8443/tenant", "CF01", "has a path"},
+		"issuer with a query":               {issuer, "issuer: https://localhost:8443?a=b", "CF01", "query"},
+		"issuer with a fragment":            {issuer, "issuer: https://localhost:8443#a", "CF01", "fragment"},
+		"issuer with a user":                {issuer, "issuer: https://me@localhost:8443", "CF01", "user"},
+		"issuer in capitals":                {issuer, "issuer: https://LOCALHOST:8443", "CF01", "lower case"},
+		"issuer with the port of https":     {issuer, "issuer: https://localhost:443", "CF01", "port"},
+		"listen without a port":             {issuer, issuer + "\nlisten: localhost", "CF02", "host:port"},
+		"two listeners, one address":        {issuer, issuer + "\nlisten: 127.0.0.1:9464", "CF02", "same address"},
+		"no store":                          {store, "", "CF03", "is missing"},
+		"two stores":                        {store, store + "\nstore_file: web.secret", "CF03", "keep one"},
+		"another database":                  {store, "store: mysql://x/y", "CF03", "neither"},
+		"a password in the file":            {store, "store: postgres://u:hunter2@db/x", "CF03", "password in it"},
+		"no master key":                     {"master_key_file: master.key", "", "CF04", "is missing"},
+		"master key that is none":           {"master.key", "other.key", "CF04", "not a master key"},
+		"master key that is not there":      {"master.key", "nowhere.key", "CF04", "no such file"},
+		"API over the pages of the issuer":  {aPath, "path: /oauth/a", "CF05", "hides /oauth"},
+		"API over pages of later versions":  {aPath, "path: /admin", "CF05", "hides /admin"},
+		"API over everything":               {aPath, "path: /", "CF05", "every address"},
+		"two APIs, one path":                {"path: /b", "path: /a", "CF06", "apis[1].path: the same as"},
+		"audience that is no URI":           {"audience: https://api.example.com/a", "audience: a", "CF06", "apis[0].audience"},
+		"operation without a method":        {"GET /x/{id}", "/x/{id}", "CF06", "apis[0].operations[0].match"},
+		"operation with a wild method":      {"GET /x/{id}", "FETCH /x/{id}", "CF06", "apis[0].operations[0].match"},
+		"parameter inside a segment":        {"GET /x/{id}", "GET /x/a{id}", "CF06", "one whole segment"},
+		"API without operations":            {`operations: [{match: "GET /x", scope: b.read}]`, "operations: []", "CF06", "everything unlisted is refused"},
+		"operation without a scope":         {", scope: a.read}", "}", "CF06", "every operation needs one"},
+		"upstream with a user":              {"http://127.0.0.1:9000", "http://u:p@127.0.0.1:9000", "CF06", "neither user"},
+		"one scope, two APIs":               {"scope: b.read}", "scope: a.read}", "CF07", "belongs to the API a already"},
+		"operation with the scope openid":   {"scope: b.read}", "scope: openid}", "CF07", "scope of the issuer"},
+		"words for a scope that is nowhere": {"b.read: Read", "b.raed: Read", "CF07", "did you mean b.read?"},
+		"client_id with a space":            {"client_id: app", `client_id: "my app"`, "CF08", "other characters"},
+		"one client_id twice":               {"client_id: web", "client_id: app", "CF08", "is there twice"},
+		"CL02 a native client with a secret": {"type: native", "type: native, secret_file: web.secret", "CL02",
+			"cannot keep a secret"},
+		"CL02 a browser client with a secret":        {"type: native, redirect_uris: " + redirect, `type: browser, secret_file: web.secret, redirect_uris: ["https://a.example/"]`, "CL02", "cannot keep a secret"},
+		"CL02 a server client without one":           {", secret_file: web.secret", "", "CL02", "is missing"},
+		"CL02 a secret file that is not there":       {"web.secret", "nowhere.secret", "CL02", "no such file"},
+		"CL02 a secret file with nothing in it":      {"web.secret", "empty.secret", "CL02", "is empty"},
+		"CL03 wildcard":                              {redirect, `["https://*.example.com/cb"]`, "CL03", "wildcard"},
+		"no redirect URI":                            {redirect, "[]", "CL03", "at least one"},
+		"scope that no API has":                      {"scope: openid a.read}", "scope: openid a.raed}", "CF09", "did you mean a.read?"},
+		"two spaces in a scope":                      {"scope: openid a.read}", `scope: "openid  a.read"}`, "CF09", "more than one space"},
+		"resource that is no API":                    {"resources: [a]", "resources: [c]", "CF09", "no API is called"},
+		"native client that introspects":             {"type: native", "type: native, resources: [a]", "CF09", "cannot introspect"},
+		"KY07 a handle that was cut":                 {"web.secret", "cut.secret", "KY07", "checksum"},
+		"KY07 changeme":                              {"web.secret", "changeme.secret", "KY07", "placeholder"},
+		"KY07 a short secret":                        {"web.secret", "short.secret", "KY07", "at least 43"},
+		"KY07 few characters repeated":               {"web.secret", "same.secret", "KY07", "repeats"},
+		"a foreign secret with 256 bits is good":     {"web.secret", "good.secret", "", ""},
+		"a secret that others can read":              {"web.secret", "open.secret", "CF10", "chmod 600"},
+		"no certificate":                             {tls, "tls: {}", "CF11", "is missing"},
+		"certificate without a key":                  {tls, "tls: {cert_file: cert.pem}", "CF11", "key_file"},
+		"certificate and self-signed":                {tls, "tls: {cert_file: cert.pem, key_file: key.pem, self_signed: true}", "CF11", "keep one"},
+		"certificate with another key":               {"key_file: key.pem", "key_file: ca-key.pem", "CF11", "does not match"},
+		"certificate of another host":                {issuer, "issuer: https://auth.example.com", "CF11", "is not for auth.example.com"},
+		"self-signed on this machine is good":        {tls, "tls: {self_signed: true}", "", ""},
+		"a path of the issuer as a prefix is no-one": {aPath, "path: /oauthx", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text := strings.Replace(localConfig, tc.old, tc.new, 1)
+			if text == localConfig && tc.old != "" {
+				t.Fatalf("%q is not in the configuration", tc.old)
+			}
+			ids, evidence := failing(t, dir, text)
+			if tc.rule == "" && len(ids) > 0 {
+				t.Fatalf("breaks %v:\n%s", ids, evidence)
+			}
+			if tc.rule != "" && (len(ids) == 0 || !contains(ids, tc.rule) || !strings.Contains(evidence, tc.evidence)) {
+				t.Errorf("breaks %v, want %s with %q:\n%s", ids, tc.rule, tc.evidence, evidence)
+			}
+			if strings.Contains(evidence, "hunter2") {
+				t.Errorf("the evidence has a password: %s", evidence)
+			}
+		})
+	}
+}
+
+func contains(list []string, s string) bool { return len(appendNew(list, s)) == len(list) }
+
+func TestSelfSignedIsForThisMachineOnly(t *testing.T) {
+	t.Parallel()
+	text := strings.NewReplacer("https://localhost:8443", "https://auth.example.com", "{cert_file: cert.pem, key_file: key.pem}", "{self_signed: true}").Replace(localConfig)
+	if ids, evidence := failing(t, folder(t), text); !contains(ids, "CF11") {
+		t.Errorf("a self-signed certificate for a host on the internet: breaks %v\n%s", ids, evidence)
+	}
+}
+
+func TestExpiredCertificateFails(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	c, err := parseConfig(filepath.Join(dir, "sallyport.yaml"), []byte(localConfig), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range validate(c, environment{now: time.Now().Add(leafLife)}) {
+		if v.Rule.ID == "CF11" && len(v.Problems) == 0 {
+			t.Error("an expired certificate passes")
+		}
+	}
+}
+
+func TestCL03RedirectURIRulesByType(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		t    oauth.ClientType
+		uri  string
+		good bool
+	}{
+		{oauth.Native, "https://app.example.com/callback", true},
+		{oauth.Native, "com.example.app:/callback", true},
+		{oauth.Native, "com.example.app://callback", true},
+		{oauth.Native, "http://127.0.0.1/callback", true},
+		{oauth.Native, "http://127.0.0.1:8080/callback", true},
+		{oauth.Native, "http://[::1]/callback", true},
+		{oauth.Browser, "https://app.example.com/callback", true},
+		{oauth.Server, "https://app.example.com/callback?tenant=1", true},
+		{oauth.Native, "myapp:/cb", false},
+		{oauth.Native, "com.example.app:callback", false},
+		{oauth.Native, ".app:/cb", false},
+		{oauth.Native, "Com.Example.App:/cb", false},
+		{oauth.Native, "http://localhost/callback", false},
+		{oauth.Native, "http://example", false},
+		{oauth.Native, "http://198.51.100.7/cb", false},
+		{oauth.Native, "http://127.0.0.1.example.com/cb", false},
+		{oauth.Native, "http://127.0.0.1@evil.example/cb", false},
+		{oauth.Browser, "http://127.0.0.1/callback", false},
+		{oauth.Browser, "com.example.app:/callback", false},
+		{oauth.Server, "http://app.example.com/cb", false},
+		{oauth.Server, "com.example.app:/callback", false},
+		{oauth.Server, "https://*.x", false},
+		{oauth.Server, "https://app.example.com/*", false},
+		{oauth.Server, "https://app.example.com/cb#frag", false},
+		{oauth.Server, "https://app.example.com/cb#", false},
+		{oauth.Server, "https://user@app.example.com/cb", false},
+		{oauth.Server, "https:///cb", false},
+		{oauth.Server, "https:app.example.com", false},
+		{oauth.Server, "//app.example.com/cb", false},
+		{oauth.Server, "/cb", false},
+		{oauth.Server, "", false},
+		{oauth.Server, "https://app.example.com/ cb", false},
+		{oauth.Server, "https://app.example.com/\tcb", false},
+		{oauth.Server, `https://app.example.com\cb`, false},
+		{oauth.Server, "https://APP.example.com/cb", false},
+		{oauth.Server, "https://app.example.com/" + strings.Repeat("a", 2048), false},
+		{oauth.Native, "javascript:alert(1)", false},
+		{oauth.Native, "JavaScript:alert(1)", false},
+		{oauth.Native, "data:text/html,x", false},
+		{oauth.Native, "file:///etc/passwd", false},
+		{oauth.ServiceClient, "https://app.example.com/cb", false},
+	} {
+		if why := redirectProblem(tc.t, tc.uri); (why == "") != tc.good {
+			t.Errorf("%s client with %q: %q, want good: %t", tc.t, tc.uri, why, tc.good)
+		}
+	}
+}
+
+func TestRuleIDsAreUnique(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{readable.ID: true}
+	for _, r := range rules {
+		if seen[r.ID] || r.What == "" || r.Fix == "" {
+			t.Errorf("rule %s is there twice or says too little", r.ID)
+		}
+		seen[r.ID] = true
+	}
+}

@@ -1,46 +1,48 @@
 package ratelimit
 
 import (
+	"encoding/binary"
 	"net/netip"
-	"strconv"
-	"strings"
 )
 
-// Key joins parts so that no two lists of parts give the same key.
+// Key joins parts so that no two lists of parts give the same key. It is for
+// counting, not for reading.
 func Key(parts ...string) string {
 	if len(parts) == 1 {
 		return parts[0]
 	}
-	var b strings.Builder
+	n := 0
 	for _, p := range parts {
-		b.WriteString(strconv.Itoa(len(p)))
-		b.WriteByte(':')
-		b.WriteString(p)
+		n += binary.MaxVarintLen64 + len(p)
 	}
-	return b.String()
+	b := make([]byte, 0, n)
+	for _, p := range parts {
+		b = binary.AppendUvarint(b, uint64(len(p)))
+		b = append(b, p...)
+	}
+	return string(b)
 }
 
 // Address is what counts as one address: an IPv4 address, or the /64 of an
-// IPv6 address, since a single machine can use all of it (RFC 4291 §2.5.4).
-func Address(a netip.Addr) string { return prefix(a, 32, 64) }
+// IPv6 address, since a single machine can use all of it (RFC 4291 §2.5.4). It
+// is a key, not for reading.
+func Address(a netip.Addr) string { return head(a, 4, 8) }
 
 // Network is what counts as one network: an IPv4 /24, or an IPv6 /48, which
-// is the most that one site usually gets (RFC 6177).
-func Network(a netip.Addr) string { return prefix(a, 24, 48) }
+// is the most that one site usually gets (RFC 6177). It is a key, not for
+// reading.
+func Network(a netip.Addr) string { return head(a, 3, 6) }
 
-// prefix is "" for an address that is not known: all of those count as one.
-func prefix(a netip.Addr, bits4, bits6 int) string {
-	if !a.IsValid() {
-		return ""
+// head is the first bytes of an address, and "" for one that is not known: all
+// of those count as one. Each of the four lengths means one kind.
+func head(a netip.Addr, bytes4, bytes6 int) string {
+	switch a = a.Unmap(); {
+	case a.Is4():
+		b := a.As4()
+		return string(b[:bytes4])
+	case a.Is6():
+		b := a.As16()
+		return string(b[:bytes6])
 	}
-	a = a.Unmap().WithZone("")
-	bits := bits6
-	if a.Is4() {
-		bits = bits4
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return ""
-	}
-	return p.String()
+	return ""
 }

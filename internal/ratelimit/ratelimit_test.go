@@ -287,18 +287,26 @@ func TestEveryNamedLimitIsInTheTable(t *testing.T) {
 
 func TestAddressAndNetwork(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ addr, address, network string }{
-		{"192.0.2.7", "192.0.2.7/32", "192.0.2.0/24"},
-		{"::ffff:192.0.2.7", "192.0.2.7/32", "192.0.2.0/24"},
-		{"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64", "2001:db8:1::/48"},
-		{"fe80::1%eth0", "fe80::/64", "fe80::/48"},
+	for _, c := range []struct {
+		a, b             string
+		address, network bool // count as one
+	}{
+		{"192.0.2.7", "192.0.2.7", true, true},
+		{"192.0.2.7", "192.0.2.8", false, true},
+		{"192.0.2.7", "192.0.3.7", false, false},
+		{"192.0.2.7", "::ffff:192.0.2.7", true, true},
+		{"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::", true, true},
+		{"2001:db8:1:2::1", "2001:db8:1:3::1", false, true},
+		{"2001:db8:1::1", "2001:db8:2::1", false, false},
+		{"fe80::1%eth0", "fe80::2%eth1", true, true},
+		{"192.0.2.7", "c000:207::", false, false}, // the same first bytes
 	} {
-		a := netip.MustParseAddr(c.addr)
-		if got := ratelimit.Address(a); got != c.address {
-			t.Errorf("Address(%s) = %s, want %s", a, got, c.address)
+		a, b := netip.MustParseAddr(c.a), netip.MustParseAddr(c.b)
+		if got := ratelimit.Address(a) == ratelimit.Address(b); got != c.address {
+			t.Errorf("%s and %s count as one address: %v, want %v", a, b, got, c.address)
 		}
-		if got := ratelimit.Network(a); got != c.network {
-			t.Errorf("Network(%s) = %s, want %s", a, got, c.network)
+		if got := ratelimit.Network(a) == ratelimit.Network(b); got != c.network {
+			t.Errorf("%s and %s count as one network: %v, want %v", a, b, got, c.network)
 		}
 	}
 	if ratelimit.Address(netip.Addr{}) != "" {
@@ -315,6 +323,16 @@ func TestKeyIsUnambiguous(t *testing.T) {
 			t.Errorf("%q and %s share %q", parts, other, k)
 		}
 		seen[k] = fmt.Sprintf("%q", parts)
+	}
+}
+
+// What a request that authenticates a client costs.
+func BenchmarkCheck(b *testing.B) {
+	l := ratelimit.New(ratelimit.Options{})
+	addr := netip.MustParseAddr("192.0.2.7")
+	b.ReportAllocs()
+	for b.Loop() {
+		l.Check(start, ratelimit.ClientAuth, ratelimit.Key("some-client", ratelimit.Address(addr)))
 	}
 }
 

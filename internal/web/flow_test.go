@@ -207,7 +207,7 @@ func TestAZ23FormsAreProtected(t *testing.T) {
 		"a form of a sibling":           {keep, []string{"Sec-Fetch-Site", "same-site", "Origin", "https://other.example.com"}},
 		"an old browser, another site":  {keep, []string{"Origin", "https://evil.example"}},
 		"no token":                      {func(v url.Values) { v.Del("csrf") }, sameOrigin},
-		"a changed token":               {func(v url.Values) { v.Set("csrf", "A"+v.Get("csrf")[1:]+""); flip(v) }, sameOrigin},
+		"a changed token":               {flip, sameOrigin},
 		"a token of another browser":    {func(v url.Values) { v.Set("csrf", theirForm.Get("csrf")) }, sameOrigin},
 		"request and token of another":  {func(v url.Values) { v.Set("csrf", theirForm.Get("csrf")); v.Set("flow", theirForm.Get("flow")) }, sameOrigin},
 		"a token for another request":   {func(v url.Values) { v.Set("flow", theirForm.Get("flow")) }, sameOrigin},
@@ -261,14 +261,14 @@ func TestAZ23FormsAreProtected(t *testing.T) {
 	}
 }
 
-// flip changes the last character of a token and keeps it base64url.
+// flip changes the first character of a token and keeps it base64url.
 func flip(v url.Values) {
 	c := v.Get("csrf")
-	last := byte('A')
-	if c[0] == last {
-		last = 'B'
+	first := byte('A')
+	if c[0] == first {
+		first = 'B'
 	}
-	v.Set("csrf", string(last)+c[1:])
+	v.Set("csrf", string(first)+c[1:])
 }
 
 func TestAZ24PendingRequestsFillNothing(t *testing.T) {

@@ -92,7 +92,6 @@ type options struct {
 	gateway http.Handler
 	origins []string
 	clients []oauth.Client
-	scopes  map[string]string
 }
 
 func newHouse(t *testing.T, o options) *house {

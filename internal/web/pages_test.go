@@ -148,7 +148,7 @@ func TestFormActionNamesTheAppAndNothingElse(t *testing.T) {
 }
 
 func TestAZ17ConsentSaysWhatThePersonAgreesTo(t *testing.T) {
-	const hostile = "Shop\u202egnp.exe\u0000\u200b <script>alert(1)</script>\n\n‮" + "very long "
+	const hostile = "Shop\u202egnp.exe\u0000\u200b <script>alert(1)</script>\n\n\u202every long "
 	h := newHouse(t, options{clients: []oauth.Client{{
 		ID: "evil", Name: hostile + strings.Repeat("x", 500), Type: oauth.Native, Scope: "openid catalog.read",
 		RedirectURIs: []string{"com.example.evil:/cb", callback},

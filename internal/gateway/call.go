@@ -102,9 +102,19 @@ func (c *call) note() {
 		c.rec.Set(slog.String("operation", c.op.label))
 	}
 	if c.opened {
-		c.rec.Set(slog.String("client_id", c.access.ClientID), slog.String("subject", c.access.Subject),
-			slog.String("grant_id", c.access.GrantID.String()))
+		c.rec.Set(slog.String("client_id", c.access.ClientID), slog.String("subject", c.access.Subject))
+		if grant := c.grant(); grant != "" {
+			c.rec.Set(slog.String("grant_id", grant))
+		}
 	}
+}
+
+// grant names the grant of the token, "" for a client that acts for itself.
+func (c *call) grant() string {
+	if c.access.GrantID.IsZero() {
+		return ""
+	}
+	return c.access.GrantID.String()
 }
 
 // recover turns a panic into a 500. It runs before anything was forwarded or

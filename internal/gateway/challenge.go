@@ -32,7 +32,7 @@ func (c *call) refuse(no refusal) {
 		event.Name = audit.RequestRefused
 	}
 	if c.opened {
-		event.Client, event.Subject, event.Grant = c.access.ClientID, c.access.Subject, c.access.GrantID.String()
+		event.Client, event.Subject, event.Grant = c.access.ClientID, c.access.Subject, c.grant()
 	}
 	c.rec.Add(event)
 	if c.w.wrote {

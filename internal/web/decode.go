@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"sallyport/internal/audit"
@@ -119,6 +120,8 @@ func readForm(w http.ResponseWriter, r *http.Request, maxBody int64) (url.Values
 	} else if n >= 0 {
 		body = make([]byte, 0, n+1)
 	}
+	// Not every writer has deadlines; those that come from the network do.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTimeout)) //nolint:forbidigo // connections know only the real clock
 	body, err := appendAll(body, http.MaxBytesReader(w, r.Body, maxBody))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
@@ -129,6 +132,9 @@ func readForm(w http.ResponseWriter, r *http.Request, maxBody int64) (url.Values
 	}
 	return parse(string(body))
 }
+
+// formTimeout is how long a client may take to send a form of at most 64 KiB.
+const formTimeout = 10 * time.Second
 
 const formType = "application/x-www-form-urlencoded"
 

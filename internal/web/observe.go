@@ -77,7 +77,7 @@ func (s *site) finish(w *answer, r *http.Request, rec *audit.Record, took time.D
 	attrs := make([]slog.Attr, 0, 20)
 	attrs = append(attrs,
 		slog.String("request_id", w.id.String()), slog.String("method", knownMethod(r.Method)), slog.String("route", w.meter.route),
-		slog.Int("status", w.status), slog.String("outcome", outcome(w.status)), slog.Duration("took", took),
+		slog.Int("status", w.status), slog.String("outcome", outcome(w.status)), slog.Int64("took_us", took.Microseconds()),
 		slog.Int64("bytes", w.bytes), slog.String("remote", remote(r).String()))
 	set := rec.Attrs()
 	attrs = append(attrs, whoOf(set, events)...)

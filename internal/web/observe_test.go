@@ -53,7 +53,7 @@ func TestLG01LG02OneEventForARequest(t *testing.T) {
 			t.Errorf("%s = %v, want %v", key, m[key], want)
 		}
 	}
-	for _, key := range []string{"time", "request_id", "took", "bytes", "events"} {
+	for _, key := range []string{"time", "request_id", "took_us", "bytes", "events"} {
 		if m[key] == nil {
 			t.Errorf("%s is missing: %v", key, m)
 		}

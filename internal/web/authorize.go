@@ -56,7 +56,7 @@ func (s *site) goOn(w http.ResponseWriter, a *oauth.Authorization, page string) 
 	if err != nil {
 		return err
 	}
-	return seeOther(w, s.local(page, "flow", flow.Reveal()))
+	return seeOther(w, s.local(page, flow.Reveal()))
 }
 
 // pending opens the request that a page is about.

@@ -20,7 +20,6 @@ type consentView struct {
 	Access   string // how long one access lasts
 	Refresh  string // how long the app stays connected
 	Host     string // where the browser goes afterwards
-
 }
 
 // scopeGroup is what is asked of one API.

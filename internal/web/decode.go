@@ -161,7 +161,7 @@ func parse(s string) (url.Values, error) {
 	}
 	p, err := url.ParseQuery(s)
 	if err != nil {
-		return nil, bad("the parameters are not form-urlencoded") //nolint:nilerr // the cause quotes the request
+		return nil, bad("the parameters are not form-urlencoded") // the cause quotes the request
 	}
 	for name, values := range p {
 		if !clean(name) {

@@ -80,16 +80,12 @@ func seeOther(w http.ResponseWriter, location string) error {
 	return nil
 }
 
-// local returns an address of our own with parameters.
-func (s *site) local(path string, pairs ...string) string {
-	q := url.Values{}
-	for i := 0; i < len(pairs); i += 2 {
-		q.Set(pairs[i], pairs[i+1])
-	}
-	if len(q) == 0 {
+// local returns an address of our own, with a pending request if there is one.
+func (s *site) local(path, flow string) string {
+	if flow == "" {
 		return s.prefix + path
 	}
-	return s.prefix + path + "?" + q.Encode()
+	return s.prefix + path + "?flow=" + url.QueryEscape(flow)
 }
 
 func note(r *http.Request, name audit.Name, reason string) {

@@ -75,7 +75,7 @@ func (s *syncBuffer) String() string {
 
 // house is the edge over a real issuer and a real SQLite database.
 type house struct {
-	t        *testing.T
+	t        testing.TB
 	clock    *clock
 	store    *store.Store
 	oauth    *oauth.Service
@@ -92,9 +92,10 @@ type options struct {
 	gateway http.Handler
 	origins []string
 	clients []oauth.Client
+	log     io.Writer // nil: kept for the test to read
 }
 
-func newHouse(t *testing.T, o options) *house {
+func newHouse(t testing.TB, o options) *house {
 	t.Helper()
 	if o.issuer == "" {
 		o.issuer = issuer
@@ -108,6 +109,9 @@ func newHouse(t *testing.T, o options) *house {
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+	if o.log == nil {
+		o.log = h.log
 	}
 	var err error
 	h.store, err = store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "test.db"), store.Options{Now: h.clock.now})
@@ -134,7 +138,7 @@ func newHouse(t *testing.T, o options) *house {
 	must(err)
 	h.handler, err = web.New(web.Options{
 		Issuer: o.issuer, OAuth: h.oauth, Accounts: h.accounts, Ring: ring, Gateway: o.gateway, Now: h.clock.now,
-		Logger:     slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Logger:     slog.New(slog.NewJSONHandler(o.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Registerer: h.registry, BrowserOrigins: o.origins,
 	})
 	must(err)
@@ -178,7 +182,7 @@ type reply struct {
 	body string
 }
 
-func (r reply) json(t *testing.T) map[string]any {
+func (r reply) json(t testing.TB) map[string]any {
 	t.Helper()
 	var m map[string]any
 	if err := json.Unmarshal([]byte(r.body), &m); err != nil {

@@ -69,7 +69,7 @@ func (s *site) logoutPost(w http.ResponseWriter, r *http.Request, p url.Values) 
 		if err != nil {
 			return err
 		}
-		return seeOther(w, s.local(logoutPath, "flow", flow))
+		return seeOther(w, s.local(logoutPath, flow))
 	}
 	if err := s.checkForm(r, logoutPath, p); err != nil {
 		return err
@@ -87,7 +87,7 @@ func (s *site) logoutPost(w http.ResponseWriter, r *http.Request, p url.Values) 
 		return err
 	}
 	if view.Location == "" {
-		view.Location = s.local(logoutPath) // says that nobody is signed in, and can be reloaded
+		view.Location = s.local(logoutPath, "") // says that nobody is signed in, and can be reloaded
 	}
 	return s.endSession(w, r, session, view.Location)
 }
@@ -124,7 +124,7 @@ func (s *site) sealLogout(p url.Values) (string, error) {
 func (s *site) openLogout(flow string) (url.Values, error) {
 	plain, err := s.ring.Open(secret.PendingSignIn, logoutLabel, flow)
 	if err != nil || len(plain) < 8 {
-		return nil, bad("this link is damaged; sign out again from the app") //nolint:nilerr // which check failed is nobody's business
+		return nil, bad("this link is damaged; sign out again from the app")
 	}
 	if s.now().Unix() >= int64(binary.BigEndian.Uint64(plain)) { //nolint:gosec // we wrote it
 		return nil, bad("this took too long; sign out again from the app")

@@ -80,7 +80,7 @@ type errorView struct {
 	Ours        bool // the fault is ours
 }
 
-func (s *site) writeErrorPage(w http.ResponseWriter, r *http.Request, p problem) {
+func (s *site) writeErrorPage(w http.ResponseWriter, p problem) {
 	v := errorView{Heading: "That did not work", Description: sentence(legible(p.description)), Code: p.code, ID: p.id}
 	switch {
 	case p.status >= 500:

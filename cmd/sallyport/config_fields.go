@@ -90,6 +90,7 @@ func kindName(n *yaml.Node) string {
 		return "fields with values"
 	case yaml.SequenceNode:
 		return "a list"
+	default:
 	}
 	if n.Tag == "!!null" {
 		return "empty"

@@ -89,8 +89,10 @@ func TestConfigListsAllProblems(t *testing.T) {
 
 func TestConfigEnvironment(t *testing.T) {
 	t.Parallel()
-	env := []string{"SALLYPORT_ISSUER=https://other.example.com", "SALLYPORT_TLS_CERT_FILE=other.pem", "SALLYPORT_TLS_SELF_SIGNED=true",
-		"SALLYPORT_STORE=", "SALLYPORT_PORT=tcp://10.0.0.1:8443", "SALLYPORT_APIS=x"}
+	env := []string{
+		"SALLYPORT_ISSUER=https://other.example.com", "SALLYPORT_TLS_CERT_FILE=other.pem", "SALLYPORT_TLS_SELF_SIGNED=true",
+		"SALLYPORT_STORE=", "SALLYPORT_PORT=tcp://10.0.0.1:8443", "SALLYPORT_APIS=x",
+	}
 	c, err := parseConfig("f.yaml", []byte(goodConfig), env)
 	if err != nil {
 		t.Fatal(err)

@@ -189,7 +189,7 @@ func (d *dev) run(ctx context.Context, stop func(), p *program, n *node, logger 
 	defer func() { _ = errors.Join(front.Close(), backends.Close()) }()
 	var printed error
 	err = n.serve(ctx, stop, d.public, d.ops, func() {
-		logger.Info("ready", slog.String("issuer", d.issuer), slog.String("app", d.appURL))
+		logger.InfoContext(ctx, "ready", slog.String("issuer", d.issuer), slog.String("app", d.appURL))
 		printed = d.print(p.stdout, asJSON)
 	})
 	return errors.Join(err, printed)

@@ -158,7 +158,7 @@ func (a *demoApp) callback(w http.ResponseWriter, r *http.Request) {
 	}
 	if !before.access.IsZero() { // a sign-in for more replaces the one before
 		if err := a.client.revoke(r.Context(), before); err != nil {
-			a.log.Warn("revoke demo tokens", slog.Any("error", err))
+			a.log.WarnContext(r.Context(), "revoke demo tokens", slog.Any("error", err))
 		}
 	}
 	a.remember(w, r, &demoSession{tokens: tokens, dead: dead})
@@ -267,7 +267,7 @@ func (a *demoApp) logout(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	if !tokens.access.IsZero() {
 		if err := a.client.revoke(r.Context(), tokens); err != nil {
-			a.log.Warn("revoke demo tokens", slog.Any("error", err))
+			a.log.WarnContext(r.Context(), "revoke demo tokens", slog.Any("error", err))
 		}
 	}
 	a.remember(w, r, &demoSession{dead: tokens.access})

@@ -79,7 +79,7 @@ func (d *dev) print(w io.Writer, asJSON bool) error {
 		r.APIs = append(r.APIs, devAPI{a.Name, d.issuer + a.Path, a.Tier, a.Audience})
 	}
 	if asJSON {
-		return json.NewEncoder(w).Encode(r)
+		return json.NewEncoder(w).Encode(r) //nolint:gosec // the demo password is printed on purpose
 	}
 	return devWelcomeTemplate.Execute(w, struct {
 		devReady

@@ -10,5 +10,5 @@ import (
 // lockFile takes the lock on f or fails at once. The lock ends with the
 // process, however it ends.
 func lockFile(f *os.File) error {
-	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) //nolint:gosec // descriptors are small
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 }

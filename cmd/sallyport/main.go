@@ -42,7 +42,7 @@ type program struct {
 // on stderr.
 func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p := &program{env: env, stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
-	root := p.root()
+	root := p.root() //nolint:contextcheck // commands get ctx from cobra
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
@@ -100,6 +100,6 @@ func terminal(f any) (int, bool) {
 	if !ok {
 		return 0, false
 	}
-	fd := int(file.Fd()) //nolint:gosec // descriptors are small
+	fd := int(file.Fd())
 	return fd, term.IsTerminal(fd)
 }

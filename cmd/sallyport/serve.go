@@ -67,7 +67,7 @@ func (p *program) serve(ctx context.Context, file string) error {
 	}
 	defer n.close()
 	return n.serve(ctx, stop, public, ops, func() {
-		logger.Info("ready", slog.String("issuer", c.Issuer), slog.String("listen", public.Addr().String()), slog.String("metrics_listen", ops.Addr().String()))
+		logger.InfoContext(ctx, "ready", slog.String("issuer", c.Issuer), slog.String("listen", public.Addr().String()), slog.String("metrics_listen", ops.Addr().String()))
 	})
 }
 

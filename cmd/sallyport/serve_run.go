@@ -49,15 +49,15 @@ func (n *node) serve(ctx context.Context, released func(), public, ops net.Liste
 }
 
 func (n *node) drain(ctx context.Context) {
-	n.log.Info("stopping")
+	n.log.InfoContext(ctx, "stopping")
 	limit, cancel := context.WithTimeout(ctx, drainTime)
 	defer cancel()
 	if err := n.public.Shutdown(limit); err != nil {
-		n.log.Warn("some requests were cut off", slog.Any("error", err))
+		n.log.WarnContext(ctx, "some requests were cut off", slog.Any("error", err))
 		_ = n.public.Close()
 	}
 	_ = n.ops.Close()
-	n.log.Info("stopped")
+	n.log.InfoContext(ctx, "stopped")
 }
 
 func (n *node) reportFeed(err error) {

@@ -121,8 +121,10 @@ func TestRules(t *testing.T) {
 		"words for a scope that is nowhere": {"b.read: Read", "b.raed: Read", "CF07", "did you mean b.read?"},
 		"client_id with a space":            {"client_id: app", `client_id: "my app"`, "CF08", "other characters"},
 		"one client_id twice":               {"client_id: web", "client_id: app", "CF08", "is there twice"},
-		"CL02 a native client with a secret": {"type: native", "type: native, secret_file: web.secret", "CL02",
-			"cannot keep a secret"},
+		"CL02 a native client with a secret": {
+			"type: native", "type: native, secret_file: web.secret", "CL02",
+			"cannot keep a secret",
+		},
 		"CL02 a browser client with a secret":        {"type: native, redirect_uris: " + redirect, `type: browser, secret_file: web.secret, redirect_uris: ["https://a.example/"]`, "CL02", "cannot keep a secret"},
 		"CL02 a server client without one":           {", secret_file: web.secret", "", "CL02", "is missing"},
 		"CL02 a secret file that is not there":       {"web.secret", "nowhere.secret", "CL02", "no such file"},

@@ -9,7 +9,6 @@ COUNT ?= 10
 # Packages where goroutines meet: these run once more under the race detector.
 RACE  := ./internal/token/... ./internal/revocation/... ./internal/ratelimit/... ./internal/oauth/... \
          ./internal/account/... ./internal/gateway/... ./internal/store/... ./internal/web/...
-OURS   = $(shell $(GO) list ./... | grep -v '^sallyport/test/')
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s %s\n", $$1, $$2}' Makefile
@@ -26,13 +25,14 @@ test: setup ## everything that must pass: vet, format, unit tests on both engine
 	$(MAKE) --no-print-directory unit race e2e
 
 unit: ## tests of the packages, on SQLite and PostgreSQL
-	$(GO) test -count=1 . && $(GO) test $(filter-out sallyport,$(OURS))
+	$(GO) test -count=1 .
+	$(GO) test $$($(GO) list ./internal/... ./cmd/... ./bench/...)
 
 race: ## the packages where goroutines meet, under the race detector
 	$(GO) test -race -short $(RACE)
 
-e2e: setup ## black box tests on the built binary: third-party clients, a browser, kill -9, leaks
-	$(GO) test -count=1 -p 1 -timeout 12m ./test/...
+e2e: setup build ## black box tests on the built binary: third-party clients, a browser, kill -9, leaks
+	SALLYPORT_BIN=$(CURDIR)/bin/sallyport $(GO) test -count=1 -p 1 -timeout 12m ./test/...
 
 check: test lint ## test, and the linters
 
@@ -57,7 +57,7 @@ fuzz: ## each fuzz target in turn for T (make fuzz T=30s)
 
 bench: ## all benchmarks, COUNT runs each, into bench/out/bench.txt, then a summary
 	@mkdir -p bench/out
-	$(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) $(OURS) | tee bench/out/bench.txt
+	$(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) ./internal/... ./bench/... | tee bench/out/bench.txt
 	$(TOOL) benchstat bench/out/bench.txt
 
 clean: ## remove what was built; state folders of sallyport dev stay

@@ -24,7 +24,7 @@ export const launch = () =>
 // and anything that the content security policy stopped.
 export async function open(browser, options) {
   const context = await browser.newContext(options);
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(30_000);
   const page = await context.newPage();
   page.troubles = [];
   page.on("pageerror", (err) => page.troubles.push(`script error: ${err.message}`));

@@ -10,12 +10,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -72,7 +74,13 @@ type Server struct {
 // people, under two seconds, is for a machine that does nothing else.
 const startLimit = 30 * time.Second
 
+// build makes the binary as make build does, or takes the one that make has
+// just built.
 var build = sync.OnceValues(func() (string, error) {
+	if bin := os.Getenv("SALLYPORT_BIN"); bin != "" {
+		_, err := os.Stat(bin)
+		return bin, err
+	}
 	dir, err := os.MkdirTemp("", "sallyport-bin-")
 	if err != nil {
 		return "", err
@@ -91,13 +99,14 @@ var build = sync.OnceValues(func() (string, error) {
 // Main runs the tests of a package and removes what was built for them.
 func Main(m *testing.M) {
 	status := m.Run()
-	if bin, err := build(); err == nil {
+	if bin, err := build(); err == nil && os.Getenv("SALLYPORT_BIN") == "" {
 		_ = os.RemoveAll(filepath.Dir(bin))
 	}
 	os.Exit(status)
 }
 
-// Binary builds the program once for this test binary and returns its path.
+// Binary returns the path of the program: SALLYPORT_BIN, or else it is built
+// once for this test binary.
 func Binary(t testing.TB) string {
 	t.Helper()
 	bin, err := build()
@@ -107,15 +116,31 @@ func Binary(t testing.TB) string {
 	return bin
 }
 
-// FreeAddr returns an address of 127.0.0.1 that nobody listens on right now.
+// FreeAddr returns an address of 127.0.0.1 that nobody listens on right now,
+// and of whose next port the same is true. It is below the range from which
+// the system takes ports for outgoing connections, so that it also stays free
+// while a server is started again.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const lowest, count, tries = 20_000, 12_000, 100
+	for range tries {
+		port := lowest + rand.IntN(count)
+		if free(port) && free(port+1) {
+			return addr(port)
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no free port")
+	return ""
+}
+
+func addr(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+func free(port int) bool {
+	l, err := net.Listen("tcp", addr(port))
+	if err != nil {
+		return false
+	}
+	return l.Close() == nil
 }
 
 // Start starts the program and returns when it is ready. It is stopped at the

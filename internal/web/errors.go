@@ -1,117 +1,114 @@
 package web
 
 import (
+	"context"
 	"errors"
-	"log/slog"
 	"net/http"
-	"strconv"
-	"strings"
+	"time"
 
-	"sallyport/internal/audit"
+	"sallyport/internal/account"
 	"sallyport/internal/oauth"
-	"sallyport/internal/token"
 )
 
-// fail writes an error, once. Whatever the handler had prepared is dropped.
-func (s *site) fail(w *answer, r *http.Request, rules *rules, err error) {
-	var back *oauth.RedirectError
-	if errors.As(err, &back) && rules.page {
-		audit.FromContext(r.Context()).Set(slog.String("error", back.Code))
-		if err = seeOther(w, back.Location); err == nil {
-			return
-		}
-	}
-	p := problemOf(r, err, rules.page)
-	rec := audit.FromContext(r.Context())
-	if p.status >= http.StatusInternalServerError {
-		p.id = w.shortID()
-		rec.Set(slog.String("error_id", p.id), slog.String("cause", err.Error()))
-	}
-	if p.code != "" {
-		rec.Set(slog.String("error", p.code))
-	}
-	if p.reason != "" {
-		rec.Set(slog.String("error_reason", p.reason))
-	}
-	if w.wrote() {
-		panic(http.ErrAbortHandler) // half an answer must not look whole
-	}
-	h := w.Header()
-	rules.headers(s, h)
-	h.Set("Cache-Control", "no-store") // an error is never cacheable (TK10), also where the success is
-	h.Del("ETag")
-	if p.allow != "" {
-		h.Set("Allow", p.allow)
-	}
-	if p.retryAfter > 0 {
-		setRetryAfter(h, p.retryAfter)
-	}
-	if p.status == statusClientGone {
-		w.status = statusClientGone
-		return
-	}
-	if rules.page {
-		s.writeErrorPage(w, p)
-		return
-	}
-	challenge(h, r, rules, p)
-	writeErrorJSON(w, r, p)
+// Codes of the edge itself, beside those of oauth.Codes.
+const (
+	invalidRequest = oauth.InvalidRequest
+	notFound       = "not_found"
+)
+
+// httpError is an error of HTTP rather than of OAuth: method, size, media type.
+type httpError struct {
+	status      int
+	code        string
+	description string
+	allow       string
+	cause       error // private
 }
 
-// challenge sets WWW-Authenticate: Bearer where access tokens are used (RFC
-// 6750 §3), Basic where the client tried the Authorization header (RFC 6749
-// §5.2), otherwise none.
-func challenge(h http.Header, r *http.Request, rules *rules, p problem) {
+// Error implements error.
+func (e *httpError) Error() string { return e.code + ": " + e.description }
+
+// Unwrap returns the private cause.
+func (e *httpError) Unwrap() error { return e.cause }
+
+func bad(description string) *httpError {
+	return &httpError{status: http.StatusBadRequest, code: invalidRequest, description: description}
+}
+
+var (
+	errNotAForm       = &httpError{status: http.StatusUnsupportedMediaType, code: invalidRequest, description: "the body must be " + formType}
+	errTooLarge       = &httpError{status: http.StatusRequestEntityTooLarge, code: invalidRequest, description: "the body is too large"}
+	errUnsafeLocation = errors.New("a redirect has characters that browsers read differently")
+)
+
+// statusClientGone is written to nobody; it is what the log says of a request
+// whose client went away.
+const statusClientGone = 499
+
+// problem is an error as it leaves: everything in it may be seen by anybody.
+type problem struct {
+	status      int
+	code        string // "" only where no credential was sent (RFC 6750 §3.1)
+	description string
+	reason      string // error_reason
+	allow       string
+	retryAfter  time.Duration
+	id          string // of a 5xx, also in the log
+}
+
+var statusOf = func() map[string]int {
+	m := map[string]int{}
+	for _, c := range oauth.Codes {
+		m[c.Code] = c.Status
+	}
+	return m
+}()
+
+// problemOf maps an error to what the outside may know. It is the only place
+// that chooses a status for an error.
+func problemOf(r *http.Request, err error, page bool) problem {
+	var (
+		protocol  *oauth.Error
+		shown     *oauth.PageError
+		edge      *httpError
+		throttled *account.ThrottledError
+	)
 	switch {
-	case rules.bearer && p.status < 500 && p.status != http.StatusMethodNotAllowed && p.status != http.StatusMisdirectedRequest:
-		c := `Bearer realm="sallyport"`
-		if p.code != "" {
-			c += `, error="` + p.code + `", error_description="` + quotable(p.description) + `"`
+	case errors.As(err, &edge):
+		return problem{status: edge.status, code: edge.code, description: edge.description, allow: edge.allow, retryAfter: retryOf(edge.code)}
+	case errors.As(err, &shown):
+		return problem{status: pageStatus(shown.Code), code: shown.Code, description: shown.Description, retryAfter: retryOf(shown.Code)}
+	case errors.As(err, &protocol):
+		p := problem{status: statusOf[protocol.Code], code: protocol.Code, description: protocol.Description, reason: protocol.Reason, retryAfter: retryOf(protocol.Code)}
+		if p.status == 0 {
+			p.status = http.StatusUnauthorized
 		}
-		if p.code == oauth.InsufficientScope {
-			c += `, scope="openid"`
+		if page {
+			p.status = pageStatus(p.code)
 		}
-		h.Set("WWW-Authenticate", c)
-	case p.status == http.StatusUnauthorized && len(r.Header["Authorization"]) > 0:
-		h.Set("WWW-Authenticate", `Basic realm="sallyport", charset="UTF-8"`)
+		return p
+	case errors.As(err, &throttled):
+		return problem{status: http.StatusTooManyRequests, code: oauth.TooManyRequests, description: "too many attempts; wait a little and try again", retryAfter: throttled.RetryAfter}
+	case errors.Is(err, account.ErrBusy):
+		return problem{status: http.StatusServiceUnavailable, code: oauth.TemporarilyUnavailable, description: "too much is going on at this moment; try again", retryAfter: time.Second}
+	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
+		return problem{status: statusClientGone}
 	}
+	return problem{status: http.StatusInternalServerError, code: oauth.ServerError, description: "something went wrong on our side"}
 }
 
-// quotable keeps the characters that error_description may have (RFC 6749 §5.2).
-func quotable(s string) string {
-	return strings.Map(func(c rune) rune {
-		if c < ' ' || c > '~' || c == '"' || c == '\\' {
-			return -1
-		}
-		return c
-	}, s)
+// pageStatus is 400 for whatever a person is shown because of a bad request
+// (AZ03); a 401 would ask a browser for something it cannot give.
+func pageStatus(code string) int {
+	if status := statusOf[code]; status >= 500 || status == http.StatusTooManyRequests || status == http.StatusForbidden {
+		return status
+	}
+	return http.StatusBadRequest
 }
 
-func writeErrorJSON(w http.ResponseWriter, r *http.Request, p problem) {
-	if p.code == "" {
-		w.Header().Set("Content-Length", "0")
-		w.WriteHeader(p.status)
-		return
+func retryOf(code string) time.Duration {
+	if code == oauth.TemporarilyUnavailable {
+		return time.Second
 	}
-	b := token.AppendJSONString([]byte(`{"error":`), p.code)
-	if d := quotable(p.description); d != "" {
-		if p.id != "" {
-			d += " (" + p.id + ")"
-		}
-		b = token.AppendJSONString(append(b, `,"error_description":`...), d)
-	}
-	if p.reason != "" {
-		b = token.AppendJSONString(append(b, `,"error_reason":`...), p.reason)
-	}
-	writeJSON(w, r, p.status, append(b, '}'))
-}
-
-func writeJSON(w http.ResponseWriter, r *http.Request, status int, body []byte) {
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(body) //nolint:gosec // JSON of our own making, with nosniff
-	}
+	return 0
 }

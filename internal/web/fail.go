@@ -1,0 +1,117 @@
+package web
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"sallyport/internal/audit"
+	"sallyport/internal/oauth"
+	"sallyport/internal/token"
+)
+
+// fail writes an error, once. Whatever the handler had prepared is dropped.
+func (s *site) fail(w *answer, r *http.Request, rules *rules, err error) {
+	var back *oauth.RedirectError
+	if errors.As(err, &back) && rules.page {
+		audit.FromContext(r.Context()).Set(slog.String("error", back.Code))
+		if err = seeOther(w, back.Location); err == nil {
+			return
+		}
+	}
+	p := problemOf(r, err, rules.page)
+	rec := audit.FromContext(r.Context())
+	if p.status >= http.StatusInternalServerError {
+		p.id = w.shortID()
+		rec.Set(slog.String("error_id", p.id), slog.String("cause", err.Error()))
+	}
+	if p.code != "" {
+		rec.Set(slog.String("error", p.code))
+	}
+	if p.reason != "" {
+		rec.Set(slog.String("error_reason", p.reason))
+	}
+	if w.wrote() {
+		panic(http.ErrAbortHandler) // half an answer must not look whole
+	}
+	h := w.Header()
+	rules.headers(s, h)
+	h.Set("Cache-Control", "no-store") // an error is never cacheable (TK10), also where the success is
+	h.Del("ETag")
+	if p.allow != "" {
+		h.Set("Allow", p.allow)
+	}
+	if p.retryAfter > 0 {
+		setRetryAfter(h, p.retryAfter)
+	}
+	if p.status == statusClientGone {
+		w.status = statusClientGone
+		return
+	}
+	if rules.page {
+		s.writeErrorPage(w, p)
+		return
+	}
+	challenge(h, r, rules, p)
+	writeErrorJSON(w, r, p)
+}
+
+// challenge sets WWW-Authenticate: Bearer where access tokens are used (RFC
+// 6750 §3), Basic where the client tried the Authorization header (RFC 6749
+// §5.2), otherwise none.
+func challenge(h http.Header, r *http.Request, rules *rules, p problem) {
+	switch {
+	case rules.bearer && p.status < 500 && p.status != http.StatusMethodNotAllowed && p.status != http.StatusMisdirectedRequest:
+		c := `Bearer realm="sallyport"`
+		if p.code != "" {
+			c += `, error="` + p.code + `", error_description="` + quotable(p.description) + `"`
+		}
+		if p.code == oauth.InsufficientScope {
+			c += `, scope="openid"`
+		}
+		h.Set("WWW-Authenticate", c)
+	case p.status == http.StatusUnauthorized && len(r.Header["Authorization"]) > 0:
+		h.Set("WWW-Authenticate", `Basic realm="sallyport", charset="UTF-8"`)
+	}
+}
+
+// quotable keeps the characters that error_description may have (RFC 6749 §5.2).
+func quotable(s string) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return -1
+		}
+		return c
+	}, s)
+}
+
+func writeErrorJSON(w http.ResponseWriter, r *http.Request, p problem) {
+	if p.code == "" {
+		w.Header().Set("Content-Length", "0")
+		w.WriteHeader(p.status)
+		return
+	}
+	b := token.AppendJSONString([]byte(`{"error":`), p.code)
+	if d := quotable(p.description); d != "" {
+		if p.id != "" {
+			d += " (" + p.id + ")"
+		}
+		b = token.AppendJSONString(append(b, `,"error_description":`...), d)
+	}
+	if p.reason != "" {
+		b = token.AppendJSONString(append(b, `,"error_reason":`...), p.reason)
+	}
+	writeJSON(w, r, p.status, append(b, '}'))
+}
+
+func writeJSON(w http.ResponseWriter, r *http.Request, status int, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body) //nolint:gosec // JSON of our own making, with nosniff
+	}
+}

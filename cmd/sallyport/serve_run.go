@@ -74,9 +74,9 @@ func (n *node) expire(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		if removed, err := n.store.Expire(ctx, n.now()); err != nil && ctx.Err() == nil {
-			n.log.Warn("expire rows", slog.Any("error", err))
+			n.log.WarnContext(ctx, "expire rows", slog.Any("error", err))
 		} else if removed > 0 {
-			n.log.Info("expired rows", slog.Int64("rows", removed))
+			n.log.InfoContext(ctx, "expired rows", slog.Int64("rows", removed))
 		}
 		select {
 		case <-ctx.Done():

@@ -100,6 +100,7 @@ func openRows(ctx context.Context, path string, grants []secret.ID) (durable, er
 		}
 		defer func() { _ = tx.Rollback() }()
 		in := tx.StmtContext(ctx, update)
+		defer func() { _ = in.Close() }()
 		for _, r := range batch {
 			res, err := in.ExecContext(ctx, r.from, r.grant[:])
 			if err != nil {

@@ -150,7 +150,7 @@ func seed(ctx context.Context, svc *oauth.Service, st *store.Store, h *hello) er
 		if err != nil {
 			return err
 		}
-		location, err := svc.Approve(ctx, a, &oauth.Session{ID: session.ID, UserID: user.ID, ACR: session.ACR, AMR: session.AMR, AuthTime: now})
+		location, err := svc.Approve(ctx, a, &oauth.Session{ID: session.ID, SID: session.ID, UserID: user.ID, ACR: session.ACR, AMR: session.AMR, AuthTime: now})
 		if err != nil {
 			return err
 		}

@@ -195,7 +195,7 @@ func (n *node) assembleEdge(ctx context.Context, c *config, ring *token.Ring) er
 	n.registerMetrics(registry)
 	handler, err := web.New(web.Options{
 		Issuer: c.Issuer, OAuth: n.oauth, Accounts: n.accounts, Ring: ring, Gateway: n.gateway, Logger: n.log,
-		Registerer: registry, Limits: limits, Now: n.now, BrowserOrigins: origins,
+		Registerer: registry, Limits: limits, Now: n.now, BrowserOrigins: origins, Audiences: c.audiences(),
 	})
 	if err != nil {
 		return err
@@ -228,6 +228,14 @@ func (n *node) browserOrigins(ctx context.Context, c *config) ([]string, error) 
 		}
 	}
 	return origins, nil
+}
+
+func (c *config) audiences() []string {
+	var list []string
+	for i := range c.APIs {
+		list = append(list, c.APIs[i].Audience)
+	}
+	return list
 }
 
 func (c *config) gatewayAPIs() ([]gateway.API, error) {

@@ -27,9 +27,18 @@ func (s *Service) open(ctx context.Context, user User, previous secret.ID, tier 
 	id := secret.NewID(s.now())
 	cookie := secret.Encode(secret.SessionCookie, append(id[:], secret.Random(sessionSecretBytes)...))
 	session := Session{
-		ID: id, Hash: cookie.Hash(), UserID: user.ID, ACR: token.ACRPassword, AMR: amrPassword,
+		ID: id, SID: id, Hash: cookie.Hash(), UserID: user.ID, ACR: token.ACRPassword, AMR: amrPassword,
 		AuthTime: now, CreatedAt: now, LastSeen: now,
 		IdleUntil: now.Add(min(limits.SessionIdle, limits.SessionAbsolute)), AbsoluteUntil: now.Add(limits.SessionAbsolute),
+	}
+	if !previous.IsZero() {
+		before, err := s.store.Session(ctx, previous)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return Session{}, secret.Value{}, fmt.Errorf("find session: %w", err)
+		}
+		if err == nil && before.UserID == user.ID { // signing out must end what either has led to
+			session.SID = before.SID
+		}
 	}
 	if err := s.store.AddSession(ctx, session, previous); err != nil {
 		return Session{}, secret.Value{}, fmt.Errorf("open session: %w", err)

@@ -40,8 +40,8 @@ type Store interface {
 	DeleteUser(ctx context.Context, userID string, now, keep time.Time) error
 
 	// AddSession stores s and, if replaces is not zero, ends that session in the
-	// same transaction. Grants that came from it go over to s if the person is
-	// the same, so that signing out ends them; otherwise they stay as they are.
+	// same transaction, without touching the grants that came from it. A zero
+	// SID is stored as s.ID.
 	AddSession(ctx context.Context, s Session, replaces secret.ID) error
 	// Session returns ErrNotFound for an unknown or ended session.
 	Session(ctx context.Context, id secret.ID) (Session, error)
@@ -64,6 +64,7 @@ type User struct {
 // Session is one browser in which a person is signed in.
 type Session struct {
 	ID            secret.ID
+	SID           secret.ID   // what grants and ID tokens call it: it stays when the same person signs in again here
 	Hash          secret.Hash // of the whole cookie value
 	UserID        string
 	ACR           string

@@ -160,6 +160,8 @@ func (c *call) failure(err error) refusal {
 	switch cause := context.Cause(c.Context); {
 	case c.body != nil && c.body.over.Load():
 		return refusal{problem: bodyTooLarge, reason: "body_size"}
+	case c.body != nil && c.body.bad.Load():
+		return refusal{problem: invalidRequest, reason: "body_malformed"}
 	case errors.Is(cause, revocation.CauseRevoked):
 		return c.invalid("token_revoked")
 	case errors.Is(cause, revocation.CauseExpired):
@@ -214,7 +216,7 @@ func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter 
 // limitedBody remembers how reading the request body ended.
 type limitedBody struct {
 	io.ReadCloser
-	over, done atomic.Bool
+	over, bad, done atomic.Bool
 }
 
 // Read implements io.Reader.
@@ -224,6 +226,7 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 		var over *http.MaxBytesError
 		b.over.Store(errors.As(err, &over))
 		b.done.Store(errors.Is(err, io.EOF))
+		b.bad.Store(!b.over.Load() && !b.done.Load())
 	}
 	return n, err
 }

@@ -26,7 +26,9 @@ type Authorization struct {
 	MaxAge      *int64    `json:"m,omitempty"` // seconds
 	LoginHint   string    `json:"h,omitempty"`
 	ExpiresAt   int64     `json:"e"`
-	LoginBy     secret.ID `json:"l"` // the session that was made for this request
+	LoginBy     secret.ID `json:"l"`           // the session that was made for this request
+	GrantID     secret.ID `json:"g"`           // what it leads to, however often the person agrees
+	HintSubject string    `json:"u,omitempty"` // who id_token_hint is about
 
 	client *Client
 }
@@ -87,7 +89,7 @@ func (s *Service) Authorize(ctx context.Context, params url.Values) (*Authorizat
 	a := &Authorization{
 		ClientID: client.ID, RedirectURI: uri, State: params.Get("state"), Nonce: params.Get("nonce"),
 		Challenge: params.Get("code_challenge"), LoginHint: params.Get("login_hint"),
-		ExpiresAt: s.now().Add(flowLife).Unix(), client: client,
+		ExpiresAt: s.now().Add(flowLife).Unix(), GrantID: secret.NewID(s.now()), client: client,
 	}
 	if perr := s.readAuthorize(a, params); perr != nil {
 		state := a.State
@@ -147,6 +149,29 @@ func (s *Service) readAuthorize(a *Authorization, params url.Values) *Error {
 		return fail(InvalidScope, "scope is missing")
 	}
 	a.Scope = scope
+	if perr := s.readAuthorizeHint(a, params.Get("id_token_hint")); perr != nil {
+		return perr
+	}
+	if plain, err := marshal(a); err != nil || len(plain) > maxPending {
+		return fail(InvalidRequest, "the request is too long")
+	}
+	return nil
+}
+
+// maxPending is how long a request may be once it is written down, in bytes, so
+// that its handle fits into an address.
+const maxPending = 5 << 10
+
+// readAuthorizeHint takes the person whom the client means from an ID token of
+// ours, which may have expired.
+func (s *Service) readAuthorizeHint(a *Authorization, jwt string) *Error {
+	hint, page := s.readHint(jwt)
+	if page != nil {
+		return fail(page.Code, page.Description)
+	}
+	if hint != nil {
+		a.HintSubject = hint.Subject
+	}
 	return nil
 }
 

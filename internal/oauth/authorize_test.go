@@ -303,3 +303,111 @@ func TestDenyTellsTheClient(t *testing.T) {
 		t.Errorf("Location %q", location)
 	}
 }
+
+func TestIDTokenHintMeansOnePerson(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	res, err := r.redeem(r.code("client_id", "web"), "client_id", "web", "client_secret", r.secret.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	hint := res.IDToken.Reveal()
+	other := *r.session
+	other.ID, other.UserID = secret.NewID(r.clock.now()), "somebody"
+	a, err := r.Authorize(t.Context(), authorizeParams("client_id", "web", "id_token_hint", hint))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if step, err := r.Next(t.Context(), a, r.session); err != nil || step != oauth.StepApprove {
+		t.Errorf("the person herself: step %d, %v", step, err)
+	}
+	if step, err := r.Next(t.Context(), a, &other); err != nil || step != oauth.StepLogin {
+		t.Errorf("somebody else is signed in: step %d, %v; want a sign-in", step, err)
+	}
+	a.LoggedIn(other.ID)
+	var back *oauth.RedirectError
+	if _, err := r.Next(t.Context(), a, &other); !errors.As(err, &back) || back.Code != "login_required" {
+		t.Errorf("somebody else has signed in for it: %v, want login_required", err)
+	}
+	if a, err = r.Authorize(t.Context(), authorizeParams("client_id", "web", "id_token_hint", hint, "prompt", "none")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Next(t.Context(), a, &other); !errors.As(err, &back) || back.Code != "login_required" {
+		t.Errorf("prompt=none for somebody else: %v, want login_required", err)
+	}
+	for _, bad := range []string{"junk", hint[:len(hint)-4] + "AAAA", res.AccessToken.Reveal()} {
+		if _, err := r.Authorize(t.Context(), authorizeParams("id_token_hint", bad)); !errors.As(err, &back) || back.Code != "invalid_request" {
+			t.Errorf("hint %.10q: %v, want invalid_request", bad, err)
+		}
+	}
+}
+
+// A sign-in satisfies the request that asked for it, not one that waits.
+func TestAZ19SignInDoesNotCountForLong(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.code("client_id", "web")
+	a, err := r.Authorize(t.Context(), authorizeParams("client_id", "web", "max_age", "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if step, err := r.Next(t.Context(), a, r.session); err != nil || step != oauth.StepLogin {
+		t.Errorf("max_age=0 in the second of a sign-in: step %d, %v; want a new one", step, err)
+	}
+	a.LoggedIn(r.session.ID)
+	if step, err := r.Next(t.Context(), a, r.session); err != nil || step != oauth.StepApprove {
+		t.Errorf("after the sign-in: step %d, %v", step, err)
+	}
+	r.clock.advance(5 * time.Minute)
+	if step, err := r.Next(t.Context(), a, r.session); err != nil || step != oauth.StepLogin {
+		t.Errorf("five minutes later: step %d, %v; want a sign-in", step, err)
+	}
+}
+
+// However often one request is approved, it leads to one grant.
+func TestAZ23OneRequestOneGrant(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	a, err := r.Authorize(t.Context(), authorizeParams())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var codes []string
+	for range 2 {
+		location, err := r.Approve(t.Context(), a, r.session)
+		if err != nil {
+			t.Fatal(err)
+		}
+		codes = append(codes, query(t, location).Get("code"))
+	}
+	res, err := r.redeem(codes[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = r.redeem(codes[1])
+	wantCode(t, err, "invalid_grant")
+	if r.active(res.AccessToken) {
+		t.Error("a second code of the same request is no replay")
+	}
+}
+
+func TestRequestsThatFitIntoNoAddressAreRefused(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for state, ok := range map[string]bool{strings.Repeat("<", 4000): true, strings.Repeat("\x01", 4000): false} {
+		a, err := r.Authorize(t.Context(), authorizeParams("state", state))
+		if (err == nil) != ok {
+			t.Fatalf("state of %d %.3q: %v", len(state), state, err)
+		}
+		if !ok {
+			continue
+		}
+		flow, err := r.SealAuthorization(a)
+		if err != nil || len(flow.Reveal()) > secret.MaxHandle {
+			t.Fatalf("handle of %d bytes, %v", len(flow.Reveal()), err)
+		}
+		if _, err := r.OpenAuthorization(t.Context(), flow.Reveal()); err != nil {
+			t.Errorf("the handle does not open: %v", err)
+		}
+	}
+}

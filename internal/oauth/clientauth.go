@@ -45,8 +45,12 @@ func (s *Service) authenticate(ctx context.Context, r Request) (*Client, error) 
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, unavailable("find client", err)
 	}
+	known := "" // what is not a client's name may be anything, a password too
+	if err == nil {
+		known = client.ID
+	}
 	if err != nil || client.Disabled || !s.proves(client, p) {
-		note(ctx, audit.Event{Name: audit.ClientAuthFailed, Client: clip(p.clientID), Reason: p.method})
+		note(ctx, audit.Event{Name: audit.ClientAuthFailed, Client: known, Reason: p.method})
 		return nil, errClientAuth
 	}
 	return client, nil
@@ -137,6 +141,14 @@ func readBasic(header string) (presented, bool) {
 		return presented{}, false
 	}
 	return presented{"client_secret_basic", id, secret.New(sec)}, true
+}
+
+// ClaimedClient is the client that a request says it is from, unproven; "" if
+// it says none. It is for counting failures: every spelling that authenticates
+// as a client counts as that client.
+func ClaimedClient(r Request) string {
+	p, _ := readClientAuth(r)
+	return clip(p.clientID)
 }
 
 // clip keeps an unproven identifier from filling the log.

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,7 +16,8 @@ import (
 
 // Session is who is signed in, in the browser that asks.
 type Session struct {
-	ID       secret.ID
+	ID       secret.ID // new with every sign-in
+	SID      secret.ID // stays when the same person signs in again in this browser
 	UserID   string
 	Username string
 	ACR      string
@@ -36,11 +38,21 @@ const (
 // SealAuthorization makes the handle under which a pending request travels
 // through the browser. Nothing is kept in memory, so there is nothing to fill.
 func (s *Service) SealAuthorization(a *Authorization) (secret.Value, error) {
-	plain, err := json.Marshal(a)
+	plain, err := marshal(a)
 	if err != nil {
 		return secret.Value{}, unavailable("seal request", err)
 	}
 	return s.ring.Seal(secret.PendingSignIn, flowLabel, plain)
+}
+
+// marshal is json.Marshal without the escapes for HTML, which make a character
+// six times as long.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return b.Bytes(), err
 }
 
 // OpenAuthorization reads such a handle. It is a *PageError if the handle is
@@ -79,6 +91,11 @@ func (a *Authorization) LoggedIn(session secret.ID) { a.LoginBy = session }
 // nobody is. With prompt=none anything but StepApprove is a *RedirectError.
 func (s *Service) Next(ctx context.Context, a *Authorization, session *Session) (Step, error) {
 	silent := slices.Contains(a.Prompt, "none")
+	if session != nil && session.ID == a.LoginBy && a.HintSubject != "" && a.HintSubject != session.UserID {
+		// The client means one person and another has signed in for it (OpenID
+		// Connect Core §3.1.2.2).
+		return 0, s.redirectError(a.RedirectURI, a.State, LoginRequired, "somebody else has signed in")
+	}
 	if s.needsLogin(a, session) {
 		if silent {
 			return 0, s.redirectError(a.RedirectURI, a.State, LoginRequired, "nobody is signed in")
@@ -98,17 +115,23 @@ func (s *Service) Next(ctx context.Context, a *Authorization, session *Session) 
 	return StepApprove, nil
 }
 
+// loginCounts is how long a sign-in satisfies the request that asked for it.
+const loginCounts = 5 * time.Minute
+
 func (s *Service) needsLogin(a *Authorization, session *Session) bool {
 	if session == nil {
 		return true
 	}
-	if session.ID == a.LoginBy {
+	if a.HintSubject != "" && a.HintSubject != session.UserID {
+		return true
+	}
+	if session.ID == a.LoginBy && s.now().Sub(session.AuthTime) < loginCounts {
 		return false
 	}
 	if slices.Contains(a.Prompt, "login") || slices.Contains(a.Prompt, "select_account") {
 		return true
 	}
-	return a.MaxAge != nil && s.now().Sub(session.AuthTime) > time.Duration(*a.MaxAge)*time.Second
+	return a.MaxAge != nil && *a.MaxAge == 0 || a.MaxAge != nil && s.now().Sub(session.AuthTime) > time.Duration(*a.MaxAge)*time.Second
 }
 
 // needsConsent asks each time where the redirect URI does not prove who the
@@ -190,11 +213,11 @@ func (s *Service) Approve(ctx context.Context, a *Authorization, session *Sessio
 		return "", err
 	}
 	k := code{
-		GrantID: secret.NewID(now), ClientID: a.ClientID, RedirectURI: a.RedirectURI, Challenge: a.Challenge,
-		UserID: session.UserID, SessionID: session.ID, Scope: a.Scope, Nonce: a.Nonce,
+		GrantID: a.GrantID, ClientID: a.ClientID, RedirectURI: a.RedirectURI, Challenge: a.Challenge,
+		UserID: session.UserID, SID: session.SID, Scope: a.Scope, Nonce: a.Nonce,
 		ACR: session.ACR, AMR: session.AMR, AuthTime: session.AuthTime.Unix(), ExpiresAt: now.Add(codeLife).Unix(),
 	}
-	plain, err := json.Marshal(k)
+	plain, err := marshal(k)
 	if err != nil {
 		return "", unavailable("make code", err)
 	}

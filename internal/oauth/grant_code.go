@@ -27,7 +27,7 @@ type code struct {
 	RedirectURI string    `json:"r"`
 	Challenge   string    `json:"p"`
 	UserID      string    `json:"u"`
-	SessionID   secret.ID `json:"s"`
+	SID         secret.ID `json:"s"`
 	Scope       string    `json:"o"`
 	Nonce       string    `json:"n"`
 	ACR         string    `json:"a"`
@@ -72,7 +72,7 @@ func (s *Service) redeem(ctx context.Context, k *code, now time.Time) (*TokenRes
 	to := s.reach(k.Scope)
 	limits := to.tier.Limits()
 	g := Grant{
-		ID: k.GrantID, ClientID: k.ClientID, UserID: k.UserID, SessionID: k.SessionID,
+		ID: k.GrantID, ClientID: k.ClientID, UserID: k.UserID, SID: k.SID,
 		Scope: k.Scope, Audience: to.audience, ACR: k.ACR, AMR: k.AMR, AuthTime: time.Unix(k.AuthTime, 0),
 		Nonce: k.Nonce, CreatedAt: now, Refreshable: true, Generation: 1, Salt: secret.Random(16), RotatedAt: now,
 		IdleUntil: now.Add(limits.RefreshIdle), AbsoluteUntil: now.Add(limits.RefreshAbsolute),

@@ -131,7 +131,7 @@ func (r *rig) signIn() {
 	if err := r.store.Account().AddSession(r.t.Context(), s, secret.ID{}); err != nil {
 		r.t.Fatal(err)
 	}
-	r.session = &oauth.Session{ID: s.ID, UserID: s.UserID, Username: "ada", ACR: s.ACR, AMR: s.AMR, AuthTime: s.AuthTime}
+	r.session = &oauth.Session{ID: s.ID, SID: s.ID, UserID: s.UserID, Username: "ada", ACR: s.ACR, AMR: s.AMR, AuthTime: s.AuthTime}
 }
 
 func challenge(v string) string {

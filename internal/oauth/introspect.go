@@ -44,6 +44,10 @@ func (s *Service) Introspect(ctx context.Context, r Request) ([]byte, error) {
 	return s.appendIntrospection(make([]byte, 0, 640), &a, audience, scope), nil
 }
 
+// IsInactive reports whether an answer of Introspect says that the token is
+// not active.
+func IsInactive(answer []byte) bool { return len(answer) == len(inactive) }
+
 // maxAhead is how far in the future iat may lie, in seconds: nodes' clocks
 // differ a little.
 const maxAhead = 60

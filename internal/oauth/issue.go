@@ -61,7 +61,7 @@ func (s *Service) idToken(g *Grant, access secret.Value, now time.Time) (secret.
 	b = append(b, `,"amr":`...)
 	b = appendJSONList(b, g.AMR)
 	b = append(b, `,"sid":`...)
-	b = token.AppendJSONString(b, g.SessionID.String())
+	b = token.AppendJSONString(b, g.SID.String())
 	b = append(b, `,"at_hash":"`...)
 	b = base64.RawURLEncoding.AppendEncode(b, sum[:len(sum)/2])
 	b = append(b, `"}`...)

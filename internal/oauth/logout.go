@@ -17,6 +17,9 @@ type LogoutView struct {
 	Confirm    bool   // the person must be asked first
 	ClientName string // who asks, if that is known for sure
 	Location   string // where to send the browser afterwards; empty: the signed-out page
+	// SID is that of the ID token that the request came with, to be ended too:
+	// the session may have timed out while its grants live on.
+	SID secret.ID
 }
 
 var logoutParams = []string{"id_token_hint", "client_id", "post_logout_redirect_uri", "state", "logout_hint", "ui_locales"}
@@ -39,6 +42,7 @@ func (s *Service) Logout(ctx context.Context, params url.Values, session *Sessio
 	if hint == nil {
 		return view, nil
 	}
+	view.SID = hint.SID
 	if id := params.Get("client_id"); id != "" && id != hint.Audience {
 		return LogoutView{}, &PageError{InvalidRequest, "client_id is not the one that id_token_hint was issued to"}
 	}
@@ -70,6 +74,8 @@ type idTokenHint struct {
 	Issuer   string `json:"iss"`
 	Subject  string `json:"sub"`
 	Audience string `json:"aud"`
+
+	SID secret.ID `json:"sid"`
 }
 
 // readHint verifies an ID token that may have expired long ago.
@@ -88,11 +94,11 @@ func (s *Service) readHint(jwt string) (*idTokenHint, *PageError) {
 	return &h, nil
 }
 
-// EndSession ends a session and every grant that came from it. When it returns
-// nil, this node already refuses their tokens.
-func (s *Service) EndSession(ctx context.Context, sessionID secret.ID) error {
+// EndSession ends the sessions with this sid and every grant that came from
+// them. When it returns nil, this node already refuses their tokens.
+func (s *Service) EndSession(ctx context.Context, sid secret.ID) error {
 	now := s.now()
-	if err := s.store.EndSession(ctx, sessionID, reasonByUser, now, keepUntil(now)); err != nil {
+	if err := s.store.EndSession(ctx, sid, reasonByUser, now, keepUntil(now)); err != nil {
 		return unavailable("end session", err)
 	}
 	if err := s.feed.CatchUp(ctx); err != nil {

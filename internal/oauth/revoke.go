@@ -39,7 +39,7 @@ var errNotYours = fail(UnauthorizedClient, "the token was issued to another clie
 func (s *Service) revokeAccess(ctx context.Context, c *Client, presented string) error {
 	var a token.Access
 	now := s.now()
-	if s.ring.OpenAccess(presented, &a) != nil || a.Expired(now) {
+	if s.ring.OpenAccess(presented, &a) != nil || a.Expired(now) || s.feed.Revoked(&a) {
 		return nil
 	}
 	if a.ClientID != c.ID {
@@ -67,7 +67,7 @@ func (s *Service) revokeRefresh(ctx context.Context, c *Client, presented string
 	if err != nil {
 		return unavailable("find grant", err)
 	}
-	if !s.ring.CheckRefresh(parsed, g.Salt) {
+	if !s.ring.CheckRefresh(parsed, g.Salt) || !g.RevokedAt.IsZero() {
 		return nil
 	}
 	if g.ClientID != c.ID {

@@ -45,9 +45,10 @@ type Store interface {
 	// RevokeSerial ends one access token.
 	RevokeSerial(ctx context.Context, serial secret.ID, reason string, now, keep time.Time) error
 
-	// EndSession ends a person's session and every grant that came from it.
-	// Ending it twice is not an error.
-	EndSession(ctx context.Context, sessionID secret.ID, reason string, now, keep time.Time) error
+	// EndSession ends the sessions with this sid and every grant that came from
+	// them, whether or not a session is still there. Ending it twice is not an
+	// error.
+	EndSession(ctx context.Context, sid secret.ID, reason string, now, keep time.Time) error
 
 	// Consent returns what userID agreed to for clientID; ErrNotFound if nothing.
 	Consent(ctx context.Context, userID, clientID string) (Consent, error)
@@ -108,7 +109,7 @@ type Grant struct {
 	ID          secret.ID
 	ClientID    string
 	UserID      string
-	SessionID   secret.ID
+	SID         secret.ID // of the session that it came from; the sid of ID tokens
 	Scope       string
 	Audience    string // absolute URIs, separated by single spaces
 	ACR         string

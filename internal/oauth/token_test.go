@@ -300,6 +300,12 @@ func TestRevocation(t *testing.T) {
 	if r.active(next.AccessToken) {
 		t.Error("RV03: the access token outlives the refresh token")
 	}
+	if err := revoke("other", next.RefreshToken); err != nil {
+		t.Errorf("RV02: another client's dead refresh token differs from an unknown one: %v", err)
+	}
+	if err := revoke("other", next.AccessToken); err != nil {
+		t.Errorf("RV02: another client's dead access token differs from an unknown one: %v", err)
+	}
 	_, err = r.refresh(next.RefreshToken)
 	var e *oauth.Error
 	if !errors.As(err, &e) || e.Code != "invalid_grant" || e.Reason != "revoked_by_client" {
@@ -378,6 +384,9 @@ func TestLogout(t *testing.T) {
 		"repeated":             {pairs: []string{"state", "a", "state", "b"}, session: r.session, page: true},
 	} {
 		got, err := r.Logout(t.Context(), r.form(c.pairs...).Params, c.session)
+		if wantSID := c.want.ClientName != ""; wantSID {
+			c.want.SID = r.session.SID
+		}
 		var page *oauth.PageError
 		if c.page != errors.As(err, &page) || got != c.want {
 			t.Errorf("%s: %+v, %v; want %+v", name, got, err, c.want)

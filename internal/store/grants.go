@@ -38,7 +38,7 @@ func (o OAuth) RedeemCode(ctx context.Context, g oauth.Grant) error {
 		}
 		return changed(ctx, t, oauth.ErrExists, `INSERT INTO grants (`+grantColumns+`)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) ON CONFLICT DO NOTHING`,
-			g.ID.String(), g.ClientID, g.UserID, g.SessionID.String(), g.Scope, g.Audience, g.ACR, g.AMR, seconds(g.AuthTime), g.Nonce,
+			g.ID.String(), g.ClientID, g.UserID, g.SID.String(), g.Scope, g.Audience, g.ACR, g.AMR, seconds(g.AuthTime), g.Nonce,
 			seconds(g.CreatedAt), number(g.Refreshable), int64(g.Generation), hex.EncodeToString(g.Salt), seconds(g.RotatedAt),
 			seconds(g.IdleUntil), seconds(g.AbsoluteUntil), seconds(g.RevokedAt), g.RevokeReason)
 	})
@@ -52,8 +52,9 @@ func mayStart(ctx context.Context, t *tx, g *oauth.Grant) (bool, error) {
 	if err != nil || disabled != 0 {
 		return false, ignoreNone(err)
 	}
-	err = row(ctx, t, []any{&until, &idle}, `SELECT absolute_until_s, idle_until_s FROM sessions WHERE id = $1 AND user_id = $2`+t.forShare,
-		g.SessionID.String(), g.UserID)
+	err = row(ctx, t, []any{&until, &idle}, `SELECT absolute_until_s, idle_until_s FROM sessions WHERE sid = $1 AND user_id = $2
+		ORDER BY idle_until_s DESC LIMIT 1`+t.forShare,
+		g.SID.String(), g.UserID)
 	if now := seconds(g.CreatedAt); err != nil || until <= now || idle <= now {
 		return false, ignoreNone(err)
 	}
@@ -97,7 +98,7 @@ func (o OAuth) Grant(ctx context.Context, id secret.ID) (oauth.Grant, error) {
 	if err != nil {
 		return oauth.Grant{}, err
 	}
-	if g.SessionID, err = secret.ParseID(session); err == nil {
+	if g.SID, err = secret.ParseID(session); err == nil {
 		g.Salt, err = hex.DecodeString(salt)
 	}
 	if err != nil {
@@ -127,13 +128,13 @@ func (o OAuth) RevokeGrant(ctx context.Context, id secret.ID, reason string, now
 }
 
 // EndSession implements oauth.Store.
-func (o OAuth) EndSession(ctx context.Context, sessionID secret.ID, reason string, now, keep time.Time) error {
+func (o OAuth) EndSession(ctx context.Context, sid secret.ID, reason string, now, keep time.Time) error {
 	return o.s.write(ctx, "end session", func(ctx context.Context, t *tx) error {
 		// The session goes first: its row is what a redemption holds on to.
-		if _, err := t.exec(ctx, `DELETE FROM sessions WHERE id = $1`, sessionID.String()); err != nil {
+		if _, err := t.exec(ctx, `DELETE FROM sessions WHERE sid = $1`, sid.String()); err != nil {
 			return err
 		}
-		return t.revokeGrants(ctx, `session_id = $3`, sessionID.String(), reason, now, keep)
+		return t.revokeGrants(ctx, `session_id = $3`, sid.String(), reason, now, keep)
 	})
 }
 

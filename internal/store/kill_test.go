@@ -124,7 +124,7 @@ func prepareGrants(t testing.TB, s *store.Store, n int) (ids []string) {
 	must(t, s.Account().AddSession(t.Context(), session, secret.ID{}))
 	for range n {
 		g := oauth.Grant{
-			ID: secret.NewID(now), ClientID: "app", UserID: u.ID, SessionID: session.ID, Scope: "openid catalog.read", CreatedAt: now,
+			ID: secret.NewID(now), ClientID: "app", UserID: u.ID, SID: session.ID, Scope: "openid catalog.read", CreatedAt: now,
 			Audience: "https://api.example.com/catalog", Refreshable: true, Generation: 1, Salt: secret.Random(16),
 			IdleUntil: now.Add(time.Hour), AbsoluteUntil: now.Add(24 * time.Hour),
 		}

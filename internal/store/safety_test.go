@@ -41,7 +41,7 @@ func TestTK27T042TheFileHoldsNoUsableCredential(t *testing.T) {
 	must(t, s.OAuth().AddClient(ctx, oauth.Client{ID: "web", Type: oauth.Server, Secrets: []oauth.ClientSecret{{Hash: clientSecret.Hash()}}}))
 	must(t, s.OAuth().AddClientSecret(ctx, "web", oauth.ClientSecret{Hash: second.Hash(), CreatedAt: now}, now.Add(time.Hour), now, now.Add(time.Hour)))
 	g := oauth.Grant{
-		ID: secret.NewID(now), ClientID: "web", UserID: u.ID, SessionID: session.ID, CreatedAt: now, Refreshable: true, Generation: 1,
+		ID: secret.NewID(now), ClientID: "web", UserID: u.ID, SID: session.ID, CreatedAt: now, Refreshable: true, Generation: 1,
 		Salt: secret.Random(16), IdleUntil: now.Add(time.Hour), AbsoluteUntil: now.Add(time.Hour),
 	}
 	must(t, s.OAuth().RedeemCode(ctx, g))

@@ -24,20 +24,19 @@ func (a Account) AddSession(ctx context.Context, s account.Session, replaces sec
 		if err != nil {
 			return err
 		}
+		sid := s.SID
+		if sid.IsZero() {
+			sid = s.ID
+		}
 		err = changed(ctx, t, account.ErrExists, `INSERT INTO sessions
-			(id, hash, user_id, acr, amr, auth_time_s, created_s, last_seen_s, idle_until_s, absolute_until_s)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
-			s.ID.String(), hex.EncodeToString(s.Hash[:]), s.UserID, s.ACR, s.AMR, seconds(s.AuthTime), seconds(s.CreatedAt),
+			(id, sid, hash, user_id, acr, amr, auth_time_s, created_s, last_seen_s, idle_until_s, absolute_until_s)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`,
+			s.ID.String(), sid.String(), hex.EncodeToString(s.Hash[:]), s.UserID, s.ACR, s.AMR, seconds(s.AuthTime), seconds(s.CreatedAt),
 			seconds(s.LastSeen), seconds(s.IdleUntil), seconds(s.AbsoluteUntil))
 		if err != nil || replaces.IsZero() {
 			return err
 		}
-		if _, err = t.exec(ctx, `DELETE FROM sessions WHERE id = $1 AND id <> $2`, replaces.String(), s.ID.String()); err != nil {
-			return err
-		}
-		// Signing out of the new session must end these grants too.
-		_, err = t.exec(ctx, `UPDATE grants SET session_id = $2 WHERE session_id = $1 AND user_id = $3 AND revoked_s = 0`,
-			replaces.String(), s.ID.String(), s.UserID)
+		_, err = t.exec(ctx, `DELETE FROM sessions WHERE id = $1 AND id <> $2`, replaces.String(), s.ID.String())
 		return err
 	})
 }
@@ -45,15 +44,18 @@ func (a Account) AddSession(ctx context.Context, s account.Session, replaces sec
 // Session implements account.Store. It does not look at the clock.
 func (a Account) Session(ctx context.Context, id secret.ID) (account.Session, error) {
 	s := account.Session{ID: id}
-	var hash string
+	var sid, hash string
 	var authTime, created, seen, idle, absolute int64
 	err := a.s.one(ctx, "find session", account.ErrNotFound,
-		[]any{&hash, &s.UserID, &s.ACR, &s.AMR, &authTime, &created, &seen, &idle, &absolute},
-		`SELECT hash, user_id, acr, amr, auth_time_s, created_s, last_seen_s, idle_until_s, absolute_until_s FROM sessions WHERE id = $1`, id.String())
+		[]any{&sid, &hash, &s.UserID, &s.ACR, &s.AMR, &authTime, &created, &seen, &idle, &absolute},
+		`SELECT sid, hash, user_id, acr, amr, auth_time_s, created_s, last_seen_s, idle_until_s, absolute_until_s FROM sessions WHERE id = $1`, id.String())
 	if err != nil {
 		return account.Session{}, err
 	}
-	if s.Hash, err = parseHash(hash); err != nil {
+	if s.SID, err = secret.ParseID(sid); err == nil {
+		s.Hash, err = parseHash(hash)
+	}
+	if err != nil {
 		return account.Session{}, fmt.Errorf("read session %s: %w", id, err)
 	}
 	s.AuthTime, s.CreatedAt, s.LastSeen = at(authTime), at(created), at(seen)

@@ -66,7 +66,7 @@ func (s *site) named(r *http.Request, session account.Session) (*oauth.Session, 
 		return nil, err
 	}
 	note := oauth.Session{
-		ID: session.ID, UserID: session.UserID, Username: user.Username,
+		ID: session.ID, SID: session.SID, UserID: session.UserID, Username: user.Username,
 		ACR: session.ACR, AMR: session.AMR, AuthTime: session.AuthTime,
 	}
 	subject(r, session.UserID)

@@ -15,6 +15,10 @@ func (s *site) dispatch(w *answer, r *http.Request) {
 	path := r.URL.EscapedPath()
 	e := s.endpoints[path]
 	if e == nil && !s.owns(path) {
+		if host := strings.ToLower(r.Host); !s.hosts[host] && !s.apiHosts[host] {
+			s.fail(w, r, classProtocol.rules(), errHost)
+			return
+		}
 		w.meter = s.meters.gateway
 		s.gateway.ServeHTTP(w, r)
 		return
@@ -42,7 +46,7 @@ func classNotFound(r *http.Request) *rules {
 // serve is the list of checks that stand before every handler.
 func (s *site) serve(w *answer, r *http.Request, e *endpoint, rules *rules) error {
 	if !s.hosts[strings.ToLower(r.Host)] {
-		return &httpError{status: http.StatusMisdirectedRequest, code: invalidRequest, description: "this host is not served here"}
+		return errHost
 	}
 	s.setOrigin(w.Header(), r, rules)
 	if r.Method == http.MethodOptions && rules.origins != noOrigin {

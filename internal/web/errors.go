@@ -36,6 +36,9 @@ func bad(description string) *httpError {
 }
 
 var (
+	// errHost answers a request for a name that is not ours: what the name says
+	// would reach metadata, pages and backends.
+	errHost           = &httpError{status: http.StatusMisdirectedRequest, code: invalidRequest, description: "this host is not served here"}
 	errNotAForm       = &httpError{status: http.StatusUnsupportedMediaType, code: invalidRequest, description: "the body must be " + formType}
 	errTooLarge       = &httpError{status: http.StatusRequestEntityTooLarge, code: invalidRequest, description: "the body is too large"}
 	errUnsafeLocation = errors.New("a redirect has characters that browsers read differently")

@@ -79,6 +79,7 @@ type house struct {
 	clock    *clock
 	store    *store.Store
 	oauth    *oauth.Service
+	feed     *revocation.Follower
 	accounts *account.Service
 	handler  http.Handler
 	log      *syncBuffer
@@ -133,13 +134,14 @@ func newHouse(t testing.TB, o options) *house {
 	})
 	must(err)
 	must(feed.CatchUp(t.Context()))
+	h.feed = feed
 	h.accounts = account.New(account.Options{Store: h.store.Account(), Now: h.clock.now, Params: account.Argon2Params{MemoryKiB: 64, Passes: 1, Threads: 1}})
 	h.user, err = h.accounts.AddUser(t.Context(), account.NewUser{Username: "ada", Name: "Ada L.", Email: "ada@example.com", Password: secret.New(password)})
 	must(err)
 	h.handler, err = web.New(web.Options{
 		Issuer: o.issuer, OAuth: h.oauth, Accounts: h.accounts, Ring: ring, Gateway: o.gateway, Now: h.clock.now,
 		Logger:     slog.New(slog.NewJSONHandler(o.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Registerer: h.registry, BrowserOrigins: o.origins,
+		Registerer: h.registry, BrowserOrigins: o.origins, Audiences: []string{"https://api.example.com/catalog"},
 	})
 	must(err)
 	return h

@@ -61,7 +61,7 @@ func (s *site) pageHeaders(h http.Header) {
 func pagePolicy(redirectURI string) string {
 	target := formTarget(redirectURI)
 	if target != "" {
-		target = " " + target
+		target = " " + target + " https:" // apps send the browser on from there, often to another origin
 	}
 	return "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'" + target +
 		"; frame-ancestors 'none'; base-uri 'none'"

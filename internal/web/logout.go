@@ -42,7 +42,7 @@ func (s *site) logout(w http.ResponseWriter, r *http.Request, p url.Values) erro
 		return err
 	}
 	if !view.Confirm {
-		return s.endSession(w, r, session, view.Location)
+		return s.endSession(w, r, session, view)
 	}
 	if flow == "" {
 		if flow, err = s.sealLogout(p); err != nil {
@@ -89,21 +89,30 @@ func (s *site) logoutPost(w http.ResponseWriter, r *http.Request, p url.Values) 
 	if view.Location == "" {
 		view.Location = s.local(logoutPath, "") // says that nobody is signed in, and can be reloaded
 	}
-	return s.endSession(w, r, session, view.Location)
+	return s.endSession(w, r, session, view)
 }
 
-// endSession ends the session, if there is one, before it says so.
-func (s *site) endSession(w http.ResponseWriter, r *http.Request, session *oauth.Session, location string) error {
+// endSession ends the session of this browser, if there is one, and the one
+// that the app's ID token is from, before it says so: a session that has timed
+// out, or whose cookie is lost, still has grants.
+func (s *site) endSession(w http.ResponseWriter, r *http.Request, session *oauth.Session, view oauth.LogoutView) error {
+	var ended secret.ID
 	if session != nil {
-		if err := s.oauth.EndSession(r.Context(), session.ID); err != nil {
+		ended = session.SID
+		if err := s.oauth.EndSession(r.Context(), ended); err != nil {
+			return err
+		}
+	}
+	if !view.SID.IsZero() && view.SID != ended {
+		if err := s.oauth.EndSession(r.Context(), view.SID); err != nil {
 			return err
 		}
 	}
 	if len(r.CookiesNamed(sessionCookie)) > 0 {
 		dropCookie(w, sessionCookie)
 	}
-	if location != "" {
-		return seeOther(w, location)
+	if view.Location != "" {
+		return seeOther(w, view.Location)
 	}
 	return s.render(w, http.StatusOK, pageSignedOut, logoutView{frame: s.frame("Signed out", false)})
 }

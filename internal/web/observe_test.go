@@ -242,7 +242,12 @@ func TestTheGatewayCanStreamAndUpgrade(t *testing.T) {
 	srv := httptest.NewServer(h.handler)
 	defer srv.Close()
 	for _, path := range []string{"/flush", "/hijack"} {
-		res, err := srv.Client().Get(srv.URL + path)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = strings.TrimPrefix(issuer, "https://")
+		res, err := srv.Client().Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}

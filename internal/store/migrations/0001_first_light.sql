@@ -17,6 +17,7 @@ CREATE TABLE users (
 
 CREATE TABLE sessions (
     id                TEXT   NOT NULL PRIMARY KEY,
+    sid               TEXT   NOT NULL,
     hash              TEXT   NOT NULL,
     user_id           TEXT   NOT NULL REFERENCES users (id),
     acr               TEXT   NOT NULL,
@@ -28,6 +29,7 @@ CREATE TABLE sessions (
     absolute_until_s  BIGINT NOT NULL
 ) /*clustered*/;
 CREATE INDEX sessions_user ON sessions (user_id);
+CREATE INDEX sessions_sid ON sessions (sid);
 CREATE INDEX sessions_end ON sessions (absolute_until_s);
 
 CREATE TABLE clients (

@@ -57,11 +57,11 @@ func redeemStale(r *rig) {
 		"deleted person":  func(g *oauth.Grant) { r.ok(r.Account.DeleteUser(r.ctx(), g.UserID, r.clock(), r.keep())) },
 		"new password":    func(g *oauth.Grant) { r.ok(r.Account.SetPassword(r.ctx(), g.UserID, "x", r.clock(), r.keep())) },
 		"ended session": func(g *oauth.Grant) {
-			r.ok(r.OAuth.EndSession(r.ctx(), g.SessionID, revocation.ReasonLogout, r.clock(), r.keep()))
+			r.ok(r.OAuth.EndSession(r.ctx(), g.SID, revocation.ReasonLogout, r.clock(), r.keep()))
 		},
 		"session past its idle end":     func(g *oauth.Grant) { g.CreatedAt = g.CreatedAt.Add(time.Hour) },
 		"session past its absolute end": func(g *oauth.Grant) { g.CreatedAt = g.CreatedAt.Add(12 * time.Hour) },
-		"no session":                    func(g *oauth.Grant) { g.SessionID = secret.ID{} },
+		"no session":                    func(g *oauth.Grant) { g.SID = secret.ID{} },
 		"session of another person":     func(g *oauth.Grant) { g.UserID = r.addUser("eve").ID },
 		"disabled client":               func(g *oauth.Grant) { r.ok(r.OAuth.SetClientDisabled(r.ctx(), g.ClientID, true, r.clock(), r.keep())) },
 		"removed client":                func(g *oauth.Grant) { r.ok(r.OAuth.RemoveClient(r.ctx(), g.ClientID, r.clock(), r.keep())) },

@@ -42,7 +42,7 @@ func sessionReplaces(r *rig) {
 
 	other := r.session(r.addUser("bob")) // somebody else signs in in the same browser
 	r.ok(r.Account.AddSession(r.ctx(), other, next.ID))
-	r.ok(r.OAuth.EndSession(r.ctx(), other.ID, "x", r.clock(), r.keep()))
+	r.ok(r.OAuth.EndSession(r.ctx(), other.SID, "x", r.clock(), r.keep()))
 	r.wantAlive(g.ID)
 }
 
@@ -50,8 +50,12 @@ func sessionReplaces(r *rig) {
 func replacedSessionsGrants(r *rig) {
 	u, old, g := r.signedIn("ada")
 	next := r.session(u)
+	next.SID = old.SID
 	r.ok(r.Account.AddSession(r.ctx(), next, old.ID))
-	r.ok(r.OAuth.EndSession(r.ctx(), next.ID, "x", r.clock(), r.keep()))
+	r.ok(r.OAuth.RedeemCode(r.ctx(), r.grant(old))) // a code from before the second sign-in
+	r.ok(r.OAuth.EndSession(r.ctx(), next.SID, "x", r.clock(), r.keep()))
+	_, err := r.Account.Session(r.ctx(), next.ID)
+	r.is("ended session", err, account.ErrNotFound)
 	got, err := r.OAuth.Grant(r.ctx(), g.ID)
 	r.ok(err)
 	if got.RevokedAt.IsZero() {

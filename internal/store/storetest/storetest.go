@@ -104,9 +104,9 @@ func (r *rig) addUser(name string) account.User {
 }
 
 func (r *rig) session(u account.User) account.Session {
-	now := r.clock()
+	now, id := r.clock(), secret.NewID(r.clock())
 	return account.Session{
-		ID: secret.NewID(now), Hash: secret.NewHandle(secret.SessionCookie).Hash(), UserID: u.ID, ACR: "pwd", AMR: "pwd", AuthTime: now,
+		ID: id, SID: id, Hash: secret.NewHandle(secret.SessionCookie).Hash(), UserID: u.ID, ACR: "pwd", AMR: "pwd", AuthTime: now,
 		CreatedAt: now, LastSeen: now, IdleUntil: now.Add(time.Hour), AbsoluteUntil: now.Add(12 * time.Hour),
 	}
 }
@@ -121,7 +121,7 @@ func (r *rig) addSession(u account.User) account.Session {
 func (r *rig) grant(s account.Session) oauth.Grant {
 	now := r.clock()
 	return oauth.Grant{
-		ID: secret.NewID(now), ClientID: "app", UserID: s.UserID, SessionID: s.ID, Scope: "openid catalog.read",
+		ID: secret.NewID(now), ClientID: "app", UserID: s.UserID, SID: s.SID, Scope: "openid catalog.read",
 		Audience: "https://api.example.com/catalog", ACR: "pwd", AMR: "pwd", AuthTime: s.AuthTime, Nonce: "n-1", CreatedAt: now, Refreshable: true,
 		Generation: 1, Salt: secret.Random(16), RotatedAt: now, IdleUntil: now.Add(24 * time.Hour), AbsoluteUntil: now.Add(72 * time.Hour),
 	}

@@ -101,8 +101,9 @@ func (e *PageError) Error() string { return e.Code + ": " + e.Description }
 // RedirectError is an error that goes back to the client. Location is the
 // redirect URI with the error, state and iss.
 type RedirectError struct {
-	Code     string
-	Location string
+	Code        string
+	Description string
+	Location    string
 }
 
 // Error implements error.
@@ -117,7 +118,7 @@ func (s *Service) redirectError(redirectURI, state, code, description string) *R
 	if state != "" {
 		params.Set("state", state)
 	}
-	return &RedirectError{Code: code, Location: withQuery(redirectURI, params)}
+	return &RedirectError{Code: code, Description: description, Location: withQuery(redirectURI, params)}
 }
 
 // withQuery adds parameters to a registered redirect URI and keeps the rest of

@@ -421,3 +421,36 @@ func TestMetadataTellsTheTruth(t *testing.T) {
 		t.Errorf("TK19: %s", b)
 	}
 }
+
+// Disabling and enabling in one second must not hand out tokens that are dead.
+func TestTokensOfTheSecondOfARevocationLive(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	now, keep := r.clock.now(), r.clock.now().Add(time.Hour)
+	admin := r.store.OAuth()
+	if err := admin.AddClient(t.Context(), oauth.Client{
+		ID: "stored", Type: oauth.ServiceClient, Scope: "catalog.read", Secrets: []oauth.ClientSecret{{Hash: r.secret.Hash()}}, CreatedAt: now,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	get := func() *oauth.TokenResponse {
+		res, err := r.Token(t.Context(), r.form("grant_type", "client_credentials", "client_id", "stored", "client_secret", "yes"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res
+	}
+	before := get()
+	for _, disabled := range []bool{true, false} {
+		if err := admin.SetClientDisabled(t.Context(), "stored", disabled, now, keep); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.feed.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.ForgetClient("stored")
+	if after := get(); r.active(before.AccessToken) || !r.active(after.AccessToken) {
+		t.Errorf("active before %v, after %v; want the old one dead and the new one alive", r.active(before.AccessToken), r.active(after.AccessToken))
+	}
+}

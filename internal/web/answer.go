@@ -13,11 +13,12 @@ import (
 type answer struct {
 	http.ResponseWriter
 
-	id     secret.ID // of the request
-	route  string    // pattern; empty: not the issuer's
-	meter  *meter
-	status int // 0: nothing was written
-	bytes  int64
+	id      secret.ID // of the request
+	route   string    // pattern; empty: not the issuer's
+	meter   *meter
+	status  int // 0: nothing was written
+	bytes   int64
+	refused bool // an error went back to the client by a redirect
 }
 
 // wrote reports whether the head has left.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -16,6 +17,9 @@ func (s *site) authorize(w http.ResponseWriter, r *http.Request, p url.Values) e
 	}
 	a, err := s.oauth.Authorize(r.Context(), p)
 	if err != nil {
+		if back := (*oauth.RedirectError)(nil); errors.As(err, &back) { // then the client is known
+			client(r, p.Get("client_id"))
+		}
 		return err
 	}
 	client(r, a.ClientID)

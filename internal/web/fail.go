@@ -16,7 +16,8 @@ import (
 func (s *site) fail(w *answer, r *http.Request, rules *rules, err error) {
 	var back *oauth.RedirectError
 	if errors.As(err, &back) && rules.page {
-		audit.FromContext(r.Context()).Set(slog.String("error", back.Code))
+		w.refused = true
+		explain(r, back.Code, back.Description)
 		if err = seeOther(w, back.Location); err == nil {
 			return
 		}
@@ -28,7 +29,7 @@ func (s *site) fail(w *answer, r *http.Request, rules *rules, err error) {
 		rec.Set(slog.String("error_id", p.id), slog.String("cause", err.Error()))
 	}
 	if p.code != "" {
-		rec.Set(slog.String("error", p.code))
+		explain(r, p.code, p.description)
 	}
 	if p.reason != "" {
 		rec.Set(slog.String("error_reason", p.reason))
@@ -113,5 +114,15 @@ func writeJSON(w http.ResponseWriter, r *http.Request, status int, body []byte) 
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(body) //nolint:gosec // JSON of our own making, with nosniff
+	}
+}
+
+// explain notes what was wrong. The description is from our own tables, but for
+// that of a scope, which names what was asked for.
+func explain(r *http.Request, code, description string) {
+	rec := audit.FromContext(r.Context())
+	rec.Set(slog.String("error", code))
+	if description != "" && code != oauth.InvalidScope {
+		rec.Set(slog.String("why", description))
 	}
 }

@@ -77,7 +77,7 @@ func (s *site) finish(w *answer, r *http.Request, rec *audit.Record, took time.D
 	attrs := make([]slog.Attr, 0, 20)
 	attrs = append(attrs,
 		slog.String("request_id", w.id.String()), slog.String("method", knownMethod(r.Method)), slog.String("route", w.meter.route),
-		slog.Int("status", w.status), slog.String("outcome", outcome(w.status)), slog.Int64("took_us", took.Microseconds()),
+		slog.Int("status", w.status), slog.String("outcome", outcome(w)), slog.Int64("took_us", took.Microseconds()),
 		slog.Int64("bytes", w.bytes), slog.String("remote", remote(r).String()))
 	set := rec.Attrs()
 	attrs = append(attrs, whoOf(set, events)...)
@@ -88,12 +88,17 @@ func (s *site) finish(w *answer, r *http.Request, rec *audit.Record, took time.D
 	for i := range attrs {
 		attrs[i] = safeAttr(attrs[i])
 	}
-	s.log.LogAttrs(ctx, level, "request", attrs...)
+	// By the handler itself: LogAttrs would look up the source line of this one.
+	record := slog.NewRecord(s.now(), level, "request", 0)
+	record.AddAttrs(attrs...)
+	_ = s.log.Handler().Handle(ctx, record)
 }
 
 // outcome is LG02's: what became of it, in one word.
-func outcome(status int) string {
-	switch {
+func outcome(w *answer) string {
+	switch status := w.status; {
+	case w.refused:
+		return "refused"
 	case status == 0:
 		return "aborted"
 	case status == statusClientGone:

@@ -21,7 +21,7 @@ const (
 	TokenIssued       Name = "token.issued"
 	TokenIntrospected Name = "token.introspected"
 	TokenRevoked      Name = "token.revoked"
-	TokenInURL        Name = "token.in_url"
+	TokenInURL        Name = "token.in_url" //nolint:gosec // a name, not a credential
 	RefreshRotated    Name = "refresh.rotated"
 	RefreshRepeated   Name = "refresh.repeated"
 	RefreshReused     Name = "refresh.reused"

@@ -102,13 +102,13 @@ func (s *Service) reach(scope string) reach {
 	var audiences []string
 	known := false
 	for m := range strings.SplitSeq(scope, " ") {
-		audience, tier := "", token.TierStandard
-		if m == "openid" {
-			audience = s.issuer
-		} else if res := s.byScope[m]; res != nil {
+		audience, tier := s.issuer, token.TierStandard
+		if m != "openid" {
+			res := s.byScope[m]
+			if res == nil {
+				continue
+			}
 			audience, tier = res.Audience, res.Tier
-		} else {
-			continue
 		}
 		if !slices.Contains(audiences, audience) {
 			audiences = append(audiences, audience)

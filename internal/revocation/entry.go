@@ -40,7 +40,7 @@ const (
 	ReasonRevoked    = "revoked_by_client"
 	ReasonCodeReplay = "code_replayed"
 	ReasonDisabled   = "account_disabled"
-	ReasonPassword   = "password_changed" //nolint:gosec // a reason, not a credential
+	ReasonPassword   = "password_changed"
 	ReasonAdmin      = "revoked_by_admin"
 	ReasonClientGone = "client_removed"
 )

@@ -95,9 +95,9 @@ func (a *Access) appendPlain(dst []byte) ([]byte, error) {
 	if a.Confirm.Method != ConfirmNone {
 		dst = append(dst, a.Confirm.Digest[:]...)
 	}
-	dst = binary.AppendUvarint(dst, uint64(a.IssuedAt)) //nolint:gosec // checked above
-	dst = binary.AppendUvarint(dst, uint64(a.Lifetime)) //nolint:gosec // checked above
-	dst = binary.AppendUvarint(dst, uint64(a.AuthTime)) //nolint:gosec // checked above
+	dst = binary.AppendUvarint(dst, uint64(a.IssuedAt))
+	dst = binary.AppendUvarint(dst, uint64(a.Lifetime))
+	dst = binary.AppendUvarint(dst, uint64(a.AuthTime))
 	for _, s := range [...]string{a.ClientID, a.Subject, a.Audience, a.Scope, a.ACR, a.AMR} {
 		if len(s) > maxField {
 			return nil, errors.New("access token: field too long")
@@ -139,7 +139,7 @@ func (a *Access) parsePlain(b []byte) error {
 		if size <= 0 || v > math.MaxInt32<<8 {
 			return ErrInvalid
 		}
-		*n, b = int64(v), b[size:] //nolint:gosec // bounded above
+		*n, b = int64(v), b[size:]
 	}
 	if a.Lifetime < 1 {
 		return ErrInvalid
@@ -147,10 +147,10 @@ func (a *Access) parsePlain(b []byte) error {
 	text := texts.intern(a.GrantID, b)
 	for _, field := range [...]*string{&a.ClientID, &a.Subject, &a.Audience, &a.Scope, &a.ACR, &a.AMR} {
 		n, size := binary.Uvarint(b)
-		if size <= 0 || n > maxField || int(n) > len(b)-size { //nolint:gosec // at most maxField
+		if size <= 0 || n > maxField || int(n) > len(b)-size {
 			return ErrInvalid
 		}
-		end := size + int(n) //nolint:gosec // at most maxField
+		end := size + int(n)
 		*field, text, b = text[size:end], text[end:], b[end:]
 	}
 	if len(b) != 0 {

@@ -78,7 +78,7 @@ func (t Tier) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 func (t *Tier) UnmarshalText(b []byte) error {
 	for i, name := range tierNames {
 		if name == string(b) {
-			*t = Tier(i) //nolint:gosec // three entries
+			*t = Tier(i)
 			return nil
 		}
 	}

@@ -87,6 +87,9 @@ func walkEverything(t *testing.T, s *rig.Server) {
 	post(t, s, "/oauth/introspect", url.Values{"token": {fresh.AccessToken}}, s.ServiceClientID, s.Password)
 	post(t, s, "/oauth/introspect", url.Values{"token": {fresh.AccessToken}}, secret, s.ServiceClientID)
 	post(t, s, "/oauth/token", url.Values{"grant_type": {secret}, "client_id": {secret}, "code": {"x"}}, "", "")
+	// What a person typed into the wrong field may be the password.
+	post(t, s, "/oauth/token", url.Values{"grant_type": {"client_credentials"}, "client_id": {s.Password}}, "", "")
+	post(t, s, "/oauth/token", url.Values{"grant_type": {"client_credentials"}, "scope": {s.Password}}, s.Password, s.Password)
 	post(t, s, "/oauth/token", url.Values{"grant_type": {"password"}, "username": {s.Username}, "password": {s.Password}, "client_id": {s.ClientID}}, "", "")
 	post(t, s, "/oauth/token?refresh_token="+"sprt_inaquery", url.Values{"grant_type": {"refresh_token"}, "client_id": {s.ClientID}}, "", "")
 	post(t, s, "/oauth/revoke", url.Values{"token": {fresh.AccessToken}, "client_id": {s.ClientID}}, "", "")

@@ -13,10 +13,12 @@ import (
 type finding struct {
 	Rule     string   `json:"rule"`
 	What     string   `json:"what"`
-	Result   string   `json:"result"` // pass, warn or fail
+	Result   string   `json:"result"` // pass, warn, fail, or "not judged" if there was nothing to read
 	Evidence []string `json:"evidence"`
 	Fix      string   `json:"fix,omitempty"`
 }
+
+const notJudged = "not judged"
 
 // readable is the rule that comes before all others.
 var readable = rule{ID: "CF00", What: "every line of the configuration is understood", Fix: "mend the line; docs/reference/configuration.md has every setting"}
@@ -28,7 +30,7 @@ func (p *program) checkCommand() *cobra.Command {
 		Use:   "check",
 		Short: "Judge a configuration: each rule, passed or failed, and how to fix it",
 		Long: "Check reads the configuration and judges it by every rule, without touching the store.\n" +
-			"It ends with 0 if all rules hold, 1 if one fails, 2 if there is nothing to read.",
+			"It ends with 0 if no rule fails, 1 if one does, 2 if there is no file. A warning stops nothing: serve starts.",
 		Example: "  sallyport check\n  sallyport check -c /etc/sallyport/sallyport.yaml --json\n  sallyport check --schema > sallyport.schema.json",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -82,6 +84,10 @@ func (p *program) check(file string, asJSON bool) error {
 
 func (v verdict) finding(file string) finding {
 	f := finding{Rule: v.Rule.ID, What: v.Rule.What, Result: "pass", Evidence: []string{}}
+	if v.Unjudged {
+		f.Result = notJudged
+		return f
+	}
 	for _, p := range v.Warnings {
 		f.Result = "warn"
 		f.Evidence = append(f.Evidence, p.in(file))
@@ -97,7 +103,12 @@ func (v verdict) finding(file string) finding {
 }
 
 func printFindings(w io.Writer, file string, findings []finding, failed int) error {
-	for _, f := range findings {
+	unjudged := ""
+	for i, f := range findings {
+		if f.Result == notJudged {
+			unjudged = fmt.Sprintf(", %d not judged", len(findings)-i)
+			break // all that follow are like it
+		}
 		fmt.Fprintf(w, "%-4s %s  %s\n", f.Result, f.Rule, f.What)
 		for _, e := range f.Evidence {
 			fmt.Fprintf(w, "       %s\n", e)
@@ -106,6 +117,6 @@ func printFindings(w io.Writer, file string, findings []finding, failed int) err
 			fmt.Fprintf(w, "       fix: %s\n", f.Fix)
 		}
 	}
-	_, err := fmt.Fprintf(w, "%s: %d rules, %d failed\n", file, len(findings), failed)
+	_, err := fmt.Fprintf(w, "%s: %d rules, %d failed%s\n", file, len(findings), failed, unjudged)
 	return err
 }

@@ -26,6 +26,10 @@ type config struct {
 
 	path  string         // of the file
 	lines map[string]int // where each setting stands in it, by its path
+
+	unread    bool              // the document as a whole could not be read
+	broken    map[string]bool   // settings that could not be read, by their path
+	variables map[string]string // the variable that a setting came from, by its path
 }
 
 type tlsConfig struct {

@@ -3,6 +3,7 @@ package main
 import (
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -56,9 +57,7 @@ func envName(path string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
 }
 
-// environment overrides the single values of into. Other variables with the
-// prefix are not ours to judge: Kubernetes sets SALLYPORT_PORT for a service
-// of this name.
+// environment overrides the single values of into.
 func (r *reader) environment(env []string, into reflect.Value, path string) {
 	for _, f := range fields(into.Type()) {
 		v, at := into.FieldByIndex(f.Index), join(path, f.Tag.Get("yaml"))
@@ -68,10 +67,47 @@ func (r *reader) environment(env []string, into reflect.Value, path string) {
 		case reflect.Slice, reflect.Map:
 		default:
 			if text, ok := lookup(env, envName(at)); ok {
-				r.set(0, text, v, f, envName(at))
+				r.variables[at] = envName(at)
+				delete(r.broken, at)
+				r.set(0, text, v, f, at)
 			}
 		}
 	}
+}
+
+// strays refuses variables that are a slip away from one of ours. Others with
+// the prefix are not ours to judge: Kubernetes sets SALLYPORT_PORT for a
+// service of this name.
+func (r *reader) strays(env []string) {
+	const slip = 2 // letters
+	known := variableNames(reflect.TypeFor[config](), "")
+	for _, entry := range env {
+		name, value, _ := strings.Cut(entry, "=")
+		if value == "" || !strings.HasPrefix(name, envPrefix) || slices.Contains(known, name) {
+			continue
+		}
+		for _, k := range known {
+			if distance(name, k) <= slip {
+				r.problems = append(r.problems, problem{Variable: name, Text: "unknown variable" + didYouMean(k)})
+				break
+			}
+		}
+	}
+}
+
+func variableNames(t reflect.Type, path string) []string {
+	var list []string
+	for _, f := range fields(t) {
+		at := join(path, f.Tag.Get("yaml"))
+		switch f.Type.Kind() {
+		case reflect.Struct:
+			list = append(list, variableNames(f.Type, at)...)
+		case reflect.Slice, reflect.Map:
+		default:
+			list = append(list, envName(at))
+		}
+	}
+	return list
 }
 
 // lookup returns the last value of a variable that is not empty.
@@ -108,17 +144,35 @@ func typeName(t reflect.Type) string {
 	return "text"
 }
 
-// suggest completes a sentence with the nearest of the known words, if one is
-// near enough to be a slip, else with all of them.
-func suggest(word string, known []string) string {
+// otherWords are what settings are called elsewhere.
+var otherWords = map[string]string{"client_secret": "secret_file", "secret": "secret_file"}
+
+// near is the nearest of the known words, if one is near enough to be a slip.
+func near(word string, known []string) string {
+	if other := otherWords[word]; slices.Contains(known, other) {
+		return other
+	}
 	best, at := "", len(word)/2+1
 	for _, k := range known {
 		if d := distance(strings.ToLower(word), k); d < at {
 			best, at = k, d
 		}
 	}
-	if best != "" {
-		return ": did you mean " + best + "?"
+	return best
+}
+
+func didYouMean(word string) string {
+	if word == "" {
+		return ""
+	}
+	return ": did you mean " + word + "?"
+}
+
+// suggest completes a sentence with the nearest of the known words, or with
+// all of them.
+func suggest(word string, known []string) string {
+	if best := near(word, known); best != "" {
+		return didYouMean(best)
 	}
 	if len(known) == 0 {
 		return ""

@@ -22,9 +22,10 @@ const defaultConfig = "sallyport.yaml"
 
 // problem is something wrong in the configuration.
 type problem struct {
-	Line int    // in the file, 0 if it stands nowhere
-	Path string // of the setting, apis[0].path; empty for the whole file
-	Text string
+	Line     int    // in the file, 0 if it stands nowhere
+	Path     string // of the setting, apis[0].path; empty for the whole file
+	Text     string
+	Variable string // that the value came from, then it stands in no line
 }
 
 // problemsError lists everything that is wrong, so that it is mended at once.
@@ -43,6 +44,9 @@ func (e *problemsError) Error() string {
 
 // in is the problem as a line that editors can jump to.
 func (p problem) in(file string) string {
+	if p.Variable != "" {
+		return p.Variable + ": " + p.Text
+	}
 	s := file
 	if p.Line > 0 {
 		s = fmt.Sprintf("%s:%d", file, p.Line)
@@ -77,11 +81,12 @@ func readConfig(path string, env []string) (*config, error) {
 
 // parseConfig reads the text of the file named path, and the environment.
 func parseConfig(path string, data []byte, env []string) (*config, error) {
-	c := &config{path: path, lines: map[string]int{}}
-	r := &reader{lines: c.lines}
+	c := &config{path: path, lines: map[string]int{}, broken: map[string]bool{}, variables: map[string]string{}}
+	r := &reader{lines: c.lines, broken: c.broken, variables: c.variables}
 	r.defaults(reflect.ValueOf(c).Elem())
-	r.document(data, reflect.ValueOf(c).Elem())
+	c.unread = !r.document(data, reflect.ValueOf(c).Elem())
 	r.environment(env, reflect.ValueOf(c).Elem(), "")
+	r.strays(env)
 	if len(r.problems) == 0 {
 		return c, nil
 	}
@@ -91,32 +96,45 @@ func parseConfig(path string, data []byte, env []string) (*config, error) {
 
 // reader fills a configuration from YAML nodes and remembers all that is wrong.
 type reader struct {
-	lines    map[string]int
-	problems []problem
+	lines     map[string]int
+	broken    map[string]bool
+	variables map[string]string
+	problems  []problem
 }
 
+// addf says what is wrong with the value at path. The rules leave it alone
+// then: nothing that they could say of it would be true.
 func (r *reader) addf(line int, path, format string, args ...any) {
-	r.problems = append(r.problems, problem{line, path, fmt.Sprintf(format, args...)})
+	p := problem{Line: line, Path: path, Text: fmt.Sprintf(format, args...)}
+	if name := r.variables[path]; name != "" {
+		p.Line, p.Variable = 0, name
+	}
+	r.problems = append(r.problems, p)
+	if r.broken != nil && path != "" {
+		r.broken[path] = true
+	}
 }
 
-func (r *reader) document(data []byte, into reflect.Value) {
+// document reports whether there was something for the rules to judge.
+func (r *reader) document(data []byte, into reflect.Value) bool {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var doc, more yaml.Node
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
-		r.addf(0, "", "is empty")
-		return
+		r.addf(0, "", "is empty: write one with sallyport init")
+		return false
 	} else if err != nil {
 		line, text := 0, strings.TrimPrefix(err.Error(), "yaml: ")
 		if n, _ := fmt.Sscanf(text, "line %d:", &line); n == 1 {
 			_, text, _ = strings.Cut(text, ": ")
 		}
 		r.addf(line, "", "is not YAML: %s", text)
-		return
+		return false
 	}
 	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
 		r.addf(more.Line, "", "has more than one document: keep one")
 	}
 	r.value(doc.Content[0], into, reflect.StructField{}, "")
+	return doc.Content[0].Kind == yaml.MappingNode
 }
 
 // value reads one node. Recursion ends where the type of into ends, so aliases
@@ -160,7 +178,11 @@ func (r *reader) object(n *yaml.Node, into reflect.Value, path string) {
 		}
 		f, ok := fieldNamed(into.Type(), key.Value)
 		if !ok {
-			r.addf(key.Line, at, "unknown field%s", suggest(key.Value, fieldNames(into.Type())))
+			known := fieldNames(into.Type())
+			r.addf(key.Line, at, "unknown field%s", suggest(key.Value, known))
+			if meant := near(key.Value, known); meant != "" {
+				r.broken[join(path, meant)] = true // it is not missing, it is misspelled
+			}
 			continue
 		}
 		r.value(val, into.FieldByIndex(f.Index), f, at)
@@ -234,7 +256,7 @@ func (r *reader) set(line int, text string, into reflect.Value, f reflect.Struct
 	default:
 		if enum := f.Tag.Get("enum"); enum != "" && !slices.Contains(strings.Split(enum, ","), text) {
 			words := strings.Split(enum, ",")
-			r.addf(line, path, "%q is not one of %s%s", text, strings.Join(words, ", "), suggest(text, words))
+			r.addf(line, path, "%q is not one of %s%s", text, strings.Join(words, ", "), didYouMean(near(text, words)))
 			return
 		}
 		into.SetString(text)

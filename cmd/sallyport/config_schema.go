@@ -74,11 +74,13 @@ func configReference() string {
 
 Generated from ` + "`cmd/sallyport/config.go`" + `. One YAML file, ` + "`sallyport.yaml`" + ` unless ` + "`-c`" + ` names another. An unknown field is an error.
 Relative file names start at the folder of the configuration file. Single values can be overridden by the variable in the last
-column; an empty variable counts as unset. ` + "`sallyport check`" + ` judges the file, [sallyport.schema.json](sallyport.schema.json) describes it to editors.
+column; an empty variable counts as unset, and one that is a slip away from a known name is an error. ` + "`sallyport check`" + ` judges the file, [sallyport.schema.json](sallyport.schema.json) describes it to editors.
 `)
 	section(&b, "At the top", reflect.TypeFor[config](), "", true)
-	b.WriteString("\n## Rules\n\n`sallyport check` prints each rule with what it found. `sallyport serve` refuses to start while one fails.\n\n| Rule | What | How to fix |\n|---|---|---|\n")
-	for _, r := range rules {
+	b.WriteString("\n## Rules\n\n`sallyport check` prints each rule with `pass`, `warn` or `fail`. `sallyport serve` refuses to start while one fails. `warn` is\n" +
+		"for a person to judge: check ends with 0 and serve starts. If the file cannot be read at all, CF00 says why and the others are not judged.\n\n" +
+		"| Rule | What | How to fix |\n|---|---|---|\n")
+	for _, r := range append([]rule{readable}, rules...) {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", r.ID, cell(r.What), cell(r.Fix))
 	}
 	b.WriteString("\n## Not yet\n\nThese are refused, and not ignored: who writes one counts on what it does.\n\n| Setting | |\n|---|---|\n")

@@ -57,6 +57,8 @@ func TestConfigIsStrict(t *testing.T) {
 		"duration without a unit":                 {"apis: [{operations: [{max_age: 5}]}]\n", "is not a duration: write for example 90s, 5m or 12h"},
 		"negative duration":                       {"apis: [{operations: [{max_age: -5m}]}]\n", "is not a duration"},
 		"word outside of the list":                {"apis:\n  - tier: hihg\n", `f.yaml:2: apis[0].tier: "hihg" is not one of low, standard, high: did you mean high?`},
+		"a word far from the list gets no hint":   {"clients:\n  - type: mobile\n", `"mobile" is not one of native, browser, server, service` + "\n"},
+		"a secret in the file means its file":     {"clients:\n  - client_secret: x\n", "unknown field: did you mean secret_file?"},
 		"not YAML":                                {"issuer: [\n", "f.yaml:"},
 		"nothing":                                 {"", "f.yaml: is empty"},
 		"more than one document":                  {"issuer: a\n---\nissuer: b\n", "more than one document"},
@@ -67,7 +69,7 @@ func TestConfigIsStrict(t *testing.T) {
 		"an alias that holds itself ends":         {"apis: &a\n  - *a\n", "f.yaml:"},
 	} {
 		_, err := parseConfig("f.yaml", []byte(tc.text), nil)
-		if err == nil || !strings.Contains(err.Error(), tc.want) {
+		if err == nil || !strings.Contains(err.Error()+"\n", tc.want) {
 			t.Errorf("%s: got %v, want %q", name, err, tc.want)
 		}
 	}
@@ -103,8 +105,31 @@ func TestConfigEnvironment(t *testing.T) {
 	if c.Store != "sqlite:sallyport.db" {
 		t.Error("an empty variable counts as unset")
 	}
-	if _, err := parseConfig("f.yaml", []byte(goodConfig), []string{"SALLYPORT_TLS_SELF_SIGNED=perhaps"}); err == nil {
-		t.Error("a variable with a wrong value was taken")
+	for entry, want := range map[string]string{
+		"SALLYPORT_TLS_SELF_SIGNED=perhaps": `SALLYPORT_TLS_SELF_SIGNED: must be true or false, it is "perhaps"`,
+		"SALLYPORT_ISUER=https://a.example": "SALLYPORT_ISUER: unknown variable: did you mean SALLYPORT_ISSUER?",
+		"SALLYPORT_TLS_CERTFILE=a.pem":      "SALLYPORT_TLS_CERTFILE: unknown variable: did you mean SALLYPORT_TLS_CERT_FILE?",
+	} {
+		if _, err := parseConfig("f.yaml", []byte(goodConfig), []string{entry}); err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", entry, err, want)
+		}
+	}
+	for _, entry := range []string{"SALLYPORT_SERVICE_HOST=10.0.0.1", "SALLYPORT_PORT_8443_TCP_ADDR=10.0.0.1", "SALLYPORT_TEST_PG=require", "SALLYPORT_ISUER="} {
+		if _, err := parseConfig("f.yaml", []byte(goodConfig), []string{entry}); err != nil {
+			t.Errorf("%s: %v, want it to be left alone", entry, err)
+		}
+	}
+}
+
+// The line of the file is not where a value of the environment is mended.
+func TestRulesNameTheVariable(t *testing.T) {
+	t.Parallel()
+	c, err := parseConfig("f.yaml", []byte(goodConfig), []string{"SALLYPORT_LISTEN=nonsense"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := mustHold(c, environment{}); err == nil || !strings.Contains(err.Error(), `SALLYPORT_LISTEN: "nonsense" is not host:port`) || strings.Contains(err.Error(), "f.yaml:2") {
+		t.Errorf("got %v, want the variable named", err)
 	}
 }
 

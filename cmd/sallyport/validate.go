@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // rule is one thing that must hold for a configuration, whoever asks: check
@@ -23,7 +24,7 @@ var rules = []rule{
 	{"CF03", "store names one place, and no password stands in the file", "set store to sqlite:FILE, or store_file to a file with postgres://…", checkStore},
 	{"CF04", "the master key is there, well-formed, and not a sample", "run sallyport init, or put the right file back", checkMasterKey},
 	{"CF05", "API paths do not hide pages of the issuer", "choose another path, for example /catalog", checkAPIPaths},
-	{"CF06", "each API is complete, and its operations can be told apart", "write what the evidence asks for", checkAPIs},
+	{"CF06", "each API is complete, and its operations can be told apart", "give each API name, audience, path, upstream and operations; reach other machines by https", checkAPIs},
 	{"CF07", "a scope belongs to one API, and everything that has words exists", "name scopes api.action, for example catalog.read", checkScopes},
 	{"CF08", "client_ids are well-formed and unique", "use letters, digits and . _ ~ -", checkClientIDs},
 	{"CL02", "native and browser clients have no secret; server and service clients have one", "remove secret_file, or set it to a file with the secret", checkClientSecrets},
@@ -44,18 +45,38 @@ type judge struct {
 
 // failf says that the setting at path breaks the rule.
 func (j *judge) failf(path, format string, args ...any) {
-	j.problems = append(j.problems, j.problem(path, format, args...))
+	if !j.c.unclear(path) {
+		j.problems = append(j.problems, j.problem(path, format, args...))
+	}
 }
 
 // warnf says what may be meant, and stops nothing.
 func (j *judge) warnf(path, format string, args ...any) {
-	j.warnings = append(j.warnings, j.problem(path, format, args...))
+	if !j.c.unclear(path) {
+		j.warnings = append(j.warnings, j.problem(path, format, args...))
+	}
 }
 
 func (j *judge) problem(path, format string, args ...any) problem {
-	r := reader{}
+	r := reader{variables: j.c.variables}
 	r.addf(j.c.lineOf(path), path, format, args...)
 	return r.problems[0]
+}
+
+// unclear reports whether the setting at path, something in it or something
+// around it could not be read. CF00 has said so; the rules say nothing more.
+func (c *config) unclear(path string) bool {
+	for broken := range c.broken {
+		if path == broken || within(path, broken) || within(broken, path) {
+			return true
+		}
+	}
+	return false
+}
+
+func within(inner, outer string) bool {
+	rest, ok := strings.CutPrefix(inner, outer)
+	return ok && rest != "" && (rest[0] == '.' || rest[0] == '[')
 }
 
 // lineOf is the line of a setting, or of the nearest one around it.
@@ -77,15 +98,19 @@ type verdict struct {
 	Rule     rule
 	Problems []problem
 	Warnings []problem
+	Unjudged bool // there was nothing to judge
 }
 
-// validate judges the configuration by every rule, in order.
+// validate judges the configuration by every rule, in order. One that could
+// not be read at all is not judged.
 func validate(c *config, env environment) []verdict {
 	verdicts := make([]verdict, 0, len(rules))
 	for _, r := range rules {
 		j := &judge{c: c, env: env}
-		r.test(j)
-		verdicts = append(verdicts, verdict{r, j.problems, j.warnings})
+		if !c.unread {
+			r.test(j)
+		}
+		verdicts = append(verdicts, verdict{r, j.problems, j.warnings, c.unread})
 	}
 	return verdicts
 }

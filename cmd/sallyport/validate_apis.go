@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -52,19 +53,32 @@ func checkAPIs(j *judge) {
 				j.failf(at+".match", "%q is not a method and a path: write for example GET /items/{id}", o.Match)
 			}
 		}
-		if u, err := url.Parse(a.Upstream); err == nil && u.Scheme == "http" && u.Host != "" && !isLoopback(u.Hostname()) {
-			j.warnf(path+".upstream", "%s is not on this machine, and http can be read and changed on the way", a.Upstream)
-		}
+		checkUpstream(j, path+".upstream", a.Upstream)
 		if api, err := a.gatewayAPI(); err == nil {
 			apis = append(apis, api)
 		}
 	}
-	if len(j.problems) > 0 {
+	if len(j.problems) > 0 || j.c.unclear("apis") || j.c.unclear("issuer") {
 		return
 	}
 	for _, err := range split(gatewayProblems(j.c.Issuer, apis)) {
 		at, text := j.c.settingOf(err.Error())
 		j.failf(at, "%s", text)
+	}
+}
+
+func checkUpstream(j *judge, path, upstream string) {
+	u, err := url.Parse(upstream)
+	switch {
+	case upstream == "": // is missing
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		shown := strconv.Quote(upstream)
+		if strings.Contains(upstream, "@") {
+			shown = "it" // and has perhaps a password in it
+		}
+		j.failf(path, "%s is not an http or https URL with a host: write for example http://127.0.0.1:9000", shown)
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		j.warnf(path, "%s is not on this machine, and http can be read and changed on the way: use https", u.Redacted())
 	}
 }
 
@@ -170,7 +184,7 @@ func checkScopes(j *judge) {
 		}
 	}
 	for _, scope := range sortedKeys(j.c.Scopes) {
-		if _, known := owner[scope]; !known && !slices.Contains(identityScopes, scope) {
+		if _, known := owner[scope]; !known && !j.c.unclear("apis") && !slices.Contains(identityScopes, scope) {
 			j.failf("scopes."+scope, "no operation needs this scope%s", suggest(scope, sortedKeys(owner)))
 		}
 	}

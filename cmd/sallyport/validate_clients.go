@@ -63,6 +63,9 @@ func checkClientSecrets(j *judge) {
 func checkRedirects(j *judge) {
 	for i, c := range j.c.Clients {
 		at := fmt.Sprintf("clients[%d]", i)
+		if c.Type == "" {
+			continue // CF08 says so
+		}
 		for _, p := range redirectProblems(c.client()) {
 			j.failf(at+"."+p.Path, "%s", p.Text)
 		}
@@ -135,8 +138,10 @@ func loopbackProblem(t oauth.ClientType, u *url.URL) string {
 	switch {
 	case t != oauth.Native:
 		return "is http, which anybody on the way can read: use https"
+	case u.Hostname() == "localhost":
+		return "is http to localhost, which can be another machine: write 127.0.0.1 or [::1]"
 	case u.Hostname() != "127.0.0.1" && u.Hostname() != "::1":
-		return "is http to another host than 127.0.0.1 or [::1]: write the number, localhost can be another machine"
+		return "is http to another machine, which anybody on the way can read: use https"
 	}
 	return ""
 }
@@ -174,6 +179,7 @@ func (c *config) scopeProblems(client oauth.Client) []problem {
 		case client.Scope == "":
 		case scope == "":
 			r.addf(0, "scope", "has more than one space between scopes, or one at an end")
+		case !slices.Contains(known, scope) && c.unclear("apis"): // CF00 says so
 		case !slices.Contains(known, scope):
 			r.addf(0, "scope", "no API has %q%s", scope, suggest(scope, known))
 		case client.Type == oauth.ServiceClient && slices.Contains(identityScopes, scope):
@@ -181,7 +187,7 @@ func (c *config) scopeProblems(client oauth.Client) []problem {
 		}
 	}
 	for i, name := range client.Resources {
-		if !slices.Contains(names, name) {
+		if !slices.Contains(names, name) && !c.unclear("apis") {
 			r.addf(0, fmt.Sprintf("resources[%d]", i), "no API is called %q%s", name, suggest(name, names))
 		}
 	}

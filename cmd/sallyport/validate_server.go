@@ -195,7 +195,7 @@ func checkTLS(j *judge) {
 	case hasFiles && t.SelfSigned:
 		j.failf("tls.self_signed", "is set together with a certificate: keep one")
 	case t.SelfSigned:
-		if !isLoopback(j.c.issuerHost()) {
+		if host := j.c.issuerHost(); host != "" && !isLoopback(host) {
 			j.failf("tls.self_signed", "nobody can trust it for %s: it is for an issuer on this machine", j.c.issuerHost())
 		}
 	case t.CertFile == "":

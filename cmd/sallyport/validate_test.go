@@ -115,6 +115,10 @@ func TestRules(t *testing.T) {
 		"parameter inside a segment":        {"GET /x/{id}", "GET /x/a{id}", "CF06", "one whole segment"},
 		"API without operations":            {`operations: [{match: "GET /x", scope: b.read}]`, "operations: []", "CF06", "everything unlisted is refused"},
 		"operation without a scope":         {", scope: a.read}", "}", "CF06", "every operation needs one"},
+		"upstream without a scheme":         {"http://127.0.0.1:9000", "127.0.0.1:9000", "CF06", `f:10: apis[0].upstream: "127.0.0.1:9000" is not an http or https URL with a host: write for example http://127.0.0.1:9000`},
+		"upstream with a name and a port":   {"http://127.0.0.1:9000", "localhost:9000", "CF06", "is not an http or https URL with a host"},
+		"upstream without a host":           {"http://127.0.0.1:9000", "http://:9000", "CF06", "is not an http or https URL with a host"},
+		"upstream with a password":          {"http://127.0.0.1:9000", "u:hunter2@127.0.0.1:9000", "CF06", "it is not an http or https URL with a host"},
 		"upstream with a user":              {"http://127.0.0.1:9000", "http://u:p@127.0.0.1:9000", "CF06", "neither user"},
 		"one scope, two APIs":               {"scope: b.read}", "scope: a.read}", "CF07", "belongs to the API a already"},
 		"operation with the scope openid":   {"scope: b.read}", "scope: openid}", "CF07", "scope of the issuer"},
@@ -166,6 +170,34 @@ func TestRules(t *testing.T) {
 				t.Errorf("the evidence has a password: %s", evidence)
 			}
 		})
+	}
+}
+
+// What CF00 has named is not named again for what it leaves behind.
+func TestNoFindingsBehindCF00(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	for name, tc := range map[string]struct{ old, new string }{
+		"wrong type of client":       {"type: native", "type: mobile"},
+		"misspelled field":           {"issuer:", "isuer:"},
+		"misspelled field in a list": {"upstream:", "upsteam:"},
+		"tls is a word":              {"tls: {cert_file: cert.pem, key_file: key.pem}", "tls: yes"},
+		"tls of a later version":     {"tls: {cert_file: cert.pem, key_file: key.pem}", "tls: {acme: {email: a@example.com}}"},
+		"store is a number":          {"store: sqlite:sallyport.db", "store: 5"},
+		"operations are a word":      {`operations: [{match: "GET /x", scope: b.read}]`, "operations: none"},
+		"no address at all":          {"issuer: https://localhost:8443", "issuer: [a]"},
+	} {
+		text := strings.Replace(localConfig, tc.old, tc.new, 1)
+		c, err := parseConfig(filepath.Join(dir, "sallyport.yaml"), []byte(text), nil)
+		if err == nil {
+			t.Errorf("%s: the file was read", name)
+			continue
+		}
+		for _, v := range validate(c, environment{now: time.Now()}) {
+			for _, p := range append(v.Problems, v.Warnings...) {
+				t.Errorf("%s: %s says %s", name, v.Rule.ID, p.in("f"))
+			}
+		}
 	}
 }
 
@@ -241,9 +273,19 @@ func TestCL03RedirectURIRulesByType(t *testing.T) {
 		{oauth.Native, "data:text/html,x", false},
 		{oauth.Native, "file:///etc/passwd", false},
 		{oauth.ServiceClient, "https://app.example.com/cb", false},
+		{oauth.Native, "http://shop.example.com/", false},
 	} {
 		if why := redirectProblem(tc.t, tc.uri); (why == "") != tc.good {
 			t.Errorf("%s client with %q: %q, want good: %t", tc.t, tc.uri, why, tc.good)
+		}
+	}
+}
+
+func TestRedirectHintsSayWhatToWrite(t *testing.T) {
+	t.Parallel()
+	for uri, want := range map[string]string{"http://shop.example.com/": "use https", "http://localhost/cb": "write 127.0.0.1"} {
+		if got := redirectProblem(oauth.Native, uri); !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q", uri, got, want)
 		}
 	}
 }

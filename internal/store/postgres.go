@@ -5,8 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
+	"net"
+	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -54,12 +58,53 @@ func openPostgres(ctx context.Context, dsn string, o Options) (*postgresEngine, 
 	e.life, e.stop = context.WithCancel(context.Background())
 	if err := e.db.PingContext(ctx); err != nil {
 		_ = e.close()
-		return nil, &OpenError{
-			Problem: fmt.Sprintf("PostgreSQL at %s:%d, database %q, does not let us in", conf.Host, conf.Port, conf.Database),
-			Fix:     "check that it runs, that the database exists, and the user and password", Err: err,
-		}
+		return nil, notReached(conf, err)
 	}
 	return e, nil
+}
+
+// notReached says why no connection came about. The words of driver and server
+// stay in Err: they could quote the address with its password.
+func notReached(conf *pgx.ConnConfig, err error) *OpenError {
+	at := fmt.Sprintf("PostgreSQL at %s:%d", conf.Host, conf.Port)
+	var pg *pgconn.PgError
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &pg):
+		return refusedBy(at, conf, pg, err)
+	case errors.As(err, &dns):
+		return &OpenError{Problem: fmt.Sprintf("the host %q of PostgreSQL cannot be found", conf.Host), Fix: "check the host in the store address", Err: err}
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
+		return &OpenError{Problem: "nothing listens for " + at, Fix: "start it, or check host and port in the store address", Err: err}
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return &OpenError{Problem: at + " does not answer", Fix: "check host, port and firewall", Err: err}
+	}
+	return &OpenError{Problem: at + " cannot be reached", Fix: "check host, port and sslmode in the store address", Err: err}
+}
+
+// refusedBy is about a server that answered, by SQLSTATE (PostgreSQL, appendix A).
+func refusedBy(at string, conf *pgx.ConnConfig, pg *pgconn.PgError, err error) *OpenError {
+	switch pg.Code {
+	case "28P01", "28000": // invalid_password, invalid_authorization_specification
+		return &OpenError{
+			Problem: fmt.Sprintf("%s refuses user %q or the password", at, conf.User),
+			Fix:     "check user and password in the store address, and pg_hba.conf on the server", Err: err,
+		}
+	case "3D000": // invalid_catalog_name
+		return &OpenError{
+			Problem: fmt.Sprintf("%s has no database %q", at, conf.Database),
+			Fix:     "create it, or name another in the store address", Err: err,
+		}
+	case "42501": // insufficient_privilege
+		return &OpenError{
+			Problem: fmt.Sprintf("%s does not let user %q into database %q", at, conf.User, conf.Database),
+			Fix:     "grant CONNECT on the database", Err: err,
+		}
+	}
+	return &OpenError{
+		Problem: fmt.Sprintf("%s takes no connection now (SQLSTATE %s)", at, pg.Code),
+		Fix:     "look at the log of the server and try again", Err: err,
+	}
 }
 
 func (e *postgresEngine) read(ctx context.Context, f func(context.Context, queryer) error) error {

@@ -28,6 +28,14 @@ func (t *target) flags(cmd *cobra.Command) {
 	cmd.MarkFlagsMutuallyExclusive("config", "state")
 }
 
+// lacksSchema says what brings the schema: on PostgreSQL serve does not.
+func (c *config) lacksSchema() error {
+	if c.usesSQLite() {
+		return errors.New("the database lacks this version's schema: start sallyport serve or run sallyport migrate")
+	}
+	return errors.New("the database lacks this version's schema: run sallyport migrate")
+}
+
 // admin is an open deployment.
 type admin struct {
 	*program
@@ -53,7 +61,7 @@ func (t *target) run(p *program, f func(context.Context, *admin, []string) error
 		}
 		needed, err := st.NeedsMigration(cmd.Context())
 		if err == nil && needed {
-			err = errors.New("the database has not the schema of this version: start sallyport serve or run sallyport migrate")
+			err = c.lacksSchema()
 		}
 		if err == nil {
 			err = f(cmd.Context(), &admin{p, c, st, t.asJSON}, args)

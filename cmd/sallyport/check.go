@@ -32,7 +32,7 @@ func (p *program) checkCommand() *cobra.Command {
 		Long: "Check reads the configuration and judges it by every rule, without touching the store.\n" +
 			"It ends with 0 if no rule fails, 1 if one does, 2 if there is no file. A warning stops nothing: serve starts.",
 		Example: "  sallyport check\n  sallyport check -c /etc/sallyport/sallyport.yaml --json\n  sallyport check --schema > sallyport.schema.json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if schema {
 				_, err := p.stdout.Write(configSchema())

@@ -19,17 +19,17 @@ func (p *program) clientCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "client",
 		Short: "Add, list, change and remove apps",
-		Long: "These commands work on the store, whether the server runs or not. Clients of the configuration file are\n" +
-			"listed too, and changed there.",
+		Long: "These commands work on the store, whether the server runs or not; what they change is in force within a\n" +
+			"second. Clients of the configuration file are listed too, and changed there.",
 		Example: "  sallyport client add shop-app --type native --redirect-uri com.example.shop:/callback --scope \"openid catalog.read\"\n" +
 			"  sallyport client list --json",
-		Args: cobra.NoArgs,
+		Args: subcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	t.flags(cmd)
 	one := func(use, short, example string, f func(context.Context, oauth.ClientAdmin, string, time.Time) error, done string) *cobra.Command {
 		return &cobra.Command{
-			Use: use + " CLIENT_ID", Short: short, Example: example, Args: cobra.ExactArgs(1),
+			Use: use + " CLIENT_ID", Short: short, Example: example, Args: oneArg("CLIENT_ID"),
 			RunE: t.run(p, func(ctx context.Context, a *admin, args []string) error {
 				if _, err := a.storedClient(ctx, args[0]); err != nil {
 					return err
@@ -46,15 +46,15 @@ func (p *program) clientCommand() *cobra.Command {
 		one("disable", "Refuse a client, and end all that it has", "  sallyport client disable shop-app",
 			func(ctx context.Context, s oauth.ClientAdmin, id string, now time.Time) error {
 				return s.SetClientDisabled(ctx, id, true, now, keep(now))
-			}, "is disabled; all its tokens have ended"),
+			}, "is disabled; all its tokens end within a second"),
 		one("enable", "Accept a disabled client again", "  sallyport client enable shop-app",
 			func(ctx context.Context, s oauth.ClientAdmin, id string, now time.Time) error {
 				return s.SetClientDisabled(ctx, id, false, now, keep(now))
-			}, "is accepted again"),
+			}, "is accepted again within a second"),
 		one("remove", "Remove a client, and end all that it has", "  sallyport client remove shop-app",
 			func(ctx context.Context, s oauth.ClientAdmin, id string, now time.Time) error {
 				return s.RemoveClient(ctx, id, now, keep(now))
-			}, "is removed; all its tokens have ended"),
+			}, "is removed; all its tokens end within a second"),
 	)
 	return cmd
 }
@@ -122,7 +122,7 @@ func (p *program) clientAdd(t *target) *cobra.Command {
 		Short: "Add a client; the secret of a server or service client is printed once",
 		Example: "  sallyport client add shop-app --type native --redirect-uri com.example.shop:/callback --scope \"openid catalog.read\"\n" +
 			"  sallyport client add shop-job --type service --scope catalog.read --json",
-		Args: cobra.ExactArgs(1),
+		Args: oneArg("CLIENT_ID"),
 		RunE: t.run(p, func(ctx context.Context, a *admin, args []string) error {
 			c.ID, c.Type, c.CreatedAt = args[0], oauth.ClientType(kind), a.now()
 			if err := a.judgeClient(c); err != nil {
@@ -197,7 +197,7 @@ func (p *program) clientRotate(t *target) *cobra.Command {
 		Short: "Make a new secret; the old ones go on working for a while",
 		Example: "  sallyport client rotate-secret shop-web\n" +
 			"  sallyport client rotate-secret shop-web --overlap 0    # the old one has leaked",
-		Args: cobra.ExactArgs(1),
+		Args: oneArg("CLIENT_ID"),
 		RunE: t.run(p, func(ctx context.Context, a *admin, args []string) error {
 			c, err := a.storedClient(ctx, args[0])
 			switch {
@@ -229,7 +229,7 @@ const maxOverlap = 30 * 24 * time.Hour
 
 func (p *program) clientShow(t *target) *cobra.Command {
 	return &cobra.Command{
-		Use: "show CLIENT_ID", Short: "Show a client", Example: "  sallyport client show shop-app --json", Args: cobra.ExactArgs(1),
+		Use: "show CLIENT_ID", Short: "Show a client", Example: "  sallyport client show shop-app --json", Args: oneArg("CLIENT_ID"),
 		RunE: t.run(p, func(ctx context.Context, a *admin, args []string) error {
 			source := "config"
 			c, ok := a.configClient(args[0])
@@ -251,7 +251,7 @@ func (p *program) clientShow(t *target) *cobra.Command {
 
 func (p *program) clientList(t *target) *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List all clients", Example: "  sallyport client list", Args: cobra.NoArgs,
+		Use: "list", Short: "List all clients", Example: "  sallyport client list", Args: noArgs,
 		RunE: t.run(p, func(ctx context.Context, a *admin, _ []string) error {
 			views := []clientView{}
 			for i := range a.config.Clients {

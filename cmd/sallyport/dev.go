@@ -10,10 +10,8 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,7 +38,7 @@ func (p *program) devCommand() *cobra.Command {
 		Long: "Dev makes what it needs in a folder, runs issuer and gateway like serve does, with demo APIs behind\n" +
 			"them, and prints where to look and what to try. Ctrl-C ends it; the next start keeps all data.",
 		Example: "  sallyport dev\n  sallyport dev --listen 127.0.0.1:9443 --state ./other\n  sallyport dev --reset --json",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return p.dev(cmd.Context(), o) },
 	}
 	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:8443", "loopback `ADDRESS` to listen on; the demo app takes the next port")
@@ -63,8 +61,8 @@ type dev struct {
 // dev binds its ports before it touches a file, and opens the database before
 // it writes one that was there before.
 func (p *program) dev(ctx context.Context, o devOptions) (err error) {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	ctx = untilSignal(ctx)
+	tuneCollector(p.env)
 	d := &dev{}
 	defer d.close()
 	if err := d.listen(ctx, o.listen); err != nil {
@@ -77,6 +75,9 @@ func (p *program) dev(ctx context.Context, o devOptions) (err error) {
 		return err
 	}
 	if d.caFile, err = devCertificates(d.state.dir, p.now()); err != nil {
+		return err
+	}
+	if err := d.state.checkSecrets(); err != nil {
 		return err
 	}
 	text := d.configText()
@@ -98,7 +99,7 @@ func (p *program) dev(ctx context.Context, o devOptions) (err error) {
 	if err := d.makeUser(ctx, n.accounts); err != nil {
 		return err
 	}
-	return d.run(ctx, stop, p, n, logger, o.asJSON)
+	return d.run(ctx, p, n, logger, o.asJSON)
 }
 
 func (d *dev) withAdvice(err error) error {
@@ -113,7 +114,10 @@ func (d *dev) listen(ctx context.Context, address string) error {
 		return fmt.Errorf("--listen %s: dev listens on this machine only: write for example 127.0.0.1:8443", address)
 	}
 	if d.public, err = listen(ctx, address); err != nil {
-		return fmt.Errorf("%w: stop it, or choose another port with --listen", err)
+		if errors.Is(err, errInUse) {
+			return fmt.Errorf("%w: stop it, or choose another port with --listen", err)
+		}
+		return fmt.Errorf("%w: choose another address with --listen", err)
 	}
 	n := d.public.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it is a TCP listener
 	d.issuer = "https://localhost:" + strconv.Itoa(n)
@@ -154,7 +158,7 @@ const demoUser = "demo"
 func (d *dev) makeUser(ctx context.Context, accounts *account.Service) error {
 	text, err := readSecret(d.state.file(devPasswordFile))
 	if err != nil {
-		return fmt.Errorf("read the demo password: %w", err)
+		return fmt.Errorf("read the demo password: %w: start anew with --reset", err)
 	}
 	d.password = secret.New(text)
 	_, err = accounts.UserByName(ctx, demoUser)
@@ -168,7 +172,7 @@ func (d *dev) makeUser(ctx context.Context, accounts *account.Service) error {
 }
 
 // run serves demo and node until ctx ends.
-func (d *dev) run(ctx context.Context, stop func(), p *program, n *node, logger *slog.Logger, asJSON bool) error {
+func (d *dev) run(ctx context.Context, p *program, n *node, logger *slog.Logger, asJSON bool) error {
 	client, err := d.trustingClient()
 	if err != nil {
 		return err
@@ -188,7 +192,7 @@ func (d *dev) run(ctx context.Context, stop func(), p *program, n *node, logger 
 	go func() { _ = front.ServeTLS(d.app, "", "") }()
 	defer func() { _ = errors.Join(front.Close(), backends.Close()) }()
 	var printed error
-	err = n.serve(ctx, stop, d.public, d.ops, func() {
+	err = n.serve(ctx, d.public, d.ops, func() {
 		logger.InfoContext(ctx, "ready", slog.String("issuer", d.issuer), slog.String("app", d.appURL))
 		printed = d.print(p.stdout, asJSON)
 	})

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html/template"
 	"log/slog"
@@ -46,6 +47,7 @@ type demoSession struct {
 	dead    secret.Value // what a thief could have copied before the person signed out
 	call    string       // what was asked last, and what came of it
 	result  string
+	status  int // of the answer, 0 if there was none
 	created time.Time
 }
 
@@ -75,7 +77,12 @@ func newDemoApp(client *demoClient, apis map[string]string, logger *slog.Logger)
 	mux.HandleFunc("GET /callback", a.callback)
 	mux.HandleFunc("POST /call", a.call)
 	mux.HandleFunc("POST /logout", a.logout)
-	a.mux = http.NewCrossOriginProtection().Handler(mux)
+	mux.HandleFunc("/", a.missing)
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		a.render(w, http.StatusForbidden, nil, "This request came from another site.")
+	}))
+	a.mux = protection.Handler(mux)
 	return a
 }
 
@@ -153,7 +160,9 @@ func (a *demoApp) callback(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	tokens, err := a.client.finish(r.Context(), pending, r.URL.Query())
 	if err != nil {
-		a.render(w, http.StatusBadRequest, nil, "Not signed in: "+err.Error()+".")
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		a.render(w, http.StatusBadRequest, s, notSignedIn(err, !before.access.IsZero()))
 		return
 	}
 	if !before.access.IsZero() { // a sign-in for more replaces the one before
@@ -163,6 +172,26 @@ func (a *demoApp) callback(w http.ResponseWriter, r *http.Request) {
 	}
 	a.remember(w, r, &demoSession{tokens: tokens, dead: dead})
 	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+func notSignedIn(err error, before bool) string {
+	switch {
+	case errors.Is(err, errRefused) && before:
+		return "You refused access, so nothing has changed."
+	case errors.Is(err, errRefused):
+		return "You refused access, so you are not signed in."
+	case before:
+		return "Nothing has changed: " + err.Error() + "."
+	}
+	return "Not signed in: " + err.Error() + "."
+}
+
+func (a *demoApp) missing(w http.ResponseWriter, r *http.Request) {
+	s := a.session(r)
+	if s != nil {
+		defer s.mu.Unlock()
+	}
+	a.render(w, http.StatusNotFound, s, "There is no such page here.")
 }
 
 func (a *demoApp) show(w http.ResponseWriter, r *http.Request) {
@@ -175,8 +204,8 @@ func (a *demoApp) show(w http.ResponseWriter, r *http.Request) {
 
 // demoView is what the page shows.
 type demoView struct {
-	Problem, Name, Scope, CSRF, Call, Result string
-	SignedIn, MayWrite, HasDead              bool
+	Title, Problem, Name, Scope, CSRF, Call, Result string
+	SignedIn, MayWrite, HasDead                     bool
 }
 
 func (a *demoApp) render(w http.ResponseWriter, status int, s *demoSession, problem string) {
@@ -186,6 +215,7 @@ func (a *demoApp) render(w http.ResponseWriter, status int, s *demoSession, prob
 		v.Name, v.Scope, v.CSRF, v.Call, v.Result = s.tokens.name, s.tokens.scope, s.csrf, s.call, s.result
 		v.MayWrite = strings.Contains(" "+s.tokens.scope+" ", " catalog.write ")
 	}
+	v.Title = v.title(s)
 	var page bytes.Buffer
 	if err := a.page.Execute(&page, v); err != nil {
 		a.log.Error("render demo page", slog.Any("error", err))
@@ -194,6 +224,21 @@ func (a *demoApp) render(w http.ResponseWriter, status int, s *demoSession, prob
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = w.Write(page.Bytes())
+}
+
+// title is the state of the page, read out first and seen in the tab.
+func (v *demoView) title(s *demoSession) string {
+	switch {
+	case v.Problem != "":
+		return "Error"
+	case v.Result != "" && s.status != 0:
+		return fmt.Sprintf("Answer: %d", s.status)
+	case v.Result != "":
+		return "No answer"
+	case v.SignedIn:
+		return "Signed in"
+	}
+	return "Signed out"
 }
 
 // form returns the locked session and the form of a POST that comes from a
@@ -227,7 +272,7 @@ func (a *demoApp) call(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.mu.Unlock()
 	do, known := demoCalls[form.Get("do")]
-	s.call = form.Get("do")
+	s.call, s.status = form.Get("do"), 0
 	access := s.tokens.access
 	if form.Get("do") == "old-token" {
 		access = s.dead
@@ -240,7 +285,7 @@ func (a *demoApp) call(w http.ResponseWriter, r *http.Request) {
 		s.result = "There is no token for this."
 	} else {
 		status, body, err := a.client.call(r.Context(), do.method, a.apis[do.api]+do.path, access, do.body)
-		s.result = describe(do.method+" "+a.apis[do.api]+do.path, status, body, err)
+		s.result, s.status = describe(do.method+" "+a.apis[do.api]+do.path, status, body, err), status
 	}
 	http.Redirect(w, r, "/#result", http.StatusSeeOther)
 }

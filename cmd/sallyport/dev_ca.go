@@ -51,7 +51,7 @@ func readCA(dir string, now time.Time) (*x509.Certificate, *ecdsa.PrivateKey, er
 		return nil, nil, nil
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("read the local CA in %s: %w", dir, err)
+		return nil, nil, fmt.Errorf("read the local CA in %s: %w: start anew with --reset", dir, err)
 	}
 	key, ok := pair.PrivateKey.(*ecdsa.PrivateKey)
 	if !ok || now.Add(leafLife).After(pair.Leaf.NotAfter) {

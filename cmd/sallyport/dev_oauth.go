@@ -64,6 +64,9 @@ func (c *demoClient) begin(scope string) (string, signIn) {
 
 func random() string { return base64.RawURLEncoding.EncodeToString(secret.Random(32)) }
 
+// errRefused: the person did not agree (RFC 6749 §4.1.2.1).
+var errRefused = errors.New("access was refused")
+
 // finish redeems the code that came back. The answer must be of this sign-in
 // (state, RFC 9700 §4.7) and of this issuer (iss, RFC 9207).
 func (c *demoClient) finish(ctx context.Context, s signIn, back url.Values) (demoTokens, error) {
@@ -71,7 +74,9 @@ func (c *demoClient) finish(ctx context.Context, s signIn, back url.Values) (dem
 	if !same || back.Get("iss") != c.issuer || c.now().After(s.expires) {
 		return demoTokens{}, errors.New("this answer belongs to another sign-in")
 	}
-	if code := back.Get("error"); code != "" {
+	if code := back.Get("error"); code == "access_denied" {
+		return demoTokens{}, errRefused
+	} else if code != "" {
 		return demoTokens{}, fmt.Errorf("the issuer answered %q", code)
 	}
 	return c.tokens(ctx, s.nonce, url.Values{

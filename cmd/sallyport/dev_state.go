@@ -48,7 +48,7 @@ func openState(dir string, reset bool) (*devState, error) {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the state folder: %w", err)
+		return nil, stateProblem("make the state folder", err)
 	}
 	names, err := foreign(dir)
 	if err != nil {
@@ -57,13 +57,13 @@ func openState(dir string, reset bool) (*devState, error) {
 	_, err = os.Lstat(filepath.Join(dir, devLockFile))
 	switch made := err == nil; {
 	case !made && len(names) > 0:
-		return nil, fmt.Errorf("%s is a folder that sallyport dev has not made: choose another with --state", dir)
+		return nil, fmt.Errorf("%s is a folder that sallyport dev has not made: choose another with --state, or remove it yourself", dir)
 	case reset && made && len(names) > 0:
 		return nil, fmt.Errorf("%s has something that sallyport dev has not made (%s): move it away before --reset", dir, names[0])
 	}
 	s := &devState{dir: dir}
 	if s.lock, err = os.OpenFile(s.file(devLockFile), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
-		return nil, fmt.Errorf("write into the state folder: %w", err)
+		return nil, stateProblem("write into the state folder", err)
 	}
 	if err := lockFile(s.lock); err != nil {
 		return nil, errors.Join(fmt.Errorf("another sallyport dev is using %s: stop it or choose another folder with --state", dir), s.lock.Close())
@@ -80,12 +80,20 @@ func openState(dir string, reset bool) (*devState, error) {
 	return s, nil
 }
 
+// stateProblem says what to do where the folder is somebody else's.
+func stateProblem(doing string, err error) error {
+	if errors.Is(err, os.ErrPermission) {
+		return fmt.Errorf("%s: %w: choose a folder that you may write to with --state", doing, err)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
 // foreign lists what in dir is not of dev. Without the mark even our own names
 // are not ours: the sallyport.db of a real server could be one.
 func foreign(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, fmt.Errorf("read the state folder: %w", err)
+		return nil, stateProblem("read the state folder", err)
 	}
 	marked := false
 	for _, e := range entries {
@@ -139,6 +147,21 @@ func (s *devState) makeOnce(name string, text func() string) error {
 		return nil
 	}
 	return err
+}
+
+// checkSecrets looks at the secrets of the demo's clients, which can be made
+// anew without a loss.
+func (s *devState) checkSecrets() error {
+	for _, name := range []string{devWebSecret, devServiceSecret} {
+		text, err := readSecret(s.file(name))
+		if err != nil {
+			return fmt.Errorf("%w: remove the file, dev makes a new one", err)
+		}
+		if why := secretProblem(text); why != "" {
+			return fmt.Errorf("%s %s: remove the file, dev makes a new one", s.file(name), why)
+		}
+	}
+	return nil
 }
 
 // makeKeys makes what is missing of master key, client secrets and password.

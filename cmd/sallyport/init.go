@@ -25,7 +25,7 @@ func (p *program) initCommand() *cobra.Command {
 		Long: "Init writes sallyport.yaml and master.key into a folder. It never overwrites either:\n" +
 			"without its master key a database is useless.",
 		Example: "  sallyport init\n  sallyport init --dir /etc/sallyport",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(*cobra.Command, []string) error { return p.init(dir, asJSON) },
 	}
 	cmd.Flags().StringVar(&dir, "dir", ".", "existing `FOLDER` to write into")
@@ -34,6 +34,11 @@ func (p *program) initCommand() *cobra.Command {
 }
 
 func (p *program) init(dir string, asJSON bool) error {
+	if info, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("the folder %s does not exist: make it first", dir)
+	} else if err == nil && !info.IsDir() {
+		return fmt.Errorf("%s is not a folder: choose one with --dir", dir)
+	}
 	configFile, keyFile := filepath.Join(dir, defaultConfig), filepath.Join(dir, "master.key")
 	for _, name := range []string{configFile, keyFile} {
 		if _, err := os.Lstat(name); err == nil {

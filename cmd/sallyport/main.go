@@ -76,7 +76,7 @@ func (p *program) root() *cobra.Command {
 		Short:         "An OAuth 2.1 and OpenID Connect issuer and an API gateway",
 		Long:          "Sallyport signs people in, issues opaque access tokens, and guards the APIs that they are for.",
 		Example:       "  sallyport dev\n  sallyport init && sallyport check && sallyport serve",
-		Args:          cobra.NoArgs,
+		Args:          subcommand,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },

@@ -16,7 +16,7 @@ func (p *program) migrateCommand() *cobra.Command {
 		Long: "Migrate applies what is missing and changes nothing else. SQLite is migrated by serve itself;\n" +
 			"PostgreSQL needs this before the first start of a newer version. Running it twice does no harm.",
 		Example: "  sallyport migrate -c sallyport.yaml",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := p.trustedConfig(file)
 			if err != nil {

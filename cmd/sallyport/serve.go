@@ -8,8 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"os/signal"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -34,9 +32,10 @@ func (p *program) serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Run issuer and gateway",
 		Long: "Serve runs issuer and gateway on one TLS listener, and health and metrics on another.\n" +
-			"It logs to standard error. SIGINT and SIGTERM let running requests end, for ten seconds at most.",
+			"It logs to standard error. SIGINT and SIGTERM let running requests end, for ten seconds at most;\n" +
+			"another one, two seconds later or more, ends it at once.",
 		Example: "  sallyport serve\n  sallyport serve -c /etc/sallyport/sallyport.yaml",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context(), file) },
 	}
 	configFlag(cmd, &file)
@@ -44,8 +43,8 @@ func (p *program) serveCommand() *cobra.Command {
 }
 
 func (p *program) serve(ctx context.Context, file string) error {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	ctx = untilSignal(ctx)
+	tuneCollector(p.env)
 	c, err := p.trustedConfig(file)
 	if err != nil {
 		return err
@@ -66,7 +65,7 @@ func (p *program) serve(ctx context.Context, file string) error {
 		return interrupted(ctx, err)
 	}
 	defer n.close()
-	return n.serve(ctx, stop, public, ops, func() {
+	return n.serve(ctx, public, ops, func() {
 		logger.InfoContext(ctx, "ready", slog.String("issuer", c.Issuer), slog.String("listen", public.Addr().String()), slog.String("metrics_listen", ops.Addr().String()))
 	})
 }
@@ -79,11 +78,13 @@ func interrupted(ctx context.Context, err error) error {
 	return err
 }
 
+var errInUse = errors.New("address already in use")
+
 // listen is net.Listen with a sentence for people.
 func listen(ctx context.Context, address string) (net.Listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("address already in use: another process listens on %s", address)
+		return nil, fmt.Errorf("%w: another process listens on %s", errInUse, address)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
@@ -259,6 +260,11 @@ func (c *config) openStore(ctx context.Context, now func() time.Time) (*store.St
 	return store.Open(ctx, dsn, store.Options{Now: now})
 }
 
+func (c *config) usesSQLite() bool {
+	dsn, err := c.dsn()
+	return err == nil && strings.HasPrefix(dsn, "sqlite:")
+}
+
 // readyStore opens the store with the schema of this version. SQLite is this
 // process's own, so it is migrated here; PostgreSQL is shared with nodes that
 // may still run the version before, so a person decides when.
@@ -269,10 +275,10 @@ func (c *config) readyStore(ctx context.Context, now func() time.Time) (*store.S
 	}
 	needed, err := st.NeedsMigration(ctx)
 	if err == nil && needed {
-		if dsn, _ := c.dsn(); strings.HasPrefix(dsn, "sqlite:") {
+		if c.usesSQLite() {
 			err = st.Migrate(ctx)
 		} else {
-			err = errors.New("the database has not the schema of this version: run sallyport migrate")
+			err = c.lacksSchema()
 		}
 	}
 	if err != nil {
@@ -284,5 +290,8 @@ func (c *config) readyStore(ctx context.Context, now func() time.Time) (*store.S
 func (n *node) close() {
 	if err := n.store.Close(); err != nil {
 		n.log.Warn("close store", slog.Any("error", err))
+	}
+	if n.draining.Load() {
+		n.log.Info("stopped")
 	}
 }

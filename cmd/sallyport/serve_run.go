@@ -21,9 +21,8 @@ const (
 )
 
 // serve answers on both listeners until ctx ends, then lets running requests
-// end and returns nil. Another error means that a listener failed. released is
-// called when the end begins, so that a second signal ends the process.
-func (n *node) serve(ctx context.Context, released func(), public, ops net.Listener, ready func()) error {
+// end and returns nil. Another error means that a listener failed.
+func (n *node) serve(ctx context.Context, public, ops net.Listener, ready func()) error {
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
 	var work sync.WaitGroup
 	defer work.Wait()
@@ -37,7 +36,6 @@ func (n *node) serve(ctx context.Context, released func(), public, ops net.Liste
 	var err error
 	select {
 	case <-ctx.Done():
-		released()
 	case err = <-failed:
 	}
 	n.draining.Store(true)
@@ -57,7 +55,6 @@ func (n *node) drain(ctx context.Context) {
 		_ = n.public.Close()
 	}
 	_ = n.ops.Close()
-	n.log.InfoContext(ctx, "stopped")
 }
 
 func (n *node) reportFeed(err error) {

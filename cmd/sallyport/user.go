@@ -16,15 +16,15 @@ func (p *program) userCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "user",
 		Short:   "Add, list, change and remove people",
-		Long:    "These commands work on the store, whether the server runs or not. What ends tokens is in force at once.",
+		Long:    "These commands work on the store, whether the server runs or not. What ends tokens is in force within a second.",
 		Example: "  sallyport user add ada --generate-password\n  sallyport user list --json",
-		Args:    cobra.NoArgs,
+		Args:    subcommand,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	t.flags(cmd)
 	one := func(use, short, example string, f func(context.Context, *account.Service, account.User) error, done string) *cobra.Command {
 		return &cobra.Command{
-			Use: use + " NAME", Short: short, Example: example, Args: cobra.ExactArgs(1),
+			Use: use + " NAME", Short: short, Example: example, Args: oneArg("NAME"),
 			RunE: t.run(p, func(ctx context.Context, a *admin, args []string) error {
 				u, err := a.userNamed(ctx, args[0])
 				if err != nil {
@@ -43,7 +43,7 @@ func (p *program) userCommand() *cobra.Command {
 			func(ctx context.Context, s *account.Service, u account.User) error {
 				return s.SetDisabled(ctx, u.ID, true)
 			},
-			"is disabled; all sessions and tokens have ended"),
+			"is disabled; all sessions and tokens end within a second"),
 		one("enable", "Let a disabled person sign in again", "  sallyport user enable ada",
 			func(ctx context.Context, s *account.Service, u account.User) error {
 				return s.SetDisabled(ctx, u.ID, false)
@@ -51,7 +51,7 @@ func (p *program) userCommand() *cobra.Command {
 			"can sign in again"),
 		one("remove", "Remove a person, and end all they have", "  sallyport user remove ada",
 			func(ctx context.Context, s *account.Service, u account.User) error { return s.DeleteUser(ctx, u.ID) },
-			"is removed; all sessions and tokens have ended"),
+			"is removed; all sessions and tokens end within a second"),
 	)
 	return cmd
 }
@@ -99,9 +99,10 @@ func (p *program) userAdd(t *target) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Add a person",
+		Long:  "Add a person. A password has at least 15 characters and is not one that everybody tries first.",
 		Example: "  sallyport user add ada --name \"Ada Lovelace\" --generate-password\n" +
 			"  sallyport user add ada --password-stdin < password",
-		Args: cobra.ExactArgs(1),
+		Args: oneArg("NAME"),
 		RunE: t.run(p, func(ctx context.Context, a *admin, args []string) error {
 			password, drawn, err := from.read(p)
 			if err != nil {
@@ -135,8 +136,9 @@ func (p *program) userSetPassword(t *target) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "set-password NAME",
 		Short:   "Set a new password, and end all sessions and tokens",
+		Long:    "Set a new password, and end all sessions and tokens. A password has at least 15 characters.",
 		Example: "  sallyport user set-password ada\n  sallyport user set-password ada --generate-password",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneArg("NAME"),
 		RunE: t.run(p, func(ctx context.Context, a *admin, args []string) error {
 			u, err := a.userNamed(ctx, args[0])
 			if err != nil {
@@ -151,10 +153,10 @@ func (p *program) userSetPassword(t *target) *cobra.Command {
 			}
 			v := viewUser(u)
 			if !drawn {
-				return a.print(v, "%s has a new password; all sessions and tokens have ended", u.Username)
+				return a.print(v, "%s has a new password; all sessions and tokens end within a second", u.Username)
 			}
 			v.Password = password.Reveal()
-			return a.print(v, "%s has a new password; all sessions and tokens have ended\npassword: %s", u.Username, v.Password)
+			return a.print(v, "%s has a new password; all sessions and tokens end within a second\npassword: %s", u.Username, v.Password)
 		}),
 	}
 	from.flags(cmd)
@@ -163,7 +165,7 @@ func (p *program) userSetPassword(t *target) *cobra.Command {
 
 func (p *program) userShow(t *target) *cobra.Command {
 	return &cobra.Command{
-		Use: "show NAME", Short: "Show a person", Example: "  sallyport user show ada --json", Args: cobra.ExactArgs(1),
+		Use: "show NAME", Short: "Show a person", Example: "  sallyport user show ada --json", Args: oneArg("NAME"),
 		RunE: t.run(p, func(ctx context.Context, a *admin, args []string) error {
 			u, err := a.userNamed(ctx, args[0])
 			if err != nil {
@@ -178,7 +180,7 @@ func (p *program) userShow(t *target) *cobra.Command {
 
 func (p *program) userList(t *target) *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List everybody", Example: "  sallyport user list", Args: cobra.NoArgs,
+		Use: "list", Short: "List everybody", Example: "  sallyport user list", Args: noArgs,
 		RunE: t.run(p, func(ctx context.Context, a *admin, _ []string) error {
 			users, err := a.accounts().Users(ctx)
 			if err != nil {

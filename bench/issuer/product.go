@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"runtime/pprof"
 	"time"
 
@@ -32,6 +33,9 @@ import (
 // serve runs one of the two servers on a loopback port, over plain HTTP: TLS
 // would cost both the same.
 func serve(ctx context.Context, make func(context.Context, string, string) (http.Handler, hello, error), profile string) error {
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetGCPercent(400) // as cmd/sallyport does, and for both, to be fair
+	}
 	dir, err := os.MkdirTemp("", "sallyport-bench-")
 	if err != nil {
 		return err

@@ -5,47 +5,59 @@ import (
 	"strings"
 )
 
+// Values that nearly every answer has are shared, and so never changed: setting
+// one replaces the slice, adding to one makes another.
+var (
+	nosniff     = []string{"nosniff"}
+	oneYear     = []string{"max-age=31536000; includeSubDomains"} // TL04
+	noStore     = []string{"no-store"}
+	noCache     = []string{"no-cache"}
+	noReferrer  = []string{"no-referrer"}
+	sameOrigin  = []string{"same-origin"}
+	cacheShort  = []string{"public, max-age=300"}
+	cacheLong   = []string{"public, max-age=31536000, immutable"}
+	nothingRuns = []string{"default-src 'none'; frame-ancestors 'none'"}
+)
+
 const (
-	oneYear = "max-age=31536000; includeSubDomains" // TL04
-	noStore = "no-store"
 	// permissions that no page of ours uses.
 	permissions = "accelerometer=(), autoplay=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), " +
 		"magnetometer=(), microphone=(), midi=(), payment=(), usb=()"
 )
 
 func (s *site) commonHeaders(h http.Header) {
-	h.Set("X-Content-Type-Options", "nosniff")
+	h["X-Content-Type-Options"] = nosniff
 	if s.hsts {
-		h.Set("Strict-Transport-Security", oneYear)
+		h["Strict-Transport-Security"] = oneYear
 	}
 }
 
 // documentHeaders are of what is public: any page may read it, nobody may sniff it.
 func (s *site) documentHeaders(h http.Header) {
 	s.commonHeaders(h)
-	h.Set("Cache-Control", "public, max-age=300")
+	h["Cache-Control"] = cacheShort
 }
 
 func (s *site) staticHeaders(h http.Header) {
 	s.commonHeaders(h)
-	h.Set("Cache-Control", "public, max-age=31536000, immutable")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h["Cache-Control"] = cacheLong
+	h["Cross-Origin-Resource-Policy"] = sameOrigin
+	h["Content-Security-Policy"] = nothingRuns
 }
 
 // protocolHeaders are of answers that hold credentials (RFC 6749 §5.1).
 func (s *site) protocolHeaders(h http.Header) {
 	s.commonHeaders(h)
-	h.Set("Cache-Control", noStore)
-	h.Set("Pragma", "no-cache") // RFC 6749 §5.1 wants it, and old clients look
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h["Cache-Control"] = noStore
+	h["Pragma"] = noCache // RFC 6749 §5.1 wants it, and old clients look
+	h["Referrer-Policy"] = noReferrer
+	h["Content-Security-Policy"] = nothingRuns
 }
 
 // pageHeaders are of everything a person sees, and of redirects between pages.
 func (s *site) pageHeaders(h http.Header) {
 	s.commonHeaders(h)
-	h.Set("Cache-Control", noStore)
+	h["Cache-Control"] = noStore
 	h.Set("Content-Security-Policy", pagePolicy(""))
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "no-referrer") // AZ15

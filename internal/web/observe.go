@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,8 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"time"
 
 	"sallyport/internal/audit"
@@ -80,11 +83,8 @@ func (s *site) finish(w *answer, r *http.Request, rec *audit.Record, took time.D
 		slog.Int("status", w.status), slog.String("outcome", outcome(w)), slog.Int64("took_us", took.Microseconds()),
 		slog.Int64("bytes", w.bytes), slog.String("remote", remote(r).String()))
 	set := rec.Attrs()
-	attrs = append(attrs, whoOf(set, events)...)
 	attrs = append(attrs, set...)
-	if len(events) > 0 {
-		attrs = append(attrs, slog.Any("events", viewsOf(events)))
-	}
+	attrs = appendEvents(attrs, set, events)
 	for i := range attrs {
 		attrs[i] = safeAttr(attrs[i])
 	}
@@ -121,33 +121,33 @@ func knownMethod(m string) string {
 	return "other"
 }
 
-// whoOf finds client and person in the events where nobody has said them.
-func whoOf(set []slog.Attr, events []audit.Event) []slog.Attr {
-	var clientID, person string
-	for _, e := range events {
-		if e.Client != "" {
-			clientID = e.Client
+// appendEvents adds the names of the events, their reasons, and whom they are
+// about where nobody has said it. A request has one event, or few about the
+// same client and person, so they share a line: names and reasons are in order,
+// with spaces between.
+func appendEvents(attrs, set []slog.Attr, events []audit.Event) []slog.Attr {
+	if len(events) == 0 {
+		return attrs
+	}
+	all := events[0]
+	names := string(all.Name)
+	for _, e := range events[1:] {
+		names += " " + string(e.Name)
+		if e.Reason != "" {
+			all.Reason = strings.TrimPrefix(all.Reason+" "+e.Reason, " ")
 		}
-		if e.Subject != "" {
-			person = e.Subject
+		all.Client, all.Subject, all.Grant = cmp.Or(e.Client, all.Client), cmp.Or(e.Subject, all.Subject), cmp.Or(e.Grant, all.Grant)
+	}
+	attrs = append(attrs, slog.String("events", names))
+	for _, a := range [...]struct{ key, value string }{
+		{"reason", all.Reason}, {"client_id", all.Client}, {"subject", all.Subject}, {"grant_id", all.Grant},
+	} {
+		said := slices.ContainsFunc(set, func(b slog.Attr) bool { return b.Key == a.key })
+		if a.value != "" && !said {
+			attrs = append(attrs, slog.String(a.key, a.value))
 		}
 	}
-	for _, a := range set {
-		switch a.Key {
-		case "client_id":
-			clientID = ""
-		case "subject":
-			person = ""
-		}
-	}
-	var out []slog.Attr
-	if clientID != "" {
-		out = append(out, slog.String("client_id", clientID))
-	}
-	if person != "" {
-		out = append(out, slog.String("subject", person))
-	}
-	return out
+	return attrs
 }
 
 // client notes which client a request is about.

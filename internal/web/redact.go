@@ -7,9 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"sallyport/internal/audit"
 	"sallyport/internal/secret"
-	"sallyport/internal/token"
 )
 
 const (
@@ -33,9 +31,7 @@ func safeAttr(a slog.Attr) slog.Attr {
 		}
 		a.Value = slog.GroupValue(out...)
 	case slog.KindAny:
-		if _, ours := a.Value.Any().(eventViews); !ours {
-			a.Value = slog.StringValue(safe(fmt.Sprint(a.Value.Any()), maxLogged))
-		}
+		a.Value = slog.StringValue(safe(fmt.Sprint(a.Value.Any()), maxLogged))
 	default:
 	}
 	return a
@@ -108,46 +104,4 @@ var handleHeads = func() (heads []string) {
 
 func handleByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
-}
-
-// eventView is a security event as it is written.
-type eventView struct {
-	Name    string `json:"name"`
-	Client  string `json:"client_id,omitempty"`
-	Subject string `json:"subject,omitempty"`
-	Grant   string `json:"grant_id,omitempty"`
-	Reason  string `json:"reason,omitempty"`
-}
-
-type eventViews []eventView
-
-// MarshalJSON writes the views without reflection: there is one with nearly
-// every request. slog escapes nothing in what it returns, so this does.
-func (v eventViews) MarshalJSON() ([]byte, error) {
-	b := append(make([]byte, 0, 192), '[')
-	for i, e := range v {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = token.AppendJSONString(append(b, `{"name":`...), e.Name)
-		for _, f := range [...]struct{ key, value string }{
-			{`,"client_id":`, e.Client}, {`,"subject":`, e.Subject}, {`,"grant_id":`, e.Grant}, {`,"reason":`, e.Reason},
-		} {
-			if f.value != "" {
-				b = token.AppendJSONString(append(b, f.key...), f.value)
-			}
-		}
-		b = append(b, '}')
-	}
-	return append(b, ']'), nil
-}
-
-func viewsOf(events []audit.Event) eventViews {
-	out := make(eventViews, len(events))
-	for i, e := range events {
-		out[i] = eventView{
-			string(e.Name), safe(e.Client, maxLogged), safe(e.Subject, maxLogged), safe(e.Grant, maxLogged), safe(e.Reason, maxLogged),
-		}
-	}
-	return out
 }

@@ -122,7 +122,7 @@ func (r *rig) grant(s account.Session) oauth.Grant {
 	now := r.clock()
 	return oauth.Grant{
 		ID: secret.NewID(now), ClientID: "app", UserID: s.UserID, SID: s.SID, Scope: "openid catalog.read",
-		Audience: "https://api.example.com/catalog", ACR: "pwd", AMR: "pwd", AuthTime: s.AuthTime, Nonce: "n-1", CreatedAt: now, Refreshable: true,
+		Audience: "https://api.example.com/catalog", ACR: "pwd", AMR: "pwd", AuthTime: s.AuthTime, Nonce: "n\x1f-1\x1f", CreatedAt: now, Refreshable: true,
 		Generation: 1, Salt: secret.Random(16), RotatedAt: now, IdleUntil: now.Add(24 * time.Hour), AbsoluteUntil: now.Add(72 * time.Hour),
 	}
 }

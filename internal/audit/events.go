@@ -53,7 +53,7 @@ var Events = []struct {
 	{RefreshRotated, "a refresh token was exchanged for the next", "nothing"},
 	{RefreshRepeated, "the last refresh token came again while its successor was unused: the answer had been lost", "often: the client has a bad network, or does not store what it gets"},
 	{RefreshReused, "an old refresh token came again: it was copied; the grant ended", "tell the person; find the leak"},
-	{RequestRefused, "the gateway refused a call", "see reason"},
+	{RequestRefused, "a call, a form or a page was refused", "see reason"},
 	{RouteProbed, "a call to a path that no API has", "many from one address: somebody is looking for hidden routes"},
 	{FeedStale, "the node could not follow revocations and refused a call", "look at the database and its connection"},
 }

@@ -56,7 +56,7 @@ var authorizeParams = []string{
 var refusedParams = []struct{ name, code string }{
 	{"request", RequestNotSupported},
 	{"request_uri", RequestURINotSupported},
-	{"registration", RegistrationNotSupport},
+	{"registration", RegistrationNotSupported},
 }
 
 var promptValues = []string{"none", "login", "consent", "select_account"}

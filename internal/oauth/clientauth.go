@@ -148,14 +148,5 @@ func readBasic(header string) (presented, bool) {
 // as a client counts as that client.
 func ClaimedClient(r Request) string {
 	p, _ := readClientAuth(r)
-	return clip(p.clientID)
-}
-
-// clip keeps an unproven identifier from filling the log.
-func clip(s string) string {
-	const most = 64
-	if len(s) > most {
-		return s[:most]
-	}
-	return s
+	return p.clientID
 }

@@ -1,7 +1,7 @@
 package oauth
 
 import (
-	"errors"
+	"fmt"
 	"net/url"
 )
 
@@ -15,26 +15,26 @@ type Code struct {
 
 // The error codes.
 const (
-	InvalidRequest          = "invalid_request"
-	InvalidClient           = "invalid_client"
-	InvalidGrant            = "invalid_grant"
-	UnauthorizedClient      = "unauthorized_client"
-	UnsupportedGrantType    = "unsupported_grant_type"
-	InvalidScope            = "invalid_scope"
-	UnsupportedTokenType    = "unsupported_token_type"
-	InvalidToken            = "invalid_token"
-	InsufficientScope       = "insufficient_scope"
-	ServerError             = "server_error"
-	TemporarilyUnavailable  = "temporarily_unavailable"
-	AccessDenied            = "access_denied"
-	UnsupportedResponseType = "unsupported_response_type"
-	LoginRequired           = "login_required"
-	ConsentRequired         = "consent_required"
-	RequestNotSupported     = "request_not_supported"
-	RequestURINotSupported  = "request_uri_not_supported"
-	RegistrationNotSupport  = "registration_not_supported"
-	UnmetAuthentication     = "unmet_authentication_requirements"
-	TooManyRequests         = "too_many_requests"
+	InvalidRequest           = "invalid_request"
+	InvalidClient            = "invalid_client"
+	InvalidGrant             = "invalid_grant"
+	UnauthorizedClient       = "unauthorized_client"
+	UnsupportedGrantType     = "unsupported_grant_type"
+	InvalidScope             = "invalid_scope"
+	UnsupportedTokenType     = "unsupported_token_type"
+	InvalidToken             = "invalid_token"
+	InsufficientScope        = "insufficient_scope"
+	ServerError              = "server_error"
+	TemporarilyUnavailable   = "temporarily_unavailable"
+	AccessDenied             = "access_denied"
+	UnsupportedResponseType  = "unsupported_response_type"
+	LoginRequired            = "login_required"
+	ConsentRequired          = "consent_required"
+	RequestNotSupported      = "request_not_supported"
+	RequestURINotSupported   = "request_uri_not_supported"
+	RegistrationNotSupported = "registration_not_supported"
+	UnmetAuthentication      = "unmet_authentication_requirements"
+	TooManyRequests          = "too_many_requests"
 )
 
 // Codes lists every code that this server sends.
@@ -57,7 +57,7 @@ var Codes = []Code{
 	{ConsentRequired, 400, "OpenID Connect Core §3.1.2.6", "prompt=none and the person has not agreed yet"},
 	{RequestNotSupported, 400, "OpenID Connect Core §3.1.2.6", "request objects are not supported"},
 	{RequestURINotSupported, 400, "OpenID Connect Core §3.1.2.6", "request objects by reference are not supported"},
-	{RegistrationNotSupport, 400, "OpenID Connect Core §3.1.2.6", "the registration parameter is not supported"},
+	{RegistrationNotSupported, 400, "OpenID Connect Core §3.1.2.6", "the registration parameter is not supported"},
 	{UnmetAuthentication, 400, "OpenID Connect Unmet Authentication Requirements 1.0 §3", "the asked acr cannot be reached"},
 }
 
@@ -134,7 +134,6 @@ func withQuery(uri string, params url.Values) string {
 	return uri + sep + params.Encode()
 }
 
-// unavailable wraps a failure of the store or the feed.
-func unavailable(doing string, err error) error {
-	return errors.Join(errors.New(doing), err)
-}
+// unavailable says what was being done when the store, the feed or a key
+// failed. It is no *Error: the client learns nothing of it.
+func unavailable(doing string, err error) error { return fmt.Errorf("%s: %w", doing, err) }

@@ -248,13 +248,13 @@ func (s *Service) rememberConsent(ctx context.Context, a *Authorization, session
 	if !changed {
 		return nil
 	}
-	note(ctx, audit.Event{Name: audit.ConsentGiven, Client: a.ClientID, Subject: session.UserID})
 	err = s.store.SaveConsent(ctx, Consent{
 		UserID: session.UserID, ClientID: a.ClientID, Scope: strings.Join(scopes, " "), GrantedAt: now,
 	})
 	if err != nil {
 		return unavailable("save consent", err)
 	}
+	note(ctx, audit.Event{Name: audit.ConsentGiven, Client: a.ClientID, Subject: session.UserID})
 	return nil
 }
 

@@ -73,6 +73,9 @@ func (s *Service) revokeRefresh(ctx context.Context, c *Client, presented string
 	if g.ClientID != c.ID {
 		return errNotYours
 	}
+	if err := s.revokeGrant(ctx, g.ID, reasonByClient, s.now()); err != nil {
+		return err
+	}
 	note(ctx, audit.Event{Name: audit.TokenRevoked, Client: c.ID, Subject: g.UserID, Grant: g.ID.String(), Reason: "refresh_token"})
-	return s.revokeGrant(ctx, g.ID, reasonByClient, s.now())
+	return nil
 }

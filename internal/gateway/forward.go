@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"log"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -187,7 +186,6 @@ func (c *call) failure(err error) refusal {
 	case errors.As(err, &op) && op.Op == "dial":
 		why = "upstream_dial"
 	}
-	c.rec.Set(slog.String("upstream_error", why))
 	return refusal{problem: no, reason: why}
 }
 

@@ -124,9 +124,9 @@ func (s *streams) look(feed Feed) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for range tick.C {
-		var stale [len(tierList)]bool
-		for i, t := range tierList {
-			stale[i] = !feed.Fresh(t)
+		var stale [token.TierHigh + 1]bool
+		for _, t := range token.Tiers {
+			stale[t] = !feed.Fresh(t)
 		}
 		s.mu.Lock()
 		for c := range s.live {
@@ -142,5 +142,3 @@ func (s *streams) look(feed Feed) {
 		s.mu.Unlock()
 	}
 }
-
-var tierList = [...]token.Tier{token.TierLow, token.TierStandard, token.TierHigh}

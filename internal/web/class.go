@@ -27,7 +27,7 @@ const (
 	fromBoth           // query and body; a name in both is a repeated name (AZ07)
 )
 
-// origins says which origins of browsers may read answers.
+// originRule says which origins of browsers may read answers.
 type originRule uint8
 
 const (

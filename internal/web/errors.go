@@ -93,7 +93,7 @@ func problemOf(r *http.Request, err error, page bool) problem {
 	case errors.As(err, &throttled):
 		return problem{status: http.StatusTooManyRequests, code: oauth.TooManyRequests, description: "too many attempts; wait a little and try again", retryAfter: throttled.RetryAfter}
 	case errors.Is(err, account.ErrBusy):
-		return problem{status: http.StatusServiceUnavailable, code: oauth.TemporarilyUnavailable, description: "too much is going on at this moment; try again", retryAfter: time.Second}
+		return problem{status: http.StatusServiceUnavailable, code: oauth.TemporarilyUnavailable, description: "too much is going on at this moment; try again", retryAfter: busyFor}
 	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
 		return problem{status: statusClientGone}
 	}
@@ -111,7 +111,7 @@ func pageStatus(code string) int {
 
 func retryOf(code string) time.Duration {
 	if code == oauth.TemporarilyUnavailable {
-		return time.Second
+		return busyFor
 	}
 	return 0
 }

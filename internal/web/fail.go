@@ -16,9 +16,9 @@ import (
 func (s *site) fail(w *answer, r *http.Request, rules *rules, err error) {
 	var back *oauth.RedirectError
 	if errors.As(err, &back) && rules.page {
-		w.refused = true
-		explain(r, back.Code, back.Description)
 		if err = seeOther(w, back.Location); err == nil {
+			w.refused = true
+			explain(r, back.Code, back.Description)
 			return
 		}
 	}

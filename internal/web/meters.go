@@ -1,7 +1,6 @@
 package web
 
 import (
-	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -77,15 +76,4 @@ func (m *meters) count(events []audit.Event) {
 			c.Inc()
 		}
 	}
-}
-
-// Routes lists the patterns that logs and metrics name.
-func Routes() []string {
-	var out []string
-	for i := range routes {
-		if !slices.Contains(out, routes[i].path) {
-			out = append(out, routes[i].path)
-		}
-	}
-	return out
 }

@@ -103,7 +103,7 @@ func (s *site) refuseEmbedded(w http.ResponseWriter, r *http.Request) error {
 	return s.render(w, http.StatusForbidden, pageEmbedded, errorView{frame: s.frame("Open this in your browser", false), Code: oauth.AccessDenied})
 }
 
-// busyFor is what a client is told when the server has no hand free.
+// busyFor is what a client is told to wait when the server cannot answer now.
 const busyFor = time.Second
 
 func setRetryAfter(h http.Header, d time.Duration) {

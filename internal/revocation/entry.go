@@ -14,7 +14,7 @@ type Kind string
 
 // The kinds. Grant and Serial end tokens by identifier, for ever. Subject and
 // Client end all tokens issued until Entry.Before. Changed ends nothing: it
-// tells nodes that what they remember of the client or user is old.
+// tells nodes that what they remember of the client is old.
 const (
 	Grant   Kind = "grant"   // ID is a grant ID
 	Serial  Kind = "serial"  // ID is the serial of one access token
@@ -53,7 +53,7 @@ type Log interface {
 	// LastSeq is the Seq of the newest entry ever committed, 0 before the first.
 	// It is cheap: it is asked several times a second.
 	LastSeq(ctx context.Context) (int64, error)
-	// Hint is signalled, without blocking, when another process may have added
-	// an entry. A nil channel means that only polling finds them.
+	// Hint is signalled, without blocking, when an entry may have been added. A
+	// nil channel means that only polling finds them.
 	Hint() <-chan struct{}
 }

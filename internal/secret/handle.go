@@ -17,7 +17,7 @@ const (
 	AccessToken   Prefix = "spat"
 	RefreshToken  Prefix = "sprt"
 	AuthCode      Prefix = "spac"
-	PendingSignIn Prefix = "spfl"
+	PendingSignIn Prefix = "spfl" // and a sign-out that is under way
 	ClientSecret  Prefix = "spcs"
 	SessionCookie Prefix = "spse"
 	MasterKey     Prefix = "spmk"

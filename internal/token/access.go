@@ -112,8 +112,9 @@ func (a *Access) appendPlain(dst []byte) ([]byte, error) {
 }
 
 // parsePlain fills a from version 1 of the layout. All strings share one
-// allocation, which tokens of the same grant and scope share too. It refuses trailing bytes, unknown values and a length that
-// leaves the input, and on error leaves a in no useful state.
+// allocation, which tokens of the same grant and scope share too. It refuses
+// trailing bytes, unknown values and a length that leaves the input, and on
+// error leaves a in no useful state.
 func (a *Access) parsePlain(b []byte) error {
 	const fixed = 3*16 + 2
 	if len(b) < fixed || len(b) > maxPlain {

@@ -18,6 +18,10 @@ const pollEvery = 100 * time.Millisecond
 // batch is how many entries one read of the feed returns at most.
 const batch = 1000
 
+// readLimit ends a read that hangs: others wait for it, and nobody would hear
+// that revocations are not followed any more. What it has read counts.
+const readLimit = 10 * time.Second
+
 // Follower keeps the set of what is revoked, as of the last time it read the
 // feed. Safe for concurrent use.
 type Follower struct {
@@ -56,11 +60,13 @@ func NewFollower(log Log, now func() time.Time) *Follower {
 // reading goroutine. Call it before the first CatchUp. f must not block.
 func (f *Follower) OnEntry(fn func(Entry)) { f.onEntry = append(f.onEntry, fn) }
 
-// CatchUp reads the feed to its end. When it returns nil, everything committed
-// before the call is in force.
+// CatchUp reads the feed to its end, for ten seconds at most. When it returns
+// nil, everything committed before the call is in force.
 func (f *Follower) CatchUp(ctx context.Context) error {
 	f.reading.Lock()
 	defer f.reading.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
 	started := f.now()
 	last, err := f.log.LastSeq(ctx)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"sallyport/internal/revocation"
@@ -18,6 +19,7 @@ type memLog struct {
 	mu      sync.Mutex
 	entries []revocation.Entry
 	fail    error
+	hangs   bool // until the context ends
 	hint    chan struct{}
 }
 
@@ -46,7 +48,11 @@ func (l *memLog) Entries(_ context.Context, after int64, limit int) ([]revocatio
 	return out, nil
 }
 
-func (l *memLog) LastSeq(context.Context) (int64, error) {
+func (l *memLog) LastSeq(ctx context.Context) (int64, error) {
+	if l.hangs {
+		<-ctx.Done()
+		return 0, ctx.Err()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return int64(len(l.entries)), l.fail
@@ -241,4 +247,25 @@ func TestRunFollowsHintsAndReportsFaults(t *testing.T) {
 	}
 	cancel()
 	<-done
+}
+
+// A database that takes connections and says nothing must not look like one
+// that has no news.
+func TestAHangingReadIsReported(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := revocation.NewFollower(&memLog{hangs: true}, time.Now)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		reports := make(chan error, 1)
+		go f.Run(ctx, func(err error) { reports <- err })
+		select {
+		case err := <-reports:
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("reported %v", err)
+			}
+		case <-time.After(time.Minute):
+			t.Error("nobody hears that the feed hangs")
+		}
+	})
 }

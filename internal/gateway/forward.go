@@ -172,7 +172,7 @@ func (c *call) failure(err error) refusal {
 	case errors.Is(cause, context.DeadlineExceeded):
 		return refusal{problem: gatewayTimeout, reason: "deadline"}
 	case cause != nil:
-		return refusal{problem: badGateway, reason: "client_gone"}
+		return refusal{problem: clientGone, reason: "client_gone"}
 	}
 	why, no := "upstream_failed", badGateway
 	var dns *net.DNSError

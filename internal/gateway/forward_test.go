@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -240,6 +241,33 @@ func TestLG07PanicInTheMiddleOfAnAnswer(t *testing.T) {
 	defer res.Body.Close()
 	if body, err := io.ReadAll(res.Body); err == nil {
 		t.Errorf("read %q without an error", body)
+	}
+}
+
+// statusOf notes the status that the gateway chose, whether or not it arrives.
+type statusOf struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusOf) WriteHeader(status int) { w.status = status }
+
+// A client that leaves is no failure of the backend, and no 5xx to wake anybody.
+func TestClientGoneIsNoFailureOfOurs(t *testing.T) {
+	t.Parallel()
+	arrived := make(chan struct{})
+	f := newFixture(t, func(_ http.ResponseWriter, r *http.Request) {
+		close(arrived)
+		<-r.Context().Done()
+	})
+	ctx, leave := context.WithCancel(t.Context())
+	go func() { <-arrived; leave() }()
+	r := httptest.NewRequestWithContext(ctx, "GET", "/catalog/items/1", nil)
+	r.Header.Set("Authorization", f.bearer())
+	w := &statusOf{ResponseWriter: httptest.NewRecorder()}
+	f.handler().ServeHTTP(w, r)
+	if w.status != 499 || f.reasons()[0] != "request.refused client_gone" {
+		t.Errorf("got %d %v", w.status, f.reasons())
 	}
 }
 

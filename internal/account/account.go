@@ -93,7 +93,7 @@ func (s *Service) SetPassword(ctx context.Context, userID string, password secre
 		return err
 	}
 	now := s.now()
-	if err := s.store.SetPassword(ctx, userID, hash, now, keepUntil(now)); err != nil {
+	if err := s.store.SetPassword(ctx, userID, hash, now, token.KeepRevocation(now)); err != nil {
 		return fmt.Errorf("set password: %w", err)
 	}
 	return nil
@@ -115,7 +115,7 @@ func (s *Service) hashNew(ctx context.Context, password secret.Value, u User) (s
 // have; with false it lets them sign in again. ErrNotFound for nobody.
 func (s *Service) SetDisabled(ctx context.Context, userID string, disabled bool) error {
 	now := s.now()
-	if err := s.store.SetDisabled(ctx, userID, disabled, now, keepUntil(now)); err != nil {
+	if err := s.store.SetDisabled(ctx, userID, disabled, now, token.KeepRevocation(now)); err != nil {
 		return fmt.Errorf("set disabled: %w", err)
 	}
 	return nil
@@ -124,7 +124,7 @@ func (s *Service) SetDisabled(ctx context.Context, userID string, disabled bool)
 // DeleteUser removes a person and ends all that they have. ErrNotFound for nobody.
 func (s *Service) DeleteUser(ctx context.Context, userID string) error {
 	now := s.now()
-	if err := s.store.DeleteUser(ctx, userID, now, keepUntil(now)); err != nil {
+	if err := s.store.DeleteUser(ctx, userID, now, token.KeepRevocation(now)); err != nil {
 		return fmt.Errorf("delete user: %w", err)
 	}
 	return nil
@@ -176,8 +176,5 @@ func checkUser(u User) error {
 // invisible characters let a name look like another: controls, and format
 // characters such as those that turn the direction of writing.
 func invisible(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
-
-// keepUntil is how long a revocation must be remembered.
-func keepUntil(now time.Time) time.Time { return now.Add(token.MaxAccessLifetime + time.Minute) }
 
 func seconds(t time.Time) time.Time { return t.Truncate(time.Second) }

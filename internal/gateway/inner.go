@@ -37,7 +37,7 @@ func (c *call) innerClaims(now, exp int64) []byte {
 	b = strconv.AppendInt(append(b, `,"iat":`...), now, 10)
 	b = strconv.AppendInt(append(b, `,"exp":`...), exp, 10)
 	b = token.AppendJSONString(append(b, `,"jti":`...), secret.NewID(time.Unix(now, 0)).String())
-	if isPerson(a) {
+	if a.IsPerson() {
 		b = token.AppendJSONString(append(b, `,"acr":`...), a.ACR)
 		b = append(b, `,"amr":[`...)
 		for i, m := range strings.Fields(a.AMR) {

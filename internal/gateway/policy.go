@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"strings"
 	"time"
 
 	"sallyport/internal/token"
@@ -32,13 +31,11 @@ func (c *call) authorize() refusal {
 // acrFor is the weakest authentication that will do. What the operation asks
 // for holds for everybody; what the tier asks for holds for people.
 func (op *operation) acrFor(a *token.Access) string {
-	if isPerson(a) {
+	if a.IsPerson() {
 		return op.personACR
 	}
 	return op.acr
 }
-
-func isPerson(a *token.Access) bool { return !strings.HasPrefix(a.Subject, "client:") }
 
 // stronger returns the stronger of two known classes; "" is the weakest.
 func stronger(a, b string) string {

@@ -9,6 +9,7 @@ import (
 
 	"sallyport/internal/audit"
 	"sallyport/internal/secret"
+	"sallyport/internal/token"
 )
 
 // codeLife is how long a code may be redeemed.
@@ -122,7 +123,7 @@ func (s *Service) replayedCode(ctx context.Context, k *code, now time.Time) erro
 }
 
 func (s *Service) revokeGrant(ctx context.Context, id secret.ID, reason string, now time.Time) error {
-	if err := s.store.RevokeGrant(ctx, id, reason, now, keepUntil(now)); err != nil {
+	if err := s.store.RevokeGrant(ctx, id, reason, now, token.KeepRevocation(now)); err != nil {
 		return unavailable("revoke grant", err)
 	}
 	if err := s.feed.CatchUp(ctx); err != nil {

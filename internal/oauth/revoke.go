@@ -45,7 +45,7 @@ func (s *Service) revokeAccess(ctx context.Context, c *Client, presented string)
 	if a.ClientID != c.ID {
 		return errNotYours
 	}
-	if err := s.store.RevokeSerial(ctx, a.Serial, reasonByClient, now, keepUntil(now)); err != nil {
+	if err := s.store.RevokeSerial(ctx, a.Serial, reasonByClient, now, token.KeepRevocation(now)); err != nil {
 		return unavailable("revoke access token", err)
 	}
 	if err := s.feed.CatchUp(ctx); err != nil {

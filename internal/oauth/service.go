@@ -100,9 +100,6 @@ func (s *Service) ForgetClient(clientID string) { s.clients.forget(clientID) }
 
 func note(ctx context.Context, e audit.Event) { audit.FromContext(ctx).Add(e) }
 
-// keepUntil is how long a revocation must be remembered.
-func keepUntil(now time.Time) time.Time { return now.Add(token.MaxAccessLifetime + time.Minute) }
-
 // needFresh fails closed: what is issued or confirmed rests on knowing what
 // has been revoked.
 func (s *Service) needFresh(tier token.Tier) error {

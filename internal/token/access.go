@@ -36,7 +36,7 @@ type Access struct {
 	GrantID   secret.ID // zero for a client that acts for itself
 	Serial    secret.ID // this token alone
 	ClientID  string
-	Subject   string // of a person the account ID; of a client "client:" and its ID
+	Subject   string // of a person the account ID; of a client ClientSubject
 	Audience  string // absolute URIs
 	Scope     string
 	IssuedAt  int64 // Unix seconds
@@ -48,6 +48,16 @@ type Access struct {
 	Confirm   Confirmation
 	Tier      Tier
 }
+
+// clientSubject begins the subject of a client that acts for itself; no account
+// ID has a colon.
+const clientSubject = "client:"
+
+// ClientSubject is the subject of a client that acts for itself.
+func ClientSubject(clientID string) string { return clientSubject + clientID }
+
+// IsPerson reports whether the token acts for a person.
+func (a *Access) IsPerson() bool { return !strings.HasPrefix(a.Subject, clientSubject) }
 
 // ExpiresAt is the first second in which the token is dead, in Unix seconds.
 func (a *Access) ExpiresAt() int64 { return a.IssuedAt + a.Lifetime }

@@ -49,9 +49,12 @@ var limits = [...]Limits{
 
 const day = 24 * time.Hour
 
-// MaxAccessLifetime is the longest that any access token lives, and so the
-// longest that a revocation must be remembered.
+// MaxAccessLifetime is the longest that any access token lives.
 const MaxAccessLifetime = time.Hour
+
+// KeepRevocation is until when a revocation of now must be remembered: no token
+// that it ends can be alive then, on a node whose clock is a little behind either.
+func KeepRevocation(now time.Time) time.Time { return now.Add(MaxAccessLifetime + time.Minute) }
 
 // Limits returns the numbers of t. An unknown tier has those of TierHigh.
 func (t Tier) Limits() Limits {

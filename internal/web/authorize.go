@@ -63,6 +63,21 @@ func (s *site) goOn(w http.ResponseWriter, a *oauth.Authorization, page string) 
 	return seeOther(w, s.local(page, flow.Reveal()))
 }
 
+// standing is the request that a page is about, who is signed in, and what the
+// request needs next.
+func (s *site) standing(r *http.Request, p url.Values) (*oauth.Authorization, *oauth.Session, oauth.Step, error) {
+	a, err := s.pending(r, p)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	session, err := s.visitor(r)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	step, err := s.oauth.Next(r.Context(), a, session)
+	return a, session, step, err
+}
+
 // pending opens the request that a page is about.
 func (s *site) pending(r *http.Request, p url.Values) (*oauth.Authorization, error) {
 	if p.Get("flow") == "" {

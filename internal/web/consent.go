@@ -34,15 +34,7 @@ func (s *site) showConsent(w http.ResponseWriter, r *http.Request, p url.Values)
 	if embedded(r) {
 		return s.refuseEmbedded(w, r)
 	}
-	a, err := s.pending(r, p)
-	if err != nil {
-		return err
-	}
-	session, err := s.visitor(r)
-	if err != nil {
-		return err
-	}
-	step, err := s.oauth.Next(r.Context(), a, session)
+	a, session, step, err := s.standing(r, p)
 	if err != nil {
 		return err
 	}
@@ -80,15 +72,7 @@ next:
 
 // consent takes the decision.
 func (s *site) consent(w http.ResponseWriter, r *http.Request, p url.Values) error {
-	a, err := s.pending(r, p)
-	if err != nil {
-		return err
-	}
-	session, err := s.visitor(r)
-	if err != nil {
-		return err
-	}
-	step, err := s.oauth.Next(r.Context(), a, session)
+	a, session, step, err := s.standing(r, p)
 	if err != nil {
 		return err
 	}

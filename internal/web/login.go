@@ -28,15 +28,7 @@ func (s *site) showLogin(w http.ResponseWriter, r *http.Request, p url.Values) e
 	if embedded(r) {
 		return s.refuseEmbedded(w, r)
 	}
-	a, err := s.pending(r, p)
-	if err != nil {
-		return err
-	}
-	session, err := s.visitor(r)
-	if err != nil {
-		return err
-	}
-	step, err := s.oauth.Next(r.Context(), a, session)
+	a, session, step, err := s.standing(r, p)
 	if err != nil {
 		return err
 	}

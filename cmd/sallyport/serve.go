@@ -167,7 +167,7 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 		return err
 	}
 	n.feed.OnEntry(func(e revocation.Entry) {
-		if e.Kind == revocation.Client || e.Kind == revocation.Changed {
+		if e.Kind == revocation.Changed {
 			n.oauth.ForgetClient(e.ID)
 		}
 	})

@@ -29,7 +29,7 @@ func (s *Service) exchangeClientCredentials(ctx context.Context, c *Client, r Re
 	}
 	now := s.now()
 	a := token.Access{
-		Serial: secret.NewID(now), ClientID: c.ID, Subject: token.ClientSubject(c.ID),
+		GrantID: c.Epoch, Serial: secret.NewID(now), ClientID: c.ID, Subject: token.ClientSubject(c.ID),
 		Audience: to.audience, Scope: scope, IssuedAt: now.Unix(), Lifetime: seconds(to.lifetime), Tier: to.tier,
 	}
 	res, err := s.seal(&a)

@@ -25,6 +25,7 @@ const (
 type code struct {
 	GrantID     secret.ID `json:"g"`
 	ClientID    string    `json:"c"`
+	ClientEpoch secret.ID `json:"k"`
 	RedirectURI string    `json:"r"`
 	Challenge   string    `json:"p"`
 	UserID      string    `json:"u"`
@@ -73,7 +74,7 @@ func (s *Service) redeem(ctx context.Context, k *code, now time.Time) (*TokenRes
 	to := s.reach(k.Scope)
 	limits := to.tier.Limits()
 	g := Grant{
-		ID: k.GrantID, ClientID: k.ClientID, UserID: k.UserID, SID: k.SID,
+		ID: k.GrantID, ClientID: k.ClientID, ClientEpoch: k.ClientEpoch, UserID: k.UserID, SID: k.SID,
 		Scope: k.Scope, Audience: to.audience, ACR: k.ACR, AMR: k.AMR, AuthTime: time.Unix(k.AuthTime, 0),
 		Nonce: k.Nonce, CreatedAt: now, Refreshable: true, Generation: 1, Salt: secret.Random(16), RotatedAt: now,
 		IdleUntil: now.Add(limits.RefreshIdle), AbsoluteUntil: now.Add(limits.RefreshAbsolute),

@@ -85,8 +85,12 @@ type Client struct {
 	Resources              []string // names of the APIs whose tokens it may introspect, as their resource server
 	Secrets                []ClientSecret
 	Disabled               bool
-	CreatedAt              time.Time
-	FromConfig             bool // defined in the configuration file, so not in the store
+	// Epoch is what the codes of the client, and the tokens that it has for
+	// itself, count under. Disabling or removing the client ends it. Clients from
+	// the configuration have none.
+	Epoch      secret.ID
+	CreatedAt  time.Time
+	FromConfig bool // defined in the configuration file, so not in the store
 }
 
 // DisplayName is what pages call the client.
@@ -109,6 +113,7 @@ type Grant struct {
 	ID          secret.ID
 	ClientID    string
 	UserID      string
+	ClientEpoch secret.ID // of the client when the code was issued; RedeemCode compares it and stores it not
 	SID         secret.ID // of the session that it came from; the sid of ID tokens
 	Scope       string
 	Audience    string // absolute URIs, separated by single spaces

@@ -454,3 +454,59 @@ func TestTokensOfTheSecondOfARevocationLive(t *testing.T) {
 		t.Errorf("active before %v, after %v; want the old one dead and the new one alive", r.active(before.AccessToken), r.active(after.AccessToken))
 	}
 }
+
+// What ends a person or a client ends by identity, not by time: tokens that were
+// made while it was being written down are dead too, whatever the clocks say.
+func TestRV08EndingDoesNotRestOnClocks(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	admin := r.store.OAuth()
+	if err := admin.AddClient(t.Context(), oauth.Client{
+		ID: "stored", Type: oauth.ServiceClient, Scope: "catalog.read", Secrets: []oauth.ClientSecret{{Hash: r.secret.Hash()}}, CreatedAt: r.clock.now(),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	began, keep := r.clock.now(), r.clock.now().Add(2*time.Hour) // the command has read the time
+	r.clock.advance(5 * time.Second)                             // and then waited for a lock
+	if err := r.feed.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	person, err := r.refresh(r.tokens().RefreshToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := r.Token(t.Context(), r.form("grant_type", "client_credentials", "client_id", "stored", "client_secret", "yes"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // disabled, enabled, disabled, all at once
+		if err := r.store.Account().SetDisabled(t.Context(), r.user.ID, true, began, keep); err != nil {
+			t.Fatal(err)
+		}
+		if err := admin.SetClientDisabled(t.Context(), "stored", true, began, keep); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.feed.CatchUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r.ForgetClient("stored")
+		if r.active(person.AccessToken) || r.active(client.AccessToken) {
+			t.Errorf("alive after disabling: person %v, client %v", r.active(person.AccessToken), r.active(client.AccessToken))
+		}
+		if err := r.store.Account().SetDisabled(t.Context(), r.user.ID, false, began, keep); err != nil {
+			t.Fatal(err)
+		}
+		if err := admin.SetClientDisabled(t.Context(), "stored", false, began, keep); err != nil {
+			t.Fatal(err)
+		}
+		r.ForgetClient("stored")
+		r.signIn()
+		person = r.tokens()
+		if client, err = r.Token(t.Context(), r.form("grant_type", "client_credentials", "client_id", "stored", "client_secret", "yes")); err != nil {
+			t.Fatal(err)
+		}
+		if !r.active(person.AccessToken) || !r.active(client.AccessToken) {
+			t.Errorf("dead after enabling: person %v, client %v", !r.active(person.AccessToken), !r.active(client.AccessToken))
+		}
+	}
+}

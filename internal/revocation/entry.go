@@ -12,14 +12,13 @@ import (
 // Kind says what an Entry names.
 type Kind string
 
-// The kinds. Grant and Serial end tokens by identifier, for ever. Subject and
-// Client end all tokens issued until Entry.Before. Changed ends nothing: it
-// tells nodes that what they remember of the client is old.
+// The kinds. Grant and Serial end tokens by what they carry, for ever. Nothing
+// ends "all tokens until now": nodes' clocks differ, and a token can be made
+// between that moment and the commit. Changed ends nothing: it tells nodes that
+// what they remember of a client is old.
 const (
-	Grant   Kind = "grant"   // ID is a grant ID
+	Grant   Kind = "grant"   // ID is a grant ID, or the epoch of a client
 	Serial  Kind = "serial"  // ID is the serial of one access token
-	Subject Kind = "subject" // ID is an account ID
-	Client  Kind = "client"  // ID is a client_id
 	Changed Kind = "changed" // ID is a client_id
 )
 
@@ -28,7 +27,6 @@ type Entry struct {
 	Seq       int64 // given by the store; rises by commit order, never reused
 	Kind      Kind
 	ID        string
-	Before    int64     // Unix seconds; Subject and Client: tokens with iat <= Before are dead
 	Reason    string    // one of the Reason constants, for logs and clients
 	ExpiresAt time.Time // when no token that it ends can be alive any more
 }

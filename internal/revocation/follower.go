@@ -30,29 +30,22 @@ type Follower struct {
 
 	reading sync.Mutex // one reader at a time; guards seq
 	seq     int64
-	asOf    atomic.Int64 // Unix nanoseconds of the start of the last good read
+	asOf    atomic.Pointer[time.Time] // the start of the last good read
 
-	mu       sync.RWMutex
-	ids      map[secret.ID]int64 // grants and serials, until Unix seconds
-	subjects map[string]bound
-	clients  map[string]bound
-	swept    time.Time
+	mu    sync.RWMutex
+	ids   map[secret.ID]int64 // grants and serials, until Unix seconds
+	swept time.Time
 
 	watchMu  sync.Mutex
 	watchers map[*watcher]struct{}
 	onEntry  []func(Entry)
 }
 
-// bound ends tokens issued until before; the entry itself ends at until.
-type bound struct{ before, until int64 }
-
 // NewFollower returns a follower that knows nothing yet: call CatchUp once
 // before the first use, then Run. now is the clock.
 func NewFollower(log Log, now func() time.Time) *Follower {
 	return &Follower{
-		log: log, now: now,
-		ids: map[secret.ID]int64{}, subjects: map[string]bound{}, clients: map[string]bound{},
-		watchers: map[*watcher]struct{}{},
+		log: log, now: now, ids: map[secret.ID]int64{}, watchers: map[*watcher]struct{}{},
 	}
 }
 
@@ -83,7 +76,7 @@ func (f *Follower) CatchUp(ctx context.Context) error {
 			break
 		}
 	}
-	f.asOf.Store(started.UnixNano())
+	f.asOf.Store(&started)
 	f.sweep(started)
 	return nil
 }
@@ -116,10 +109,13 @@ func (f *Follower) Run(ctx context.Context, report func(error)) {
 // beyond every limit.
 func (f *Follower) Age() time.Duration {
 	asOf := f.asOf.Load()
-	if asOf == 0 {
+	if asOf == nil {
 		return time.Duration(1<<63 - 1)
 	}
-	return f.now().Sub(time.Unix(0, asOf))
+	// The larger of what the steady clock and the one on the wall say: setting the
+	// latter back must not make old knowledge young.
+	now := f.now()
+	return max(now.Sub(*asOf), now.Round(0).Sub(asOf.Round(0)))
 }
 
 // Fresh reports whether the knowledge is young enough for tier.
@@ -132,37 +128,24 @@ func (f *Follower) Revoked(a *token.Access) bool {
 	if _, dead := f.ids[a.Serial]; dead {
 		return true
 	}
-	if _, dead := f.ids[a.GrantID]; dead && !a.GrantID.IsZero() {
-		return true
-	}
-	if b, ok := f.subjects[a.Subject]; ok && a.IssuedAt <= b.before {
-		return true
-	}
-	b, ok := f.clients[a.ClientID]
-	return ok && a.IssuedAt <= b.before
+	_, dead := f.ids[a.GrantID]
+	return dead && !a.GrantID.IsZero()
 }
 
 // Size is the number of entries held.
 func (f *Follower) Size() int {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	return len(f.ids) + len(f.subjects) + len(f.clients)
+	return len(f.ids)
 }
 
 func (f *Follower) apply(entries []Entry) {
 	f.mu.Lock()
 	for _, e := range entries {
-		until := e.ExpiresAt.Unix()
-		switch e.Kind {
-		case Grant, Serial:
+		if e.Kind == Grant || e.Kind == Serial {
 			if id, err := secret.ParseID(e.ID); err == nil {
-				f.ids[id] = until
+				f.ids[id] = e.ExpiresAt.Unix()
 			}
-		case Subject:
-			f.subjects[e.ID] = later(f.subjects[e.ID], bound{e.Before, until})
-		case Client:
-			f.clients[e.ID] = later(f.clients[e.ID], bound{e.Before, until})
-		case Changed:
 		}
 		f.seq = max(f.seq, e.Seq)
 	}
@@ -175,10 +158,6 @@ func (f *Follower) apply(entries []Entry) {
 	if len(entries) > 0 {
 		f.endWatched()
 	}
-}
-
-func later(a, b bound) bound {
-	return bound{before: max(a.before, b.before), until: max(a.until, b.until)}
 }
 
 // sweep drops entries that no living token can match. It runs at most once a
@@ -194,13 +173,6 @@ func (f *Follower) sweep(now time.Time) {
 	for id, until := range f.ids {
 		if until < unix {
 			delete(f.ids, id)
-		}
-	}
-	for _, m := range []map[string]bound{f.subjects, f.clients} {
-		for id, b := range m {
-			if b.until < unix {
-				delete(m, id)
-			}
 		}
 	}
 }

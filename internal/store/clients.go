@@ -14,7 +14,7 @@ import (
 )
 
 // selectClients gives one row for each secret, or one for a client without.
-const selectClients = `SELECT c.id, c.name, c.type, c.redirect_uris, c.post_logout_redirect_uris, c.scope, c.resources, c.disabled, c.created_s,
+const selectClients = `SELECT c.id, c.name, c.type, c.redirect_uris, c.post_logout_redirect_uris, c.scope, c.resources, c.disabled, c.created_s, c.epoch,
 	s.hash, s.created_s, s.expires_s FROM clients c LEFT JOIN client_secrets s ON s.client_id = c.id`
 
 // Client implements oauth.Store.
@@ -62,15 +62,18 @@ func (o OAuth) clients(ctx context.Context, q string, args ...any) ([]oauth.Clie
 
 func scanClient(scan func(...any) error) (oauth.Client, error) {
 	var c oauth.Client
-	var redirects, postLogout, resources string
+	var redirects, postLogout, resources, epoch string
 	var disabled, created int64
 	var hash sql.NullString
 	var secretCreated, secretExpires sql.NullInt64
-	err := scan(&c.ID, &c.Name, &c.Type, &redirects, &postLogout, &c.Scope, &resources, &disabled, &created, &hash, &secretCreated, &secretExpires)
+	err := scan(&c.ID, &c.Name, &c.Type, &redirects, &postLogout, &c.Scope, &resources, &disabled, &created, &epoch, &hash, &secretCreated, &secretExpires)
 	if err != nil {
 		return c, err
 	}
 	c.Disabled, c.CreatedAt = disabled != 0, at(created)
+	if c.Epoch, err = secret.ParseID(epoch); err != nil {
+		return c, fmt.Errorf("client %s: epoch: %w", c.ID, err)
+	}
 	for _, l := range []struct {
 		to   *[]string
 		text string
@@ -107,11 +110,14 @@ func (o OAuth) AddClient(ctx context.Context, c oauth.Client) error {
 			return fmt.Errorf("add client: %w", err)
 		}
 	}
+	if c.Epoch.IsZero() {
+		c.Epoch = secret.NewID(o.s.now())
+	}
 	return o.s.write(ctx, "add client", func(ctx context.Context, t *tx) error {
 		err := changed(ctx, t, oauth.ErrExists, `INSERT INTO clients
-			(id, name, type, redirect_uris, post_logout_redirect_uris, scope, resources, disabled, created_s)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
-			c.ID, c.Name, string(c.Type), text[0], text[1], c.Scope, text[2], number(c.Disabled), seconds(c.CreatedAt))
+			(id, name, type, redirect_uris, post_logout_redirect_uris, scope, resources, disabled, created_s, epoch)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
+			c.ID, c.Name, string(c.Type), text[0], text[1], c.Scope, text[2], number(c.Disabled), seconds(c.CreatedAt), c.Epoch.String())
 		if err != nil {
 			return err
 		}
@@ -151,7 +157,7 @@ func (o OAuth) AddClientSecret(ctx context.Context, clientID string, s oauth.Cli
 		if err := t.addSecret(ctx, clientID, s); err != nil {
 			return err
 		}
-		return t.append(ctx, entry(revocation.Changed, clientID, time.Time{}, revocation.ReasonAdmin, keep))
+		return t.append(ctx, entry(revocation.Changed, clientID, revocation.ReasonAdmin, keep))
 	})
 }
 
@@ -173,22 +179,25 @@ func (o OAuth) SetClientDisabled(ctx context.Context, clientID string, disabled 
 		case disabled:
 			return t.endClient(ctx, clientID, revocation.ReasonAdmin, now, keep)
 		}
-		return t.append(ctx, entry(revocation.Changed, clientID, time.Time{}, revocation.ReasonAdmin, keep))
+		return t.append(ctx, entry(revocation.Changed, clientID, revocation.ReasonAdmin, keep))
 	})
 }
 
-// endClient ends all grants, codes and tokens of a client.
+// endClient ends all grants of a client, and its epoch: the tokens that it has
+// for itself carry the epoch like a grant, and so do its codes. What it gets
+// from now on belongs to the next one.
 func (t *tx) endClient(ctx context.Context, clientID, reason string, now, keep time.Time) error {
-	_, err := t.exec(ctx, `INSERT INTO client_cutoffs (client_id, before_s) VALUES ($1, $2)
-		ON CONFLICT (client_id) DO UPDATE SET before_s = excluded.before_s`, clientID, seconds(now))
-	if err != nil {
+	var epoch string
+	if err := row(ctx, t, []any{&epoch}, `SELECT epoch FROM clients WHERE id = $1`, clientID); err != nil {
 		return err
 	}
-	_, err = t.exec(ctx, `UPDATE grants SET revoked_s = $2, revoke_reason = $3 WHERE client_id = $1 AND revoked_s = 0`, clientID, seconds(now), reason)
-	if err != nil {
+	if _, err := t.exec(ctx, `UPDATE clients SET epoch = $2 WHERE id = $1`, clientID, secret.NewID(now).String()); err != nil {
 		return err
 	}
-	return t.append(ctx, entry(revocation.Client, clientID, now, reason, keep))
+	if err := t.revokeGrants(ctx, `client_id = $3`, clientID, reason, now, keep); err != nil {
+		return err
+	}
+	return t.append(ctx, entry(revocation.Grant, epoch, reason, keep), entry(revocation.Changed, clientID, reason, keep))
 }
 
 // RemoveClient implements oauth.ClientAdmin. ErrNotFound for an unknown client.
@@ -197,15 +206,14 @@ func (o OAuth) RemoveClient(ctx context.Context, clientID string, now, keep time
 		if err := changed(ctx, t, oauth.ErrNotFound, `UPDATE clients SET disabled = 1 WHERE id = $1`, clientID); err != nil {
 			return err
 		}
-		err := t.all(ctx, []string{
+		if err := t.endClient(ctx, clientID, revocation.ReasonClientGone, now, keep); err != nil {
+			return err
+		}
+		return t.all(ctx, []string{
 			`DELETE FROM client_secrets WHERE client_id = $1`,
 			`DELETE FROM consents WHERE client_id = $1`,
 			`DELETE FROM grants WHERE client_id = $1`,
 			`DELETE FROM clients WHERE id = $1`,
 		}, clientID)
-		if err != nil {
-			return err
-		}
-		return t.endClient(ctx, clientID, revocation.ReasonClientGone, now, keep)
 	})
 }

@@ -23,7 +23,6 @@ var expiring = []struct {
 	{"sessions", 0, `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE absolute_until_s <= $1 ORDER BY absolute_until_s LIMIT $2)`},
 	{"grants", afterEnd, `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE absolute_until_s <= $1 ORDER BY absolute_until_s LIMIT $2)`},
 	{"feed", 0, `DELETE FROM feed WHERE seq IN (SELECT seq FROM feed WHERE expires_s <= $1 ORDER BY expires_s LIMIT $2)`},
-	{"client cut-offs", afterEnd, `DELETE FROM client_cutoffs WHERE client_id IN (SELECT client_id FROM client_cutoffs WHERE before_s <= $1 ORDER BY before_s LIMIT $2)`},
 }
 
 // Expire deletes what has ended by now and returns how many rows that were.

@@ -26,13 +26,13 @@ func (f *Feed) Entries(ctx context.Context, after int64, limit int) ([]revocatio
 		return q.each(ctx, func(scan func(...any) error) error {
 			var e revocation.Entry
 			var expires int64
-			if err := scan(&e.Seq, &e.Kind, &e.ID, &e.Before, &e.Reason, &expires); err != nil {
+			if err := scan(&e.Seq, &e.Kind, &e.ID, &e.Reason, &expires); err != nil {
 				return err
 			}
 			e.ExpiresAt = at(expires)
 			list = append(list, e)
 			return nil
-		}, `SELECT seq, kind, id, before_s, reason, expires_s FROM feed WHERE seq > $1 AND expires_s > $2 ORDER BY seq LIMIT $3`,
+		}, `SELECT seq, kind, id, reason, expires_s FROM feed WHERE seq > $1 AND expires_s > $2 ORDER BY seq LIMIT $3`,
 			after, f.s.now().Unix(), limit)
 	})
 	if err != nil {
@@ -57,10 +57,10 @@ func (f *Feed) LastSeq(ctx context.Context) (int64, error) {
 // entries, with PostgreSQL of everyone's.
 func (f *Feed) Hint() <-chan struct{} { return f.hint }
 
-// entry is what a transition adds to the feed: kind, what is named, until
-// which second its tokens are dead, why, and until when to keep it.
-func entry(kind revocation.Kind, id string, before time.Time, reason string, keep time.Time) revocation.Entry {
-	return revocation.Entry{Kind: kind, ID: id, Before: seconds(before), Reason: reason, ExpiresAt: keep}
+// entry is what a transition adds to the feed: kind, what is named, why, and
+// until when to keep it.
+func entry(kind revocation.Kind, id, reason string, keep time.Time) revocation.Entry {
+	return revocation.Entry{Kind: kind, ID: id, Reason: reason, ExpiresAt: keep}
 }
 
 // append adds to the feed. Call it last in a transition: from here to the
@@ -76,8 +76,8 @@ func (t *tx) append(ctx context.Context, entries ...revocation.Entry) error {
 	seq := last - int64(len(entries))
 	for _, e := range entries {
 		seq++
-		_, err := t.exec(ctx, `INSERT INTO feed (seq, kind, id, before_s, reason, expires_s) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
-			seq, string(e.Kind), e.ID, e.Before, e.Reason, seconds(e.ExpiresAt))
+		_, err := t.exec(ctx, `INSERT INTO feed (seq, kind, id, reason, expires_s) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+			seq, string(e.Kind), e.ID, e.Reason, seconds(e.ExpiresAt))
 		if err != nil {
 			return fmt.Errorf("append to feed: %w", err)
 		}

@@ -52,7 +52,7 @@ func (o OAuth) RedeemCode(ctx context.Context, g oauth.Grant) error {
 // mayStart reports whether everything that the grant stands on is alive, and
 // keeps it so until the commit.
 func mayStart(ctx context.Context, t *tx, g *oauth.Grant) (bool, error) {
-	var disabled, until, idle, before int64
+	var disabled, until, idle int64
 	err := row(ctx, t, []any{&disabled}, `SELECT disabled FROM users WHERE id = $1`+t.forShare, g.UserID)
 	if err != nil || disabled != 0 {
 		return false, ignoreNone(err)
@@ -63,16 +63,13 @@ func mayStart(ctx context.Context, t *tx, g *oauth.Grant) (bool, error) {
 	if now := seconds(g.CreatedAt); err != nil || until <= now || idle <= now {
 		return false, ignoreNone(err)
 	}
-	// A client that is not stored may come from the configuration file.
-	err = row(ctx, t, []any{&disabled}, `SELECT disabled FROM clients WHERE id = $1`+t.forShare, g.ClientID)
-	if ignoreNone(err) != nil || disabled != 0 {
-		return false, ignoreNone(err)
+	if g.ClientEpoch.IsZero() {
+		return true, nil // a client of the configuration file, which is not stored
 	}
-	err = row(ctx, t, []any{&before}, `SELECT before_s FROM client_cutoffs WHERE client_id = $1`, g.ClientID)
-	if errors.Is(err, sql.ErrNoRows) {
-		return true, nil
-	}
-	return err == nil && issued(g.ID) > before, err
+	var epoch string
+	err = row(ctx, t, []any{&disabled, &epoch}, `SELECT disabled, epoch FROM clients WHERE id = $1`+t.forShare, g.ClientID)
+	// A client that was ended since the code was issued has another epoch.
+	return err == nil && disabled == 0 && epoch == g.ClientEpoch.String(), ignoreNone(err)
 }
 
 func ignoreNone(err error) error {
@@ -80,15 +77,6 @@ func ignoreNone(err error) error {
 		return nil
 	}
 	return err
-}
-
-// issued is the second in which id was made: that of the code, for a grant.
-func issued(id secret.ID) int64 {
-	var ms int64
-	for _, b := range id[:6] {
-		ms = ms<<8 | int64(b)
-	}
-	return ms / 1000
 }
 
 // grantFields are read as one text: a driver spends more on each column than
@@ -185,7 +173,7 @@ func (t *tx) revokeGrants(ctx context.Context, where, arg, reason string, now, k
 	err := t.each(ctx, func(scan func(...any) error) error {
 		var id string
 		err := scan(&id)
-		entries = append(entries, entry(revocation.Grant, id, time.Time{}, reason, keep))
+		entries = append(entries, entry(revocation.Grant, id, reason, keep))
 		return err
 	}, `UPDATE grants SET revoked_s = $1, revoke_reason = $2 WHERE revoked_s = 0 AND `+where+` RETURNING id`, seconds(now), reason, arg)
 	if err != nil {
@@ -202,7 +190,7 @@ func (o OAuth) RevokeSerial(ctx context.Context, serial secret.ID, reason string
 		if err != nil || known > 0 {
 			return err
 		}
-		return t.append(ctx, entry(revocation.Serial, serial.String(), time.Time{}, reason, keep))
+		return t.append(ctx, entry(revocation.Serial, serial.String(), reason, keep))
 	})
 }
 

@@ -29,7 +29,7 @@ var errWanted = errors.New("wanted")
 // add marks that a transition has happened.
 func add(name string) transition {
 	return func(ctx context.Context, t *tx) error {
-		_, err := t.exec(ctx, `INSERT INTO client_cutoffs (client_id, before_s) VALUES ($1, 1)`, name)
+		_, err := t.exec(ctx, `INSERT INTO token_keys (id, purpose, algorithm, wrapped, created_s) VALUES ($1, '', '', '', 1)`, name)
 		return err
 	}
 }
@@ -45,7 +45,7 @@ func happened(t *testing.T, s *Store) string {
 		return q.each(ctx, func(scan func(...any) error) error {
 			names = append(names, "")
 			return scan(&names[len(names)-1])
-		}, `SELECT client_id FROM client_cutoffs ORDER BY client_id`)
+		}, `SELECT id FROM token_keys ORDER BY id`)
 	})
 	if err != nil {
 		t.Fatal(err)

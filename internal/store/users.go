@@ -136,27 +136,22 @@ func (a Account) DeleteUser(ctx context.Context, userID string, now, keep time.T
 		if err := changed(ctx, t, account.ErrNotFound, `UPDATE users SET disabled = 1 WHERE id = $1`, userID); err != nil {
 			return err
 		}
-		err := t.all(ctx, []string{
-			`DELETE FROM sessions WHERE user_id = $1`,
+		if err := t.endUser(ctx, userID, revocation.ReasonAdmin, now, keep); err != nil {
+			return err
+		}
+		return t.all(ctx, []string{
 			`DELETE FROM consents WHERE user_id = $1`,
 			`DELETE FROM grants WHERE user_id = $1`,
 			`DELETE FROM users WHERE id = $1`,
 		}, userID)
-		if err != nil {
-			return err
-		}
-		return t.append(ctx, entry(revocation.Subject, userID, now, revocation.ReasonAdmin, keep))
 	})
 }
 
-// endUser ends all sessions, grants and tokens of a person.
+// endUser ends all sessions and grants of a person, and so every token: each
+// carries its grant, and no clock decides.
 func (t *tx) endUser(ctx context.Context, userID, reason string, now, keep time.Time) error {
 	if _, err := t.exec(ctx, `DELETE FROM sessions WHERE user_id = $1`, userID); err != nil {
 		return err
 	}
-	_, err := t.exec(ctx, `UPDATE grants SET revoked_s = $2, revoke_reason = $3 WHERE user_id = $1 AND revoked_s = 0`, userID, seconds(now), reason)
-	if err != nil {
-		return err
-	}
-	return t.append(ctx, entry(revocation.Subject, userID, now, reason, keep))
+	return t.revokeGrants(ctx, `user_id = $3`, userID, reason, now, keep)
 }

@@ -41,7 +41,8 @@ CREATE TABLE clients (
     scope                      TEXT    NOT NULL,
     resources                  TEXT    NOT NULL,
     disabled                   INTEGER NOT NULL,
-    created_s                  BIGINT  NOT NULL
+    created_s                  BIGINT  NOT NULL,
+    epoch                      TEXT    NOT NULL
 ) /*clustered*/;
 
 CREATE TABLE client_secrets (
@@ -51,14 +52,6 @@ CREATE TABLE client_secrets (
     expires_s  BIGINT NOT NULL,
     PRIMARY KEY (client_id, hash)
 ) /*clustered*/;
-
--- A code is not stored, so it cannot be deleted with its client: codes issued
--- up to before_s are dead.
-CREATE TABLE client_cutoffs (
-    client_id  TEXT   NOT NULL PRIMARY KEY,
-    before_s   BIGINT NOT NULL
-) /*clustered*/;
-CREATE INDEX client_cutoffs_end ON client_cutoffs (before_s);
 
 -- client_id is no reference: a client may be defined in the configuration file.
 -- Nor is session_id: a grant may outlive the session that it came from.
@@ -121,7 +114,6 @@ CREATE TABLE feed (
     seq        BIGINT NOT NULL PRIMARY KEY,
     kind       TEXT   NOT NULL,
     id         TEXT   NOT NULL,
-    before_s   BIGINT NOT NULL,
     reason     TEXT   NOT NULL,
     expires_s  BIGINT NOT NULL
 ) /*clustered*/;

@@ -22,7 +22,7 @@ func (r *rig) client(id string) oauth.Client {
 	return oauth.Client{
 		ID: id, Name: "Shop “1”", Type: oauth.Server, RedirectURIs: []string{"https://a.example/cb?x=1,2", "com.example:/cb"},
 		PostLogoutRedirectURIs: []string{"https://a.example/bye"}, Scope: "openid catalog.read", Resources: []string{"catalog"}, CreatedAt: r.clock(),
-		Secrets: []oauth.ClientSecret{r.secret(time.Time{})},
+		Secrets: []oauth.ClientSecret{r.secret(time.Time{})}, Epoch: secret.NewID(start),
 	}
 }
 
@@ -34,13 +34,19 @@ func (r *rig) wantClient(want oauth.Client) {
 	r.t.Helper()
 	got, err := r.OAuth.Client(r.ctx(), want.ID)
 	r.ok(err)
+	if got.Epoch.IsZero() {
+		r.t.Error("a stored client has no epoch")
+	}
+	if want.Epoch.IsZero() { // the store has chosen it
+		want.Epoch = got.Epoch
+	}
 	if d := cmp.Diff(want, got); d != "" {
 		r.t.Error(d)
 	}
 }
 
 func clientRoundTrip(r *rig) {
-	full, bare := r.client("web"), oauth.Client{ID: "app", Type: oauth.Native, CreatedAt: r.clock()}
+	full, bare := r.client("web"), oauth.Client{ID: "app", Type: oauth.Native, CreatedAt: r.clock(), Epoch: secret.NewID(start)}
 	for _, c := range []oauth.Client{full, bare} {
 		r.ok(r.OAuth.AddClient(r.ctx(), c))
 		r.wantClient(c)
@@ -91,10 +97,11 @@ func addSecret(r *rig) {
 }
 
 func disableClient(r *rig) {
-	r.ok(r.OAuth.AddClient(r.ctx(), oauth.Client{ID: "app", Type: oauth.Native}))
+	first := secret.NewID(start)
+	r.ok(r.OAuth.AddClient(r.ctx(), oauth.Client{ID: "app", Type: oauth.Native, Epoch: first}))
 	_, s, g := r.signedIn("ada")
-	other := r.grant(s)
-	other.ClientID = "other"
+	pending := r.grant(s) // a code that is still under way
+	other := r.grantOf(s, "other")
 	r.ok(r.OAuth.RedeemCode(r.ctx(), other))
 	for range 2 {
 		r.ok(r.OAuth.SetClientDisabled(r.ctx(), "app", true, r.clock(), r.keep()))
@@ -102,18 +109,31 @@ func disableClient(r *rig) {
 	r.wantClient(oauth.Client{ID: "app", Type: oauth.Native, Disabled: true})
 	r.wantRevoked(g.ID, revocation.ReasonAdmin)
 	r.wantAlive(other.ID)
-	ended := revocation.Entry{Kind: revocation.Client, ID: "app", Before: r.clock().Unix(), Reason: revocation.ReasonAdmin, ExpiresAt: r.keep()}
-	r.wantFeed(ended)
+	ended := []revocation.Entry{
+		{Kind: revocation.Grant, ID: g.ID.String(), Reason: revocation.ReasonAdmin, ExpiresAt: r.keep()},
+		{Kind: revocation.Grant, ID: first.String(), Reason: revocation.ReasonAdmin, ExpiresAt: r.keep()},
+		{Kind: revocation.Changed, ID: "app", Reason: revocation.ReasonAdmin, ExpiresAt: r.keep()},
+	}
+	r.wantFeed(ended...)
+	r.is("code of a disabled client", r.OAuth.RedeemCode(r.ctx(), pending), oauth.ErrStale)
 	for range 2 {
 		r.ok(r.OAuth.SetClientDisabled(r.ctx(), "app", false, r.clock(), r.keep()))
 	}
 	r.wantClient(oauth.Client{ID: "app", Type: oauth.Native})
 	r.wantRevoked(g.ID, revocation.ReasonAdmin)
-	r.wantFeed(ended, revocation.Entry{Kind: revocation.Changed, ID: "app", Reason: revocation.ReasonAdmin, ExpiresAt: r.keep()})
+	r.wantFeed(append(ended, revocation.Entry{Kind: revocation.Changed, ID: "app", Reason: revocation.ReasonAdmin, ExpiresAt: r.keep()})...)
+	r.is("code from before", r.OAuth.RedeemCode(r.ctx(), pending), oauth.ErrStale)
+	again, err := r.OAuth.Client(r.ctx(), "app")
+	r.ok(err)
+	if again.Epoch == first || again.Epoch.IsZero() {
+		r.t.Error("the client's tokens of before and after share an epoch")
+	}
+	r.addGrant(s)
 }
 
 func removeClient(r *rig) {
 	c := r.client("app")
+	c.Epoch = secret.NewID(start)
 	r.ok(r.OAuth.AddClient(r.ctx(), c))
 	u, _, g := r.signedIn("ada")
 	r.ok(r.OAuth.SaveConsent(r.ctx(), oauth.Consent{UserID: u.ID, ClientID: "app", Scope: "openid", GrantedAt: r.clock()}))
@@ -124,9 +144,13 @@ func removeClient(r *rig) {
 	r.is("grant", err, oauth.ErrNotFound)
 	_, err = r.OAuth.Consent(r.ctx(), u.ID, "app")
 	r.is("consent", err, oauth.ErrNotFound)
-	r.wantFeed(revocation.Entry{Kind: revocation.Client, ID: "app", Before: r.clock().Unix(), Reason: revocation.ReasonClientGone, ExpiresAt: r.keep()})
+	var gone []revocation.Entry
+	for _, id := range []string{g.ID.String(), c.Epoch.String()} {
+		gone = append(gone, revocation.Entry{Kind: revocation.Grant, ID: id, Reason: revocation.ReasonClientGone, ExpiresAt: r.keep()})
+	}
+	r.wantFeed(append(gone, revocation.Entry{Kind: revocation.Changed, ID: "app", Reason: revocation.ReasonClientGone, ExpiresAt: r.keep()})...)
 	again := c
-	again.Secrets = nil
+	again.Secrets, again.Epoch = nil, secret.ID{}
 	r.ok(r.OAuth.AddClient(r.ctx(), again))
 	r.wantClient(again) // the old secrets do not come back
 }

@@ -76,8 +76,7 @@ func redeemStale(r *rig) {
 	} {
 		client := secret.NewID(start).String()
 		r.ok(r.OAuth.AddClient(r.ctx(), oauth.Client{ID: client, Type: oauth.Native, CreatedAt: r.clock()}))
-		g := r.grant(r.addSession(r.addUser("u" + client)))
-		g.ClientID = client
+		g := r.grantOf(r.addSession(r.addUser("u"+client)), client)
 		control := g
 		control.ID = secret.NewID(r.clock())
 		if err := r.OAuth.RedeemCode(r.ctx(), control); err != nil {
@@ -88,14 +87,12 @@ func redeemStale(r *rig) {
 		_, err := r.OAuth.Grant(r.ctx(), g.ID)
 		r.is(name+": the grant", err, oauth.ErrNotFound)
 	}
-	// A code of a second later is no longer the old client's.
+	// A code of later is no longer the old client's, be it in the same second.
 	client := oauth.Client{ID: "back", Type: oauth.Native}
 	r.ok(r.OAuth.AddClient(r.ctx(), client))
 	r.ok(r.OAuth.RemoveClient(r.ctx(), client.ID, r.clock(), r.keep()))
 	r.ok(r.OAuth.AddClient(r.ctx(), client))
-	r.advance(time.Second)
-	g := r.grant(r.addSession(r.addUser("late")))
-	g.ClientID = client.ID
+	g := r.grantOf(r.addSession(r.addUser("late")), client.ID)
 	r.ok(r.OAuth.RedeemCode(r.ctx(), g))
 }
 

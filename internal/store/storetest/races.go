@@ -120,8 +120,7 @@ func raceEverything(r *rig) {
 		u := r.addUser(client.ID)
 		s := r.addSession(u)
 		for range 4 {
-			g := r.grant(s)
-			g.ClientID = client.ID
+			g := r.grantOf(s, client.ID)
 			r.ok(r.OAuth.RedeemCode(r.ctx(), g))
 		}
 		do := []func() error{

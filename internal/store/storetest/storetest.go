@@ -118,10 +118,17 @@ func (r *rig) addSession(u account.User) account.Session {
 	return s
 }
 
-func (r *rig) grant(s account.Session) oauth.Grant {
+func (r *rig) grant(s account.Session) oauth.Grant { return r.grantOf(s, "app") }
+
+// grantOf is what a code of the client stands for, as the client is now.
+func (r *rig) grantOf(s account.Session, clientID string) oauth.Grant {
 	now := r.clock()
+	client, err := r.OAuth.Client(r.ctx(), clientID) // zero where no such client is stored
+	if err != nil && !errors.Is(err, oauth.ErrNotFound) {
+		r.t.Error(err)
+	}
 	return oauth.Grant{
-		ID: secret.NewID(now), ClientID: "app", UserID: s.UserID, SID: s.SID, Scope: "openid catalog.read",
+		ID: secret.NewID(now), ClientID: clientID, ClientEpoch: client.Epoch, UserID: s.UserID, SID: s.SID, Scope: "openid catalog.read",
 		Audience: "https://api.example.com/catalog", ACR: "pwd", AMR: "pwd", AuthTime: s.AuthTime, Nonce: "n\x1f-1\x1f", CreatedAt: now, Refreshable: true,
 		Generation: 1, Salt: secret.Random(16), RotatedAt: now, IdleUntil: now.Add(24 * time.Hour), AbsoluteUntil: now.Add(72 * time.Hour),
 	}

@@ -71,7 +71,7 @@ func (r *rig) wantEnded(u account.User, s account.Session, g oauth.Grant, reason
 	_, err := r.Account.Session(r.ctx(), s.ID)
 	r.is("the session", err, account.ErrNotFound)
 	r.wantRevoked(g.ID, reason)
-	r.wantFeed(revocation.Entry{Kind: revocation.Subject, ID: u.ID, Before: r.clock().Unix(), Reason: reason, ExpiresAt: r.keep()})
+	r.wantFeed(revocation.Entry{Kind: revocation.Grant, ID: g.ID.String(), Reason: reason, ExpiresAt: r.keep()})
 }
 
 func setPassword(r *rig) {
@@ -131,7 +131,7 @@ func deleteUser(r *rig) {
 	_, err = r.OAuth.Consent(r.ctx(), u.ID, "app")
 	r.is("consent", err, oauth.ErrNotFound)
 	r.wantAlive(other.ID)
-	r.wantFeed(revocation.Entry{Kind: revocation.Subject, ID: u.ID, Before: r.clock().Unix(), Reason: revocation.ReasonAdmin, ExpiresAt: r.keep()})
+	r.wantFeed(revocation.Entry{Kind: revocation.Grant, ID: g.ID.String(), Reason: revocation.ReasonAdmin, ExpiresAt: r.keep()})
 }
 
 func unknownUser(r *rig) {

@@ -82,7 +82,7 @@ func (a *admin) print(v any, line string, args ...any) error {
 }
 
 // keep is how long nodes must remember a revocation of now.
-func keep(now time.Time) time.Time { return now.Add(token.MaxAccessLifetime + time.Minute) }
+func keep(now time.Time) time.Time { return token.KeepRevocation(now) }
 
 // moment is a time in listings; nothing if there is none.
 func moment(t time.Time) string {

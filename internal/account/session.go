@@ -50,25 +50,44 @@ func (s *Service) open(ctx context.Context, user User, previous secret.ID, tier 
 // that it is in use. A cookie that is malformed, unknown or forged, and a
 // session that has ended or expired, give ErrNotFound alike.
 func (s *Service) Session(ctx context.Context, cookie secret.Value) (Session, error) {
-	payload, err := secret.Decode(secret.SessionCookie, cookie.Reveal())
-	if err != nil || len(payload) != len(secret.ID{})+sessionSecretBytes {
-		return Session{}, ErrNotFound
-	}
-	session, err := s.store.Session(ctx, secret.ID(payload[:len(secret.ID{})]))
-	if errors.Is(err, ErrNotFound) {
-		return Session{}, ErrNotFound
-	}
+	session, err := s.find(ctx, cookie)
 	if err != nil {
-		return Session{}, fmt.Errorf("find session: %w", err)
+		return Session{}, err
 	}
 	now := s.now()
-	if !session.Hash.Equal(cookie.Hash()) || !now.Before(session.IdleUntil) || !now.Before(session.AbsoluteUntil) {
+	if !now.Before(session.IdleUntil) || !now.Before(session.AbsoluteUntil) {
 		return Session{}, ErrNotFound
 	}
 	if now.Sub(session.LastSeen) < touchEvery {
 		return session, nil
 	}
 	return s.touch(ctx, session, seconds(now))
+}
+
+// Previous returns the ID of the session that a cookie was given for, also if it
+// has timed out, so that a new sign-in can take its place; zero if there is none.
+func (s *Service) Previous(ctx context.Context, cookie secret.Value) (secret.ID, error) {
+	session, err := s.find(ctx, cookie)
+	if errors.Is(err, ErrNotFound) {
+		return secret.ID{}, nil
+	}
+	return session.ID, err
+}
+
+// find returns the stored session of a cookie, alive or not.
+func (s *Service) find(ctx context.Context, cookie secret.Value) (Session, error) {
+	payload, err := secret.Decode(secret.SessionCookie, cookie.Reveal())
+	if err != nil || len(payload) != len(secret.ID{})+sessionSecretBytes {
+		return Session{}, ErrNotFound
+	}
+	session, err := s.store.Session(ctx, secret.ID(payload[:len(secret.ID{})]))
+	if errors.Is(err, ErrNotFound) || err == nil && !session.Hash.Equal(cookie.Hash()) {
+		return Session{}, ErrNotFound
+	}
+	if err != nil {
+		return Session{}, fmt.Errorf("find session: %w", err)
+	}
+	return session, nil
 }
 
 // touch moves the idle limit by its own length, but never past the absolute.

@@ -125,6 +125,7 @@ const (
 // Migrate brings the schema up to this release. Nodes may call it at the same
 // time: one works, the others wait for it, as long as ctx allows.
 func (s *Store) Migrate(ctx context.Context) error {
+	ctx = unbounded(ctx)
 	needs, err := s.NeedsMigration(ctx)
 	if err != nil || !needs {
 		return err

@@ -108,12 +108,34 @@ func refusedBy(at string, conf *pgx.ConnConfig, pg *pgconn.PgError, err error) *
 }
 
 func (e *postgresEngine) read(ctx context.Context, f func(context.Context, queryer) error) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	return closed(f(ctx, sqlQueryer{e.db}))
+}
+
+// statementTime bounds how long a server that has stopped answering can hold a
+// connection: with all of them held, every request would wait for ever.
+const statementTime = 15 * time.Second
+
+type unboundedKey struct{}
+
+// unbounded is for work that may take long and that a person watches.
+func unbounded(ctx context.Context) context.Context {
+	return context.WithValue(ctx, unboundedKey{}, true)
+}
+
+func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if ctx.Value(unboundedKey{}) != nil {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, statementTime)
 }
 
 // write repeats a transition that lost a deadlock or a conflict: it has
 // changed nothing, and the next run sees what the winner did.
 func (e *postgresEngine) write(ctx context.Context, f transition) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	for attempt := 1; ; attempt++ {
 		err := e.once(ctx, f)
 		if err == nil || !conflict(err) || attempt == maxAttempts {

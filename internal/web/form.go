@@ -12,9 +12,9 @@ import (
 	"sallyport/internal/token"
 )
 
-// Form protection (AZ23) has two locks. The browser says where a form came
-// from (http.CrossOriginProtection). And each form carries a token made of
-// what only this browser has: a cookie for every browser, the session, the page
+// Form protection (AZ23) has three locks. The browser says where a form came
+// from (http.CrossOriginProtection). The cookies are __Host- ones, which no
+// other site can set. And each form carries a token made of what only this browser has: a cookie for every browser, the session, the page
 // and the pending request. The login form is protected as well: being signed in
 // as somebody else without noticing is an attack too.
 

@@ -125,4 +125,17 @@ func TestRV11LogoutEndsTheSignInOfTheHint(t *testing.T) {
 			t.Error("tokens of the first sign-in outlive signing out of the second")
 		}
 	})
+	t.Run("the session had timed out when she signed in again", func(t *testing.T) {
+		b := h.browser()
+		first := b.tokens()
+		h.clock.advance(2 * time.Hour)
+		if err := h.feed.CatchUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b.tokens()
+		b.follow(b.submit(b.get("/oauth/logout")))
+		if active(first["refresh_token"]) {
+			t.Error("tokens of the first sign-in outlive signing out")
+		}
+	})
 }

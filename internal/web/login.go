@@ -64,13 +64,13 @@ func (s *site) login(w http.ResponseWriter, r *http.Request, p url.Values) error
 	if err != nil {
 		return err
 	}
-	before, err := s.visitor(r)
+	before, err := one(r, sessionCookie)
 	if err != nil {
 		return err
 	}
-	var previous secret.ID
-	if before != nil {
-		previous = before.ID
+	previous, err := s.accounts.Previous(r.Context(), before)
+	if err != nil {
+		return err
 	}
 	session, cookie, err := s.accounts.SignIn(r.Context(), p.Get("username"), secret.New(p.Get("password")), remote(r), previous, sessionTier)
 	if err != nil {

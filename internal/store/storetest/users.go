@@ -64,9 +64,9 @@ func userExists(r *rig) {
 	}
 }
 
-// wantEnded checks that everything of u has ended with one entry, and nothing
+// wantEnded checks that everything of a person has ended with one entry, and nothing
 // of anyone else.
-func (r *rig) wantEnded(u account.User, s account.Session, g oauth.Grant, reason string) {
+func (r *rig) wantEnded(s account.Session, g oauth.Grant, reason string) {
 	r.t.Helper()
 	_, err := r.Account.Session(r.ctx(), s.ID)
 	r.is("the session", err, account.ErrNotFound)
@@ -79,7 +79,7 @@ func setPassword(r *rig) {
 	_, otherSession, otherGrant := r.signedIn("bob")
 	r.advance(time.Minute)
 	r.ok(r.Account.SetPassword(r.ctx(), u.ID, "$new", r.clock(), r.keep()))
-	r.wantEnded(u, s, g, revocation.ReasonPassword)
+	r.wantEnded(s, g, revocation.ReasonPassword)
 	r.wantAlive(otherGrant.ID)
 	_, err := r.Account.Session(r.ctx(), otherSession.ID)
 	r.ok(err)
@@ -106,14 +106,14 @@ func setDisabled(r *rig) {
 	for range 2 {
 		r.ok(r.Account.SetDisabled(r.ctx(), u.ID, true, r.clock(), r.keep()))
 	}
-	r.wantEnded(u, s, g, revocation.ReasonDisabled)
+	r.wantEnded(s, g, revocation.ReasonDisabled)
 	got, err := r.OAuth.User(r.ctx(), u.ID)
 	r.ok(err)
 	if !got.Disabled {
 		r.t.Error("not disabled")
 	}
 	r.ok(r.Account.SetDisabled(r.ctx(), u.ID, false, r.clock(), r.keep()))
-	r.wantEnded(u, s, g, revocation.ReasonDisabled) // enabling brings nothing back
+	r.wantEnded(s, g, revocation.ReasonDisabled) // enabling brings nothing back
 	r.addSession(u)
 }
 

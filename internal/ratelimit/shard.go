@@ -61,17 +61,6 @@ func (s *shard) makeRoom(r rule, now int64) bool {
 	return true
 }
 
-func (s *shard) check(r rule, key uint64, now int64) (bool, time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var c cell
-	if i, found := s.index[key]; found {
-		c = s.heap[i].cell
-	}
-	_, ok, wait := r.spend(c, now)
-	return ok, wait
-}
-
 func (s *shard) refund(r rule, key uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

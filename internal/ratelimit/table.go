@@ -56,39 +56,18 @@ func New(o Options) *Table {
 // Allow spends one event of key and reports whether it is within the limit. If
 // not, nothing is spent, and it would be allowed after retryAfter.
 //
-// A limit that counts failures only, where many attempts may run at once, calls
-// Allow before the attempt and Refund after a success: so no number of parallel
-// attempts has more than Burst failures. Where a few too many do no harm, call
-// Check before and Allow after a failure, which costs a success less.
+// A limit that counts failures only calls Allow before the attempt and Refund
+// after a success: so no number of parallel attempts has more than Burst
+// failures. Where the attempt itself does no harm, call Allow after a failure.
 func (t *Table) Allow(now time.Time, name Name, key string) (ok bool, retryAfter time.Duration) {
 	l, s, h := t.find(name, key)
 	return s.spend(l.rule, h, now.UnixNano(), l.perShard)
-}
-
-// Check reports what Allow would, and spends nothing.
-func (t *Table) Check(now time.Time, name Name, key string) (ok bool, retryAfter time.Duration) {
-	l, s, h := t.find(name, key)
-	return s.check(l.rule, h, now.UnixNano())
 }
 
 // Refund takes back one event that Allow has allowed.
 func (t *Table) Refund(name Name, key string) {
 	l, s, h := t.find(name, key)
 	s.refund(l.rule, h)
-}
-
-// Len is the number of keys remembered, of all limits.
-func (t *Table) Len() int {
-	n := 0
-	for _, l := range t.limits {
-		for i := range l.shards {
-			s := &l.shards[i]
-			s.mu.Lock()
-			n += len(s.heap)
-			s.mu.Unlock()
-		}
-	}
-	return n
 }
 
 // find panics if name is not in the table: a limit that is misspelt must not

@@ -42,12 +42,14 @@ func (s *Service) exchangeRefresh(ctx context.Context, c *Client, r Request) (*T
 	if err != nil {
 		return nil, errRefresh
 	}
-	g, err := s.store.Grant(ctx, parsed.GrantID)
-	if errors.Is(err, ErrNotFound) {
-		return nil, errRefresh
-	}
-	if err != nil {
-		return nil, unavailable("find grant", err)
+	g, known := s.rotated.at(parsed.GrantID, parsed.Generation)
+	if !known {
+		if g, err = s.store.Grant(ctx, parsed.GrantID); errors.Is(err, ErrNotFound) {
+			return nil, errRefresh
+		}
+		if err != nil {
+			return nil, unavailable("find grant", err)
+		}
 	}
 	if g.ClientID != c.ID || !g.Refreshable || !s.ring.CheckRefresh(parsed, g.Salt) {
 		return nil, errRefresh
@@ -104,6 +106,9 @@ func (s *Service) rotateForward(ctx context.Context, c *Client, g *Grant, scope 
 	if err != nil {
 		return nil, unavailable("rotate refresh token", err)
 	}
+	next := *g
+	next.Generation, next.RotatedAt, next.IdleUntil = g.Generation+1, now, idle
+	s.rotated.put(next)
 	note(ctx, audit.Event{Name: audit.RefreshRotated, Client: c.ID, Subject: g.UserID, Grant: g.ID.String()})
 	return res, nil
 }
@@ -111,6 +116,9 @@ func (s *Service) rotateForward(ctx context.Context, c *Client, g *Grant, scope 
 // rotateLost reads again after another request won.
 func (s *Service) rotateLost(ctx context.Context, c *Client, before *Grant, scope string) (*TokenResponse, error) {
 	g, err := s.store.Grant(ctx, before.ID)
+	if errors.Is(err, ErrNotFound) { // its person or client was removed
+		return nil, errRefresh
+	}
 	if err != nil {
 		return nil, unavailable("find grant", err)
 	}

@@ -79,8 +79,19 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	r := &rig{t: t, clock: c, store: s, ring: ring, feed: revocation.NewFollower(s.Feed(), c.now), secret: secret.NewHandle(secret.ClientSecret)}
-	r.Service, err = oauth.New(oauth.Options{
-		Issuer: issuer, Store: s.OAuth(), Users: s.OAuth(), Ring: ring, Feed: r.feed, Now: c.now, Clients: r.clients(),
+	r.Service = r.node(r.feed)
+	if err := r.feed.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.addUser()
+	return r
+}
+
+// node makes one more issuer over the same store and keys.
+func (r *rig) node(feed oauth.Feed) *oauth.Service {
+	r.t.Helper()
+	service, err := oauth.New(oauth.Options{
+		Issuer: issuer, Store: r.store.OAuth(), Users: r.store.OAuth(), Ring: r.ring, Feed: feed, Now: r.clock.now, Clients: r.clients(),
 		Resources: []oauth.Resource{
 			{Name: "catalog", Audience: catalog, Tier: token.TierStandard, Scopes: []string{"catalog.read", "catalog.write"}},
 			{Name: "pay", Audience: pay, Tier: token.TierHigh, Scopes: []string{"pay"}},
@@ -89,13 +100,9 @@ func newRig(t *testing.T) *rig {
 		ScopeText: map[string]string{"catalog.read": "Look at the catalog"},
 	})
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
-	if err := r.feed.CatchUp(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	r.addUser()
-	return r
+	return service
 }
 
 func (r *rig) clients() []oauth.Client {

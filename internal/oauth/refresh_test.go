@@ -8,6 +8,7 @@ import (
 
 	"sallyport/internal/oauth"
 	"sallyport/internal/secret"
+	"sallyport/internal/token"
 )
 
 func reasonOf(err error) string {
@@ -227,5 +228,86 @@ func TestHundredRefreshesOneSuccessor(t *testing.T) {
 		if _, err := r.refresh(secret.New(tok)); err != nil {
 			t.Errorf("the successor is dead: %v", err)
 		}
+	}
+}
+
+// What a node remembers of a grant must not outlive the grant.
+func TestTK16RememberedGrantsDecideNothing(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		end  func(*rig, secret.ID) error
+		want string
+	}{
+		"revoked elsewhere": {func(r *rig, id secret.ID) error {
+			return r.store.OAuth().RevokeGrant(t.Context(), id, "revoked_by_admin", r.clock.now(), r.clock.now().Add(time.Hour))
+		}, "revoked_by_admin"},
+		"person disabled elsewhere": {func(r *rig, _ secret.ID) error {
+			return r.store.Account().SetDisabled(t.Context(), r.user.ID, true, r.clock.now(), r.clock.now().Add(time.Hour))
+		}, "account_disabled"},
+		"person deleted elsewhere": {func(r *rig, _ secret.ID) error {
+			return r.store.Account().DeleteUser(t.Context(), r.user.ID, r.clock.now(), r.clock.now().Add(time.Hour))
+		}, ""},
+	} {
+		r := newRig(t)
+		last := r.tokens().RefreshToken
+		for range 3 { // from the second time on, the node remembers it
+			next, err := r.refresh(last)
+			if err != nil {
+				t.Fatal(err)
+			}
+			last = next.RefreshToken
+		}
+		parsed, err := token.ParseRefresh(last.Reveal())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.end(r, parsed.GrantID); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.refresh(last); reasonOf(err) != c.want {
+			t.Errorf("%s: %v, want invalid_grant because of %q", name, err, c.want)
+		}
+	}
+}
+
+func TestRefreshMovesBetweenNodes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	nodes := []*oauth.Service{r.Service, r.node(r.feed)}
+	last := r.tokens().RefreshToken
+	ask := func(node int, tok secret.Value) (*oauth.TokenResponse, error) {
+		return nodes[node].Token(t.Context(), r.form("grant_type", "refresh_token", "client_id", "app", "refresh_token", tok.Reveal()))
+	}
+	for _, node := range []int{0, 0, 1, 0, 1, 1, 0} {
+		next, err := ask(node, last)
+		if err != nil {
+			t.Fatalf("node %d: %v", node, err)
+		}
+		again, err := ask(1-node, last) // the answer was lost, the question goes to the other one
+		if err != nil || !again.RefreshToken.Equal(next.RefreshToken) {
+			t.Fatalf("node %d: the repeated question: %v", 1-node, err)
+		}
+		last = next.RefreshToken
+	}
+	for _, node := range []int{0, 1, 0, 0, 1, 0} { // each finds that the other has moved on
+		next, err := ask(node, last)
+		if err != nil {
+			t.Fatalf("node %d: %v", node, err)
+		}
+		last = next.RefreshToken
+	}
+	first := last
+	for range 2 {
+		next, err := ask(0, last)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = next.RefreshToken
+	}
+	if _, err := ask(1, first); reasonOf(err) != "reused" {
+		t.Errorf("theft at the other node: %v", err)
+	}
+	if _, err := ask(0, last); reasonOf(err) != "reused" {
+		t.Errorf("the node that remembers the grant goes on with it: %v", err)
 	}
 }

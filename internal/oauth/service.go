@@ -54,6 +54,7 @@ type Service struct {
 	scopeText map[string]string
 	now       func() time.Time
 	clients   *clientCache
+	rotated   grantCache
 	metadata  []byte
 	jwks      []byte
 }

@@ -12,6 +12,7 @@ have node || missing+=(nodejs)
 have npm || missing+=(npm)
 have certutil || missing+=(libnss3-tools)
 have curl || missing+=(curl)
+have gcc || missing+=(gcc libc6-dev) # for the race detector
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || have initdb || missing+=(postgresql)
 
 if ((${#missing[@]})); then

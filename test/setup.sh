@@ -39,6 +39,12 @@ if ((${#missing[@]})); then
 	rm -f "$log"
 fi
 
+# playwright-core wants 20; Debian 12 has 18, Debian 13 has 20.
+if (($(node -p 'process.versions.node.split(".")[0]') < 20)); then
+	echo "setup: Node $(node --version) is too old: install Node 20 or later" >&2
+	exit 1
+fi
+
 # npm ci starts from nothing each time, so it runs only when the lock has changed.
 stamp=node/node_modules/.installed
 if ! cmp -s node/package-lock.json "$stamp"; then

@@ -117,7 +117,7 @@ func (s *Service) lateCode(ctx context.Context, k *code, now time.Time) error {
 // replayedCode ends what the first use of the code gave out (OAuth 2.1 §7.5.2).
 func (s *Service) replayedCode(ctx context.Context, k *code, now time.Time) error {
 	note(ctx, audit.Event{Name: audit.CodeReplayed, Client: k.ClientID, Subject: k.UserID, Grant: k.GrantID.String()})
-	if err := s.revokeGrant(ctx, k.GrantID, reasonCodeReplayed, now); err != nil {
+	if err := s.revokeGrant(ctx, k.GrantID, token.ReasonCodeReplay, now); err != nil {
 		return err
 	}
 	return errCode

@@ -9,16 +9,6 @@ import (
 	"sallyport/internal/token"
 )
 
-// What ended a grant, as error_reason tells the app. internal/revocation has
-// the whole list; these are the ones decided here.
-const (
-	reasonExpired      = "expired"
-	reasonReused       = "reused"
-	reasonCodeReplayed = "code_replayed"
-	reasonByClient     = "revoked_by_client"
-	reasonByUser       = "revoked_by_user"
-)
-
 // lostAnswerBearer is how long the last refresh token of a client without a
 // key of its own counts as a repeated question rather than as a theft.
 const lostAnswerBearer = 60 * time.Second
@@ -74,7 +64,7 @@ func (s *Service) rotate(ctx context.Context, c *Client, g *Grant, generation ui
 	case !g.RevokedAt.IsZero():
 		return nil, refreshEnded(g.RevokeReason)
 	case !now.Before(g.IdleUntil), !now.Before(g.AbsoluteUntil):
-		return nil, refreshEnded(reasonExpired)
+		return nil, refreshEnded(token.ReasonExpired)
 	case generation == g.Generation:
 		return s.rotateForward(ctx, c, g, scope, now)
 	case generation+1 == g.Generation && (!c.Type.Public() || now.Sub(g.RotatedAt) <= lostAnswerBearer):
@@ -85,10 +75,10 @@ func (s *Service) rotate(ctx context.Context, c *Client, g *Grant, generation ui
 		return res, err
 	case generation < g.Generation:
 		note(ctx, audit.Event{Name: audit.RefreshReused, Client: c.ID, Subject: g.UserID, Grant: g.ID.String()})
-		if err := s.revokeGrant(ctx, g.ID, reasonReused, now); err != nil {
+		if err := s.revokeGrant(ctx, g.ID, token.ReasonReused, now); err != nil {
 			return nil, err
 		}
-		return nil, refreshEnded(reasonReused)
+		return nil, refreshEnded(token.ReasonReused)
 	}
 	return nil, errRefresh // of a generation not yet made; the row was restored from a backup
 }

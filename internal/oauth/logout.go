@@ -98,7 +98,7 @@ func (s *Service) readHint(jwt string) (*idTokenHint, *PageError) {
 // them. When it returns nil, this node already refuses their tokens.
 func (s *Service) EndSession(ctx context.Context, sid secret.ID) error {
 	now := s.now()
-	if err := s.store.EndSession(ctx, sid, reasonByUser, now, token.KeepRevocation(now)); err != nil {
+	if err := s.store.EndSession(ctx, sid, token.ReasonLogout, now, token.KeepRevocation(now)); err != nil {
 		return unavailable("end session", err)
 	}
 	if err := s.feed.CatchUp(ctx); err != nil {

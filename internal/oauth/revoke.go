@@ -45,7 +45,7 @@ func (s *Service) revokeAccess(ctx context.Context, c *Client, presented string)
 	if a.ClientID != c.ID {
 		return errNotYours
 	}
-	if err := s.store.RevokeSerial(ctx, a.Serial, reasonByClient, now, token.KeepRevocation(now)); err != nil {
+	if err := s.store.RevokeSerial(ctx, a.Serial, token.ReasonRevoked, now, token.KeepRevocation(now)); err != nil {
 		return unavailable("revoke access token", err)
 	}
 	if err := s.feed.CatchUp(ctx); err != nil {
@@ -73,7 +73,7 @@ func (s *Service) revokeRefresh(ctx context.Context, c *Client, presented string
 	if g.ClientID != c.ID {
 		return errNotYours
 	}
-	if err := s.revokeGrant(ctx, g.ID, reasonByClient, s.now()); err != nil {
+	if err := s.revokeGrant(ctx, g.ID, token.ReasonRevoked, s.now()); err != nil {
 		return err
 	}
 	note(ctx, audit.Event{Name: audit.TokenRevoked, Client: c.ID, Subject: g.UserID, Grant: g.ID.String(), Reason: "refresh_token"})

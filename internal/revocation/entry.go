@@ -7,6 +7,8 @@ package revocation
 import (
 	"context"
 	"time"
+
+	"sallyport/internal/token"
 )
 
 // Kind says what an Entry names.
@@ -31,16 +33,16 @@ type Entry struct {
 	ExpiresAt time.Time // when no token that it ends can be alive any more
 }
 
-// Why something was revoked. The text is the wire value of error_reason.
+// Why something was revoked, as the wire has it.
 const (
-	ReasonLogout     = "revoked_by_user"
-	ReasonReused     = "reused"
-	ReasonRevoked    = "revoked_by_client"
-	ReasonCodeReplay = "code_replayed"
-	ReasonDisabled   = "account_disabled"
-	ReasonPassword   = "password_changed"
-	ReasonAdmin      = "revoked_by_admin"
-	ReasonClientGone = "client_removed"
+	ReasonLogout     = token.ReasonLogout
+	ReasonReused     = token.ReasonReused
+	ReasonRevoked    = token.ReasonRevoked
+	ReasonCodeReplay = token.ReasonCodeReplay
+	ReasonDisabled   = token.ReasonDisabled
+	ReasonPassword   = token.ReasonPassword
+	ReasonAdmin      = token.ReasonAdmin
+	ReasonClientGone = token.ReasonClientGone
 )
 
 // Log is the stored feed.

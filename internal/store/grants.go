@@ -16,7 +16,7 @@ import (
 	"sallyport/internal/secret"
 )
 
-const grantColumns = `id, client_id, user_id, session_id, scope, audience, acr, amr, auth_time_s, nonce, created_s, refreshable,
+const grantColumns = `id, client_id, user_id, sid, scope, audience, acr, amr, auth_time_s, nonce, created_s, refreshable,
 	generation, salt, rotated_s, idle_until_s, absolute_until_s, revoked_s, revoke_reason`
 
 // RedeemCode implements oauth.Store. The code also counts for nothing, and the
@@ -82,7 +82,7 @@ func ignoreNone(err error) error {
 // grantFields are read as one text: a driver spends more on each column than
 // the database on the row. Nothing in them has the separator but the nonce,
 // which a client chose, so that comes last.
-const grantFields = `concat_ws($2, client_id, user_id, session_id, scope, audience, acr, amr, auth_time_s, created_s, refreshable,
+const grantFields = `concat_ws($2, client_id, user_id, sid, scope, audience, acr, amr, auth_time_s, created_s, refreshable,
 	generation, salt, rotated_s, idle_until_s, absolute_until_s, revoked_s, revoke_reason, nonce)`
 
 const (
@@ -162,7 +162,7 @@ func (o OAuth) EndSession(ctx context.Context, sid secret.ID, reason string, now
 		if _, err := t.exec(ctx, `DELETE FROM sessions WHERE sid = $1`, sid.String()); err != nil {
 			return err
 		}
-		return t.revokeGrants(ctx, `session_id = $3`, sid.String(), reason, now, keep)
+		return t.revokeGrants(ctx, `sid = $3`, sid.String(), reason, now, keep)
 	})
 }
 

@@ -54,12 +54,12 @@ CREATE TABLE client_secrets (
 ) /*clustered*/;
 
 -- client_id is no reference: a client may be defined in the configuration file.
--- Nor is session_id: a grant may outlive the session that it came from.
+-- Nor is sid: a grant may outlive the session that it came from.
 CREATE TABLE grants (
     id                TEXT    NOT NULL PRIMARY KEY,
     client_id         TEXT    NOT NULL,
     user_id           TEXT    NOT NULL REFERENCES users (id),
-    session_id        TEXT    NOT NULL,
+    sid               TEXT    NOT NULL,
     scope             TEXT    NOT NULL,
     audience          TEXT    NOT NULL,
     acr               TEXT    NOT NULL,
@@ -76,7 +76,7 @@ CREATE TABLE grants (
     revoked_s         BIGINT  NOT NULL,
     revoke_reason     TEXT    NOT NULL
 ) /*clustered*/;
-CREATE INDEX grants_session ON grants (session_id);
+CREATE INDEX grants_sid ON grants (sid);
 CREATE INDEX grants_user ON grants (user_id);
 CREATE INDEX grants_client ON grants (client_id);
 CREATE INDEX grants_end ON grants (absolute_until_s);

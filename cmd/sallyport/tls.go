@@ -15,24 +15,15 @@ import (
 	"net/http"
 	"strings"
 	"time"
-)
 
-// suites are for TLS 1.2; those of 1.3 are all good. Go's own default would
-// still take CBC (RFC 9325 §4.2).
-var suites = []uint16{
-	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-	tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-	tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-}
+	"sallyport/internal/gateway"
+)
 
 func tlsConfigFor(cert tls.Certificate) *tls.Config {
 	return &tls.Config{
 		Certificates: []tls.Certificate{cert},
 		MinVersion:   tls.VersionTLS12,
-		CipherSuites: suites,
+		CipherSuites: gateway.CipherSuites,
 	}
 }
 

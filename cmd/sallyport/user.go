@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sallyport/internal/account"
+	"sallyport/internal/secret"
 )
 
 func (p *program) userCommand() *cobra.Command {
@@ -116,12 +117,7 @@ func (p *program) userAdd(t *target) *cobra.Command {
 			if err != nil {
 				return ruled(err)
 			}
-			v := viewUser(u)
-			if !drawn {
-				return a.print(v, "added %s", u.Username)
-			}
-			v.Password = password.Reveal()
-			return a.print(v, "added %s\npassword: %s", u.Username, v.Password)
+			return a.printUser(u, "added "+u.Username, password, drawn)
 		}),
 	}
 	from.flags(cmd)
@@ -129,6 +125,17 @@ func (p *program) userAdd(t *target) *cobra.Command {
 	cmd.Flags().StringVar(&n.Email, "email", "", "e-mail `ADDRESS`")
 	cmd.Flags().BoolVar(&n.EmailVerified, "email-verified", false, "somebody has made sure that the address is theirs")
 	return cmd
+}
+
+// printUser says what was done, and the password if it was drawn here: nobody
+// else knows it.
+func (a *admin) printUser(u account.User, done string, password secret.Value, drawn bool) error {
+	v := viewUser(u)
+	if !drawn {
+		return a.print(v, "%s", done)
+	}
+	v.Password = password.Reveal()
+	return a.print(v, "%s\npassword: %s", done, v.Password)
 }
 
 func (p *program) userSetPassword(t *target) *cobra.Command {
@@ -151,12 +158,7 @@ func (p *program) userSetPassword(t *target) *cobra.Command {
 			if err := a.accounts().SetPassword(ctx, u.ID, password); err != nil {
 				return ruled(err)
 			}
-			v := viewUser(u)
-			if !drawn {
-				return a.print(v, "%s has a new password; all sessions and tokens end within a second", u.Username)
-			}
-			v.Password = password.Reveal()
-			return a.print(v, "%s has a new password; all sessions and tokens end within a second\npassword: %s", u.Username, v.Password)
+			return a.printUser(u, u.Username+" has a new password; all sessions and tokens end within a second", password, drawn)
 		}),
 	}
 	from.flags(cmd)

@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// suites for TLS 1.2: ECDHE with AES-GCM or ChaCha20 and nothing else (RFC
-// 9325 §4.2). TLS 1.3 has no others.
-var suites = []uint16{
+// CipherSuites are those of TLS 1.2, for listeners and connections to upstreams
+// alike: ECDHE with AES-GCM or ChaCha20 and nothing else (RFC 9325 §4.2); Go's
+// own default would still take CBC. TLS 1.3 has no others. Do not change it.
+var CipherSuites = []uint16{
 	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
 	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
 	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
@@ -23,7 +24,7 @@ func NewTransport(timeout time.Duration) *http.Transport {
 	return &http.Transport{
 		DialContext:            dialer.DialContext,
 		ForceAttemptHTTP2:      true,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: suites},
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: CipherSuites},
 		TLSHandshakeTimeout:    5 * time.Second,
 		ResponseHeaderTimeout:  timeout,
 		ExpectContinueTimeout:  time.Second,

@@ -131,7 +131,10 @@ func (s *Service) needsLogin(a *Authorization, session *Session) bool {
 	if slices.Contains(a.Prompt, "login") || slices.Contains(a.Prompt, "select_account") {
 		return true
 	}
-	return a.MaxAge != nil && *a.MaxAge == 0 || a.MaxAge != nil && s.now().Sub(session.AuthTime) > time.Duration(*a.MaxAge)*time.Second
+	if a.MaxAge == nil {
+		return false
+	}
+	return *a.MaxAge == 0 || s.now().Sub(session.AuthTime) > time.Duration(*a.MaxAge)*time.Second
 }
 
 // needsConsent asks each time where the redirect URI does not prove who the

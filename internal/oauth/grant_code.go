@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"strings"
 	"time"
 
 	"sallyport/internal/audit"
@@ -127,10 +126,5 @@ func (s *Service) revokeGrant(ctx context.Context, id secret.ID, reason string, 
 	if err := s.store.RevokeGrant(ctx, id, reason, now, token.KeepRevocation(now)); err != nil {
 		return unavailable("revoke grant", err)
 	}
-	if err := s.feed.CatchUp(ctx); err != nil {
-		return unavailable("apply revocation", err)
-	}
-	return nil
+	return s.applied(ctx)
 }
-
-func fields(list string) []string { return strings.Fields(list) }

@@ -101,8 +101,8 @@ func (s *Service) EndSession(ctx context.Context, sid secret.ID) error {
 	if err := s.store.EndSession(ctx, sid, token.ReasonLogout, now, token.KeepRevocation(now)); err != nil {
 		return unavailable("end session", err)
 	}
-	if err := s.feed.CatchUp(ctx); err != nil {
-		return unavailable("apply revocation", err)
+	if err := s.applied(ctx); err != nil {
+		return err
 	}
 	note(ctx, audit.Event{Name: audit.SessionEnded})
 	return nil

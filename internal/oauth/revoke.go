@@ -48,8 +48,8 @@ func (s *Service) revokeAccess(ctx context.Context, c *Client, presented string)
 	if err := s.store.RevokeSerial(ctx, a.Serial, token.ReasonRevoked, now, token.KeepRevocation(now)); err != nil {
 		return unavailable("revoke access token", err)
 	}
-	if err := s.feed.CatchUp(ctx); err != nil {
-		return unavailable("apply revocation", err)
+	if err := s.applied(ctx); err != nil {
+		return err
 	}
 	note(ctx, audit.Event{Name: audit.TokenRevoked, Client: c.ID, Subject: a.Subject, Reason: "access_token"})
 	return nil

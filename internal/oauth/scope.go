@@ -54,6 +54,8 @@ func validScope(m string) bool {
 	return true
 }
 
+func fields(list string) []string { return strings.Fields(list) }
+
 func contains(list, member string) bool {
 	for m := range strings.SplitSeq(list, " ") {
 		if m == member {

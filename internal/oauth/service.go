@@ -101,6 +101,14 @@ func (s *Service) ForgetClient(clientID string) { s.clients.forget(clientID) }
 
 func note(ctx context.Context, e audit.Event) { audit.FromContext(ctx).Add(e) }
 
+// applied returns when what was just revoked is in force on this node.
+func (s *Service) applied(ctx context.Context) error {
+	if err := s.feed.CatchUp(ctx); err != nil {
+		return unavailable("apply revocation", err)
+	}
+	return nil
+}
+
 // needFresh fails closed: what is issued or confirmed rests on knowing what
 // has been revoked.
 func (s *Service) needFresh(tier token.Tier) error {

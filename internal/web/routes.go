@@ -23,22 +23,22 @@ type route struct {
 // form protection and headers; there is no default. A GET route of a document
 // or a static file answers HEAD too; no other does (AZ08).
 var routes = []route{
-	{"GET", "/.well-known/openid-configuration", classDocument, (*site).serveMetadata},
-	{"GET", "/.well-known/oauth-authorization-server", classDocument, (*site).serveMetadata},
-	{"GET", "/.well-known/jwks.json", classDocument, (*site).serveJWKS},
-	{"GET", "/oauth/authorize", classEntry, (*site).authorize},
-	{"POST", "/oauth/authorize", classEntry, (*site).authorize},
+	{"GET", openIDPath, classDocument, (*site).serveMetadata},
+	{"GET", metadataPath, classDocument, (*site).serveMetadata},
+	{"GET", jwksPath, classDocument, (*site).serveJWKS},
+	{"GET", authorizePath, classEntry, (*site).authorize},
+	{"POST", authorizePath, classEntry, (*site).authorize},
 	{"POST", "/oauth/token", classBrowserProtocol, (*site).token},
 	{"POST", "/oauth/introspect", classProtocol, (*site).introspect},
 	{"POST", "/oauth/revoke", classBrowserProtocol, (*site).revoke},
 	{"GET", "/oauth/userinfo", classResource, (*site).userInfo},
 	{"POST", "/oauth/userinfo", classResource, (*site).userInfo},
-	{"GET", "/oauth/logout", classEntry, (*site).logout},
-	{"POST", "/oauth/logout", classEntry, (*site).logoutPost},
-	{"GET", "/login", classPage, (*site).showLogin},
-	{"POST", "/login", classPage, (*site).login},
-	{"GET", "/consent", classPage, (*site).showConsent},
-	{"POST", "/consent", classPage, (*site).consent},
+	{"GET", logoutPath, classEntry, (*site).logout},
+	{"POST", logoutPath, classEntry, (*site).logoutPost},
+	{"GET", loginPath, classPage, (*site).showLogin},
+	{"POST", loginPath, classPage, (*site).login},
+	{"GET", consentPath, classPage, (*site).showConsent},
+	{"POST", consentPath, classPage, (*site).consent},
 	{"GET", staticPath, classStatic, (*site).serveStatic},
 }
 
@@ -47,6 +47,7 @@ const (
 	wellKnown     = "/.well-known/"
 	metadataPath  = wellKnown + "oauth-authorization-server"
 	openIDPath    = wellKnown + "openid-configuration"
+	jwksPath      = wellKnown + "jwks.json"
 	loginPath     = "/login"
 	consentPath   = "/consent"
 	logoutPath    = "/oauth/logout"
@@ -57,8 +58,8 @@ const (
 // a route there is not found and never reaches the gateway: no API can stand
 // where a page of the issuer is, or will be.
 var reserved = []string{
-	"/oauth", "/login", "/consent", "/static", "/device", "/account", "/admin", "/bff",
-	metadataPath, openIDPath, wellKnown + "jwks.json",
+	"/oauth", loginPath, consentPath, "/static", "/device", "/account", "/admin", "/bff",
+	metadataPath, openIDPath, jwksPath,
 }
 
 // endpoint is what one path answers.

@@ -24,7 +24,9 @@ const (
 	SealFlow    Purpose = "seal_flow"   // authorization codes and pending sign-ins
 	MACRefresh  Purpose = "mac_refresh" // refresh tokens
 	MACForm     Purpose = "mac_form"    // CSRF tokens of pages
+	MACNonce    Purpose = "mac_nonce"   // nonces for DPoP proofs
 	SignIDToken Purpose = "sign_id"     // ID tokens
+	SignAccess  Purpose = "sign_access" // RFC 9068 access tokens
 	SignInner   Purpose = "sign_inner"  // what a backend receives
 )
 
@@ -48,7 +50,9 @@ var purposes = []struct {
 	{SealFlow, XAES256GCM},
 	{MACRefresh, HS256},
 	{MACForm, HS256},
+	{MACNonce, HS256},
 	{SignIDToken, ES256},
+	{SignAccess, ES256},
 	{SignInner, EdDSA},
 }
 

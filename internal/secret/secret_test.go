@@ -2,56 +2,13 @@ package secret_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"sallyport/internal/secret"
 )
-
-type holder struct {
-	Public  secret.Value
-	private secret.Value
-}
-
-func TestLG03ValueNeverPrints(t *testing.T) {
-	t.Parallel()
-	const plain = "correct-horse-4711"
-	v := secret.New(plain)
-	h := holder{Public: v, private: v}
-	_ = h.private
-	nested := struct{ in *holder }{&h}
-	var out bytes.Buffer
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%p", "%T"} {
-		for _, arg := range []any{v, &v, h, &h, nested, []secret.Value{v}, map[string]secret.Value{"k": v}} {
-			fmt.Fprintf(&out, verb, arg)
-		}
-	}
-	fmt.Fprintln(&out, fmt.Errorf("wrap: %v", v), v)
-	for _, handler := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
-		slog.New(handler).Info("x", "v", v, "h", h, "p", &h)
-	}
-	for _, arg := range []any{v, h, map[string]any{"v": v}} {
-		b, err := json.Marshal(arg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out.Write(b)
-	}
-	printed := out.String()
-	for _, form := range []string{plain, fmt.Sprintf("%x", plain), fmt.Sprintf("%X", plain), fmt.Sprintf("%d", []byte(plain))} {
-		if strings.Contains(printed, form) {
-			t.Errorf("the secret shows as %q in:\n%s", form, printed)
-		}
-	}
-	if v.Reveal() != plain {
-		t.Error("Reveal lost the secret")
-	}
-}
 
 func TestValueEqual(t *testing.T) {
 	t.Parallel()

@@ -16,25 +16,27 @@ import (
 const redacted = "[redacted]"
 
 // Value holds a credential. It prints as a marker under every fmt verb, in
-// JSON, text and slog, also from an unexported field of another struct: it
-// holds a pointer, and fmt does not follow pointers below the top level.
-// The zero Value is empty. Safe for concurrent use.
-type Value struct{ p *string }
+// JSON, XML, YAML, text and slog, also from an unexported field of another
+// struct. It holds a function and not a string, because printers that follow
+// pointers into unexported fields (go-cmp, spew, debuggers of templates) cannot
+// look into one, and because the compiler then refuses ==, which is not
+// constant time. The zero Value is empty. Safe for concurrent use.
+type Value struct{ reveal func() string }
 
 // New wraps s.
-func New(s string) Value { return Value{p: &s} }
+func New(s string) Value { return Value{reveal: func() string { return s }} }
 
 // Reveal returns the credential itself. Call it next to the wire or the hash
 // and nowhere else.
 func (v Value) Reveal() string {
-	if v.p == nil {
+	if v.reveal == nil {
 		return ""
 	}
-	return *v.p
+	return v.reveal()
 }
 
 // IsZero reports whether v holds no characters.
-func (v Value) IsZero() bool { return v.p == nil || *v.p == "" }
+func (v Value) IsZero() bool { return v.Reveal() == "" }
 
 // Equal compares in time that depends on the lengths alone.
 func (v Value) Equal(o Value) bool {
@@ -53,6 +55,9 @@ func (h Hash) Equal(o Hash) bool { return subtle.ConstantTimeCompare(h[:], o[:])
 
 // Format implements fmt.Formatter for every verb.
 func (Value) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// String implements fmt.Stringer, for printers that are not fmt.
+func (Value) String() string { return redacted }
 
 // LogValue implements slog.LogValuer.
 func (Value) LogValue() slog.Value { return slog.StringValue(redacted) }

@@ -25,6 +25,7 @@ const (
 	RefreshRotated    Name = "refresh.rotated"
 	RefreshRepeated   Name = "refresh.repeated"
 	RefreshReused     Name = "refresh.reused"
+	ProofRefused      Name = "proof.refused"
 	RequestRefused    Name = "request.refused"
 	RouteProbed       Name = "route.probed"
 	FeedStale         Name = "feed.stale"
@@ -53,6 +54,7 @@ var Events = []struct {
 	{RefreshRotated, "a refresh token was exchanged for the next", "nothing"},
 	{RefreshRepeated, "the last refresh token came again while its successor was unused: the answer had been lost", "often: the client has a bad network, or does not store what it gets"},
 	{RefreshReused, "an old refresh token came again: it was copied; the grant ended", "tell the person; find the leak"},
+	{ProofRefused, "a DPoP proof was wrong, or came a second time", "proof_replayed: somebody copies requests; proof_htu: the client calls another address than the configuration has"},
 	{RequestRefused, "a call, a form or a page was refused", "see reason"},
 	{RouteProbed, "a call to a path that no API has", "many from one address: somebody is looking for hidden routes"},
 	{FeedStale, "the node could not follow revocations and refused a call", "look at the database and its connection"},

@@ -80,7 +80,16 @@ func tiersPage() string {
 		}
 		return "`" + l.ACR + "`"
 	})
+	row("access tokens are bound to a key", func(l token.Limits) string { return yes(l.Bound) })
+	row("DPoP proofs need a nonce of the server", func(l token.Limits) string { return yes(l.ProofNonce) })
 	return b.String()
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "optional"
 }
 
 func span(d time.Duration) string {

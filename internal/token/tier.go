@@ -29,6 +29,8 @@ type Limits struct {
 	SessionAbsolute  time.Duration
 	RevocationMaxAge time.Duration // a node that has not read the feed for so long refuses the tier
 	ACR              string        // weakest authentication of a person, "" for any
+	Bound            bool          // access tokens are bound to a key or a certificate
+	ProofNonce       bool          // DPoP proofs carry a nonce of the server (RFC 9449 §8)
 }
 
 var limits = [...]Limits{
@@ -43,7 +45,7 @@ var limits = [...]Limits{
 	TierHigh: {
 		AccessToken: 5 * time.Minute, RefreshIdle: 15 * time.Minute, RefreshAbsolute: 12 * time.Hour,
 		SessionIdle: 15 * time.Minute, SessionAbsolute: 12 * time.Hour, RevocationMaxAge: time.Second,
-		ACR: ACRMFA,
+		ACR: ACRMFA, Bound: true, ProofNonce: true,
 	},
 }
 

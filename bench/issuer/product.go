@@ -179,5 +179,5 @@ func newRing(keys token.KeyStore) (*token.Ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	return token.OpenRing(context.Background(), keys, master, time.Now())
+	return token.OpenRing(context.Background(), keys, master, time.Now)
 }

@@ -20,6 +20,7 @@ type config struct {
 	Store         string            `yaml:"store" example:"sqlite:sallyport.db" doc:"Where users, clients, grants and keys are kept: sqlite:FILE, or postgres://… without a password."`
 	StoreFile     string            `yaml:"store_file" example:"/run/secrets/sallyport-dsn" doc:"A file that holds what store would, for connection strings with a password."`
 	MasterKeyFile string            `yaml:"master_key_file" need:"yes" example:"master.key" doc:"The file with the key that wraps all other keys. Keep it apart from the database, with a copy."`
+	Keys          keysConfig        `yaml:"keys" doc:"How often keys change by themselves."`
 	Scopes        map[string]string `yaml:"scopes" example:"{catalog.read: See the catalog}" doc:"What each scope allows, in words for the page that asks people to agree."`
 	APIs          []apiConfig       `yaml:"apis" doc:"The guarded APIs."`
 	Clients       []clientConfig    `yaml:"clients" doc:"Apps that may ask for tokens. More can be added with sallyport client add."`

@@ -269,8 +269,12 @@ func (r *reader) defaults(v reflect.Value) {
 		return
 	}
 	for i := range v.NumField() {
-		if d := v.Type().Field(i).Tag.Get("default"); d != "" {
-			v.Field(i).SetString(d)
+		f := v.Type().Field(i)
+		switch d := f.Tag.Get("default"); {
+		case f.Type.Kind() == reflect.Struct && f.IsExported():
+			r.defaults(v.Field(i))
+		case d != "":
+			r.set(0, d, v.Field(i), f, "")
 		}
 	}
 }

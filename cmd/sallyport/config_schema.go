@@ -95,7 +95,7 @@ func section(b *strings.Builder, title string, t reflect.Type, path string, env 
 	fmt.Fprintf(b, "\n## %s\n\n| Setting | | Default | Example | Variable |\n|---|---|---|---|---|\n", title)
 	for _, f := range fields(t) {
 		variable, byDefault := "", f.Tag.Get("default")
-		if env && (f.Type.Kind() == reflect.String || f.Type.Kind() == reflect.Bool) {
+		if single := f.Type.Kind() == reflect.String || f.Type.Kind() == reflect.Bool || f.Type == reflect.TypeFor[duration](); env && single {
 			variable = "`" + envName(join(path, f.Tag.Get("yaml"))) + "`"
 		}
 		if byDefault != "" {

@@ -273,7 +273,7 @@ func newTestRing(t *testing.T) *token.Ring {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring, err := token.OpenRing(t.Context(), &forgottenKeys{}, master, time.Now())
+	ring, err := token.OpenRing(t.Context(), &forgottenKeys{}, master, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -114,6 +114,7 @@ type node struct {
 	log      *slog.Logger
 	now      func() time.Time
 	store    *store.Store
+	keys     *keyring
 	feed     *revocation.Follower
 	oauth    *oauth.Service
 	accounts *account.Service
@@ -126,8 +127,7 @@ type node struct {
 // openNode puts a node together from a configuration that keeps the rules. A
 // master key that does not fit changes nothing.
 func openNode(ctx context.Context, c *config, logger *slog.Logger, now func() time.Time) (*node, error) {
-	master, err := c.master()
-	if err != nil {
+	if _, err := c.master(); err != nil {
 		return nil, fmt.Errorf("read master key: %w", err)
 	}
 	cert, err := c.certificate(now())
@@ -139,12 +139,9 @@ func openNode(ctx context.Context, c *config, logger *slog.Logger, now func() ti
 		return nil, err
 	}
 	n := &node{log: logger, now: now, store: st}
-	ring, err := token.OpenRing(ctx, st.Keys(), master, now())
-	if errors.Is(err, token.ErrMasterKey) {
-		err = fmt.Errorf("%w: put back the %s that this database was made with; nothing has been changed", err, c.file(c.MasterKeyFile))
-	}
+	n.keys, err = c.openKeyring(ctx, st, logger, now)
 	if err == nil {
-		err = n.assemble(ctx, c, ring)
+		err = n.assemble(ctx, c, n.keys.Ring)
 	}
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
@@ -171,9 +168,11 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 			n.oauth.ForgetClient(e.ID)
 		}
 	})
+	n.feed.OnEntry(n.keys.onEntry)
 	if err := n.feed.CatchUp(ctx); err != nil {
 		return err
 	}
+	n.keys.told = true
 	apis, err := c.gatewayAPIs()
 	if err != nil {
 		return err

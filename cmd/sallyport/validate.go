@@ -31,6 +31,7 @@ var rules = []rule{
 	{"CL03", "redirect URIs fit the type of their client", "https; for native also com.example.app:/path or http://127.0.0.1/path", checkRedirects},
 	{"CF09", "clients ask only for scopes that exist and stand for APIs that exist", "add the operation that needs the scope, or remove it from the client", checkClientScopes},
 	{"KY07", "no secret is a placeholder or easy to guess", "let sallyport client rotate-secret or openssl rand -base64 33 make one", checkPlaceholders},
+	{"KY08", "keys change often enough, and not too often for caches", "remove the setting: the default is right for most", checkKeys},
 	{"CF10", "files with keys and secrets can be read by their owner only", "chmod 600 FILE", checkPermissions},
 	{"CF11", "the listener has a certificate that is valid for the issuer and fits its key", "set tls.cert_file and tls.key_file to a valid pair", checkTLS},
 }

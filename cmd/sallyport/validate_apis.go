@@ -89,11 +89,11 @@ func gatewayProblems(issuer string, apis []gateway.API) error {
 	if err != nil {
 		return err
 	}
-	ring, err := token.OpenRing(context.Background(), &forgottenKeys{}, master, time.Unix(0, 0))
+	clock := func() time.Time { return time.Unix(0, 0) }
+	ring, err := token.OpenRing(context.Background(), &forgottenKeys{}, master, clock)
 	if err != nil {
 		return err
 	}
-	clock := func() time.Time { return time.Unix(0, 0) }
 	_, err = gateway.New(gateway.Options{Issuer: issuer, APIs: apis, Ring: ring, Feed: revocation.NewFollower(nil, clock), Now: clock})
 	return err
 }

@@ -29,6 +29,10 @@ const (
 	RequestRefused    Name = "request.refused"
 	RouteProbed       Name = "route.probed"
 	FeedStale         Name = "feed.stale"
+	KeyMade           Name = "key.made"
+	KeyActivated      Name = "key.activated"
+	KeyCompromised    Name = "key.compromised"
+	KeyRewrapped      Name = "key.rewrapped"
 )
 
 // Events says what each event means and what an operator should do.
@@ -58,6 +62,10 @@ var Events = []struct {
 	{RequestRefused, "a call, a form or a page was refused", "see reason"},
 	{RouteProbed, "a call to a path that no API has", "many from one address: somebody is looking for hidden routes"},
 	{FeedStale, "the node could not follow revocations and refused a call", "look at the database and its connection"},
+	{KeyMade, "a key has a successor, or a compromised one was replaced", "nothing, if it was the schedule or you"},
+	{KeyActivated, "a pending key makes from now on, sooner than planned", "find out who did it, if not you"},
+	{KeyCompromised, "a key was declared compromised; nothing that it made is accepted any more", "find out who did it, if not you; read docs/guide/keys.md"},
+	{KeyRewrapped, "the master key was changed: all keys are wrapped by another one", "see that every machine has the new file; destroy copies of the old one"},
 }
 
 // Event is one occurrence. Subject is an account ID or "client:" and a

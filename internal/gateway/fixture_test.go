@@ -104,7 +104,7 @@ func newRing(t testing.TB) *token.Ring {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring, err := token.OpenRing(context.Background(), &memKeys{}, master, time.Now())
+	ring, err := token.OpenRing(context.Background(), &memKeys{}, master, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,7 +70,6 @@ type Gateway struct {
 	issuer    string
 	table     table
 	documents map[string]document // by path
-	jwks      []byte
 	ring      *token.Ring
 	feed      Feed
 	now       func() time.Time
@@ -87,12 +86,8 @@ func New(o Options) (*Gateway, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	jwks, err := o.Ring.JWKS(token.SignInner)
-	if err != nil {
-		return nil, err
-	}
 	g := &Gateway{
-		issuer: o.Issuer, ring: o.Ring, feed: o.Feed, now: o.Now, jwks: jwks,
+		issuer: o.Issuer, ring: o.Ring, feed: o.Feed, now: o.Now,
 		table: compile(o.Issuer, o.APIs), maxBody: o.MaxBodyBytes,
 	}
 	if g.maxBody == 0 {
@@ -109,8 +104,9 @@ func New(o Options) (*Gateway, error) {
 	return g, nil
 }
 
-// JWKS returns the public keys of inner tokens (RFC 7517 §5), for backends.
-func (g *Gateway) JWKS() []byte { return g.jwks }
+// JWKS returns the public keys of inner tokens (RFC 7517 §5), for backends, as
+// of now: keys come and go.
+func (g *Gateway) JWKS() ([]byte, error) { return g.ring.JWKS(token.SignInner) }
 
 // Close ends event streams and upgraded connections, which a server's Shutdown
 // would wait for in vain or does not know of, and refuses new ones. Other calls

@@ -96,20 +96,21 @@ type innerShard struct {
 }
 
 type innerEntry struct {
-	iat, exp, until int64 // Unix seconds; until is when it leaves
+	iat, exp, until int64  // Unix seconds; until is when it leaves
+	drops           uint64 // of the ring: a compromised key may have signed it otherwise
 	once            sync.Once
 	bearer          []string
 	err             error
 }
 
 func (t *innerCache) get(key innerKey, c *call) ([]string, error) {
-	now := c.g.now().Unix()
+	now, drops := c.g.now().Unix(), c.g.ring.Drops()
 	s := &t.shards[key.serial[15]%innerShards]
 	s.mu.RLock()
 	e := s.m[key]
 	s.mu.RUnlock()
-	if e == nil || now >= e.until || now < e.iat {
-		e = s.add(key, now, min(now+innerLife, c.access.ExpiresAt()))
+	if !e.counts(now, drops) {
+		e = s.add(key, now, min(now+innerLife, c.access.ExpiresAt()), drops)
 	}
 	// Whoever comes first signs; the others of the same key wait for it.
 	e.once.Do(func() {
@@ -120,10 +121,14 @@ func (t *innerCache) get(key innerKey, c *call) ([]string, error) {
 	return e.bearer, e.err
 }
 
-func (s *innerShard) add(key innerKey, now, exp int64) *innerEntry {
+func (e *innerEntry) counts(now int64, drops uint64) bool {
+	return e != nil && now < e.until && now >= e.iat && e.drops == drops
+}
+
+func (s *innerShard) add(key innerKey, now, exp int64, drops uint64) *innerEntry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e := s.m[key]; e != nil && now < e.until && now >= e.iat {
+	if e := s.m[key]; e.counts(now, drops) {
 		return e
 	}
 	if s.m == nil {
@@ -140,7 +145,7 @@ func (s *innerShard) add(key innerKey, now, exp int64) *innerEntry {
 	if len(s.m) >= innerMax {
 		clear(s.m)
 	}
-	e := &innerEntry{iat: now, exp: exp, until: exp - (exp-now)/5}
+	e := &innerEntry{iat: now, exp: exp, until: exp - (exp-now)/5, drops: drops}
 	s.m[key] = e
 	return e
 }

@@ -20,6 +20,15 @@ func withScope(s string) func(*token.Access) { return func(a *token.Access) { a.
 
 // verified is what a backend finds that verifies with a library and the
 // published keys.
+// keys is the key set of inner tokens.
+func (f *fixture) keys() []byte {
+	set, err := f.gateway.JWKS()
+	if err != nil {
+		panic(err)
+	}
+	return set
+}
+
 func verified(t *testing.T, keys []byte, authorization string) map[string]any {
 	t.Helper()
 	var set jose.JSONWebKeySet
@@ -45,7 +54,7 @@ func TestT058GW19InnerToken(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
 	published := f.get("/.well-known/sallyport-gateway/jwks.json", "")
-	if published.Body != string(f.gateway.JWKS()) || published.Header.Get("Content-Type") != "application/jwk-set+json" {
+	if published.Body != string(f.keys()) || published.Header.Get("Content-Type") != "application/jwk-set+json" {
 		t.Errorf("published keys: %+v", published)
 	}
 	if strings.Contains(published.Body, `"d"`) {
@@ -94,14 +103,14 @@ func TestT058GW19InnerToken(t *testing.T) {
 		f.ahead.Store(int64(49 * time.Second))
 		f.catchUp()
 		second := inner()
-		if second == first || verified(t, f.gateway.JWKS(), second)["jti"] == claims["jti"] {
+		if second == first || verified(t, f.keys(), second)["jti"] == claims["jti"] {
 			t.Error("after 80 % of its life it is still the same")
 		}
 		f.ahead.Store(0)
 	})
 	t.Run("never longer than the outer one", func(t *testing.T) {
 		f.get("/catalog/items/1", f.bearer(func(a *token.Access) { a.Lifetime = 7 }))
-		c := verified(t, f.gateway.JWKS(), f.taken()[0].Header.Get("Authorization"))
+		c := verified(t, f.keys(), f.taken()[0].Header.Get("Authorization"))
 		if life := c["exp"].(float64) - c["iat"].(float64); life > 7 {
 			t.Errorf("it lives %v s", life)
 		}
@@ -119,7 +128,7 @@ func TestInnerTokenOfAClient(t *testing.T) {
 	f.get("/catalog/items/1", f.bearer(func(a *token.Access) {
 		*a = token.Access{Serial: a.Serial, ClientID: "job", Subject: "client:job", Audience: a.Audience, Scope: a.Scope, IssuedAt: a.IssuedAt, Lifetime: 60}
 	}))
-	c := verified(t, f.gateway.JWKS(), f.taken()[0].Header.Get("Authorization"))
+	c := verified(t, f.keys(), f.taken()[0].Header.Get("Authorization"))
 	for _, name := range []string{"acr", "amr", "auth_time", "grant"} {
 		if v, there := c[name]; there {
 			t.Errorf("%s: %v, though nobody signed in", name, v)
@@ -137,7 +146,7 @@ func TestInnerTokenCannotBeInjected(t *testing.T) {
 	f.get("/catalog/items/1", f.bearer(func(a *token.Access) {
 		a.ClientID, a.Subject, a.AMR, a.ACR, a.Scope = evil, evil, "pwd "+evil, evil, "catalog.read "+evil
 	}))
-	c := verified(t, f.gateway.JWKS(), f.taken()[0].Header.Get("Authorization"))
+	c := verified(t, f.keys(), f.taken()[0].Header.Get("Authorization"))
 	clean := strings.ToValidUTF8(evil, "\ufffd")
 	if c["sub"] != clean || c["client_id"] != clean || c["scope"] != "catalog.read" || c["a"] != nil {
 		t.Errorf("claims %q", c)
@@ -159,7 +168,7 @@ func TestInnerTokenIsForOneAPI(t *testing.T) {
 	f.get("/other/1", authorization)
 	var auds, scopes []any
 	for _, r := range f.taken() {
-		c := verified(t, f.gateway.JWKS(), r.Header.Get("Authorization"))
+		c := verified(t, f.keys(), r.Header.Get("Authorization"))
 		auds, scopes = append(auds, c["aud"]), append(scopes, c["scope"])
 	}
 	if !slices.Equal(auds, []any{audience, "https://api.example.com/other"}) || !slices.Equal(scopes, []any{"catalog.read", "other.read"}) {

@@ -17,13 +17,14 @@ const (
 // document is a public file.
 type document struct {
 	contentType string
-	body        []byte
+	body        func() ([]byte, error)
 }
 
 func (g *Gateway) compileDocuments() map[string]document {
-	docs := map[string]document{jwksPath: {"application/jwk-set+json", g.jwks}}
+	docs := map[string]document{jwksPath: {"application/jwk-set+json", g.JWKS}}
 	for _, api := range g.table {
-		docs[metadataPath+api.prefix] = document{"application/json", g.metadata(api)}
+		body := g.metadata(api)
+		docs[metadataPath+api.prefix] = document{"application/json", func() ([]byte, error) { return body, nil }}
 	}
 	return docs
 }
@@ -64,15 +65,19 @@ func (c *call) serveDocument(doc document) refusal {
 	if c.r.Method != http.MethodGet && c.r.Method != http.MethodHead {
 		return refusal{problem: wrongMethod, reason: "unlisted_method", allow: "GET, HEAD"}
 	}
+	body, err := doc.body()
+	if err != nil {
+		return refusal{problem: internalError, reason: "document"}
+	}
 	h := c.w.Header()
 	h.Set("Content-Type", doc.contentType)
-	h.Set("Content-Length", strconv.Itoa(len(doc.body)))
+	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "public, max-age=300")
 	h.Set("Access-Control-Allow-Origin", "*") // public, and no credential is read here
 	h.Set("X-Content-Type-Options", "nosniff")
 	c.w.WriteHeader(http.StatusOK)
 	if c.r.Method == http.MethodGet {
-		_, _ = c.w.Write(doc.body)
+		_, _ = c.w.Write(body)
 	}
 	return handled
 }

@@ -74,7 +74,7 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring, err := token.OpenRing(t.Context(), s.Keys(), master, c.now())
+	ring, err := token.OpenRing(t.Context(), s.Keys(), master, c.now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,7 +56,6 @@ type Service struct {
 	clients   *clientCache
 	rotated   grantCache
 	metadata  []byte
-	jwks      []byte
 }
 
 // New returns a Service, or an error that says which option is wrong.
@@ -78,15 +77,12 @@ func New(o Options) (*Service, error) {
 	}
 	s.clients = newClientCache(o.Store, o.Clients)
 	var err error
-	if s.jwks, err = s.ring.JWKS(token.SignIDToken); err != nil {
-		return nil, fmt.Errorf("oauth: key set: %w", err)
-	}
 	s.metadata, err = s.buildMetadata()
 	return s, err
 }
 
-// JWKS returns the key set that verifies ID tokens. Do not change it.
-func (s *Service) JWKS() []byte { return s.jwks }
+// JWKS returns the key set that verifies ID tokens, as of now: keys come and go.
+func (s *Service) JWKS() ([]byte, error) { return s.ring.JWKS(token.SignIDToken) }
 
 // Metadata returns the discovery document (RFC 8414, OpenID Connect Discovery
 // §3). Do not change it.

@@ -17,11 +17,21 @@ type Kind string
 // The kinds. Grant and Serial end tokens by what they carry, for ever. Nothing
 // ends "all tokens until now": nodes' clocks differ, and a token can be made
 // between that moment and the commit. Changed ends nothing: it tells nodes that
-// what they remember of a client is old.
+// what they remember of a client is old. Keys tells them that the key ring has
+// changed; the keys that Reason calls compromised are dead at once.
 const (
 	Grant   Kind = "grant"   // ID is a grant ID, or the epoch of a client
 	Serial  Kind = "serial"  // ID is the serial of one access token
 	Changed Kind = "changed" // ID is a client_id
+	Keys    Kind = "keys"    // ID is a key ID, or the fingerprint of a master key
+)
+
+// What happened to the key of an entry of kind Keys, as its Reason.
+const (
+	KeyMade        = "made"
+	KeyActivated   = "activated" // sooner than it was to be
+	KeyCompromised = "compromised"
+	KeysRewrapped  = "rewrapped"
 )
 
 // Entry is one line of the feed.
@@ -29,7 +39,7 @@ type Entry struct {
 	Seq       int64 // given by the store; rises by commit order, never reused
 	Kind      Kind
 	ID        string
-	Reason    string    // one of the Reason constants, for logs and clients
+	Reason    string    // one of the Reason or Key constants, for logs and clients
 	ExpiresAt time.Time // when no token that it ends can be alive any more
 }
 

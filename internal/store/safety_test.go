@@ -31,7 +31,7 @@ func TestTK27T042TheFileHoldsNoUsableCredential(t *testing.T) {
 	masterValue, cookie, clientSecret, second := secret.NewHandle(secret.MasterKey), secret.NewHandle(secret.SessionCookie), secret.NewHandle(secret.ClientSecret), secret.NewHandle(secret.ClientSecret)
 	master, err := token.NewMaster(masterValue)
 	must(t, err)
-	ring, err := token.OpenRing(ctx, s.Keys(), master, now)
+	ring, err := token.OpenRing(ctx, s.Keys(), master, time.Now)
 	must(t, err)
 
 	u := account.User{ID: "u1", Username: "ada", PasswordHash: "$argon2id$v=19$x", CreatedAt: now}

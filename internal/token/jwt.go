@@ -83,6 +83,9 @@ func (s *Signer) header(typ string) string {
 }
 
 func (s *Signer) signature(input []byte) ([]byte, error) {
+	if s.key == nil {
+		return nil, ErrNoKey
+	}
 	if key, ok := s.key.(ed25519.PrivateKey); ok {
 		return ed25519.Sign(key, input), nil
 	}
@@ -124,7 +127,8 @@ func (ring *Ring) VerifyOwn(p Purpose, typ, jwt string) ([]byte, error) {
 	if err != nil {
 		return nil, ErrInvalid
 	}
-	for _, s := range ring.signers[p] {
+	for _, k := range ring.all(p) {
+		s := k.signer
 		if header != s.header(typ) {
 			continue
 		}
@@ -152,11 +156,28 @@ func (s *Signer) verify(input, sig []byte) bool {
 	return false
 }
 
-// JWKS returns the public keys of p as a JWK Set (RFC 7517 §5).
-func (ring *Ring) JWKS(p Purpose) ([]byte, error) {
-	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
-	for _, s := range ring.signers[p] {
-		set.Keys = append(set.Keys, s.public)
+// Signer returns the key that signs for p now. Do not keep it. Where no key is
+// left, its Sign returns ErrNoKey.
+func (ring *Ring) Signer(p Purpose) *Signer {
+	k, err := ring.maker(p)
+	if err != nil {
+		return &Signer{}
+	}
+	return k.signer
+}
+
+// JWKS returns the public keys of purposes that others may need to know now, as
+// a JWK Set (RFC 7517 §5): those that will sign, the ones that do, and those
+// that have signed what may still be alive. Do not keep it for longer than its
+// max-age.
+func (ring *Ring) JWKS(purposes ...Purpose) ([]byte, error) {
+	set, now := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}, ring.now().Unix()
+	for _, p := range purposes {
+		for _, k := range ring.all(p) {
+			if k.signer != nil && now <= k.publish {
+				set.Keys = append(set.Keys, k.signer.public)
+			}
+		}
 	}
 	return json.Marshal(set)
 }

@@ -18,7 +18,7 @@ import (
 // key's wrapping: a record moved to another purpose does not unwrap.
 type Purpose string
 
-// The purposes.
+// The purposes. Each has a line in Policies.
 const (
 	SealAccess  Purpose = "seal_access" // access tokens
 	SealFlow    Purpose = "seal_flow"   // authorization codes and pending sign-ins
@@ -41,28 +41,17 @@ const (
 	EdDSA      Algorithm = "EdDSA"
 )
 
-// purposes says which algorithm a new key of each purpose has.
-var purposes = []struct {
-	Purpose   Purpose
-	Algorithm Algorithm
-}{
-	{SealAccess, XAES256GCM},
-	{SealFlow, XAES256GCM},
-	{MACRefresh, HS256},
-	{MACForm, HS256},
-	{MACNonce, HS256},
-	{SignIDToken, ES256},
-	{SignAccess, ES256},
-	{SignInner, EdDSA},
-}
-
-// KeyRecord is a key as the store keeps it: the private part only wrapped.
+// KeyRecord is a key as the store keeps it: the private part only wrapped, and
+// gone once the key is compromised. Times have whole seconds.
 type KeyRecord struct {
-	ID        secret.ID
-	Purpose   Purpose
-	Algorithm Algorithm
-	Wrapped   []byte // by the master key
-	CreatedAt time.Time
+	ID            secret.ID
+	Purpose       Purpose
+	Algorithm     Algorithm
+	Wrapped       []byte // by the master key; empty once compromised
+	WrappedBy     string // fingerprint of that master key; "" in records of the first release
+	CreatedAt     time.Time
+	ActiveAt      time.Time // from then on it makes, if no later key is active
+	CompromisedAt time.Time // zero for most
 }
 
 // KeyStore keeps key records.
@@ -74,57 +63,47 @@ type KeyStore interface {
 	AddFirstKey(context.Context, KeyRecord) error
 }
 
-// ErrMasterKey says that the stored keys were wrapped by another master key.
-var ErrMasterKey = errors.New("the master key does not fit the stored keys")
+// KeyAdmin changes key records. Each method is one transaction that also tells
+// all nodes through the revocation feed, and after which exactly one of those
+// who wanted the same change has made it.
+type KeyAdmin interface {
+	KeyStore
+	// SucceedKey stores k if newest is still the key of its purpose that became
+	// or becomes active last, and the other keys are wrapped by the same master
+	// key. Otherwise it returns ErrKeyStale.
+	SucceedKey(ctx context.Context, k KeyRecord, newest secret.ID) error
+	// ActivateKey brings the moment forward at which a pending key begins to
+	// make. It returns ErrKeyStale if the key is not pending any more.
+	ActivateKey(ctx context.Context, id secret.ID, at time.Time) error
+	// CompromiseKeys marks keys as compromised at a time and destroys their
+	// wrapped material: the one named, or all of the purpose if id is zero. If the
+	// key that makes is one of them, successor is stored in the same transaction.
+	// It returns the keys that died by it, or ErrKeyStale if none did or the
+	// master key has been changed meanwhile.
+	CompromiseKeys(ctx context.Context, p Purpose, id secret.ID, successor KeyRecord, at time.Time) ([]secret.ID, error)
+	// RewrapKeys gives every record that is not compromised to f and stores what
+	// f returns, all or nothing. f may be called again from the start.
+	RewrapKeys(ctx context.Context, by string, at time.Time, f func(KeyRecord) (KeyRecord, error)) error
+	// ExpireKeys deletes the keys of p whose successor was active by retired, and
+	// the compromised ones marked by compromised. It returns how many.
+	ExpireKeys(ctx context.Context, p Purpose, retired, compromised time.Time) (int64, error)
+}
 
-// Master wraps the keys that the store holds. Safe for concurrent use.
-type Master struct{ aead *xaes }
+// ErrKeyStale says that the keys have changed since the caller has read them.
+var ErrKeyStale = errors.New("the keys have been changed by somebody else")
 
-// NewMaster reads a master key: a handle with the prefix spmk over 32 bytes.
-func NewMaster(v secret.Value) (*Master, error) {
-	key, err := secret.Decode(secret.MasterKey, v.Reveal())
-	if err != nil || len(key) != xaesKeySize {
-		return nil, errors.New("not a master key: expected spmk_ and 49 characters")
+// newRecord makes a key of p that is active at a time, wrapped by master with
+// the key that has the fingerprint by.
+func newRecord(p Policy, master *Master, by string, now, active time.Time) (KeyRecord, error) {
+	r := KeyRecord{ID: secret.NewID(now), Purpose: p.Purpose, Algorithm: p.Algorithm, CreatedAt: now.Truncate(time.Second), ActiveAt: active.Truncate(time.Second)}
+	material, err := newMaterial(p.Algorithm)
+	if err == nil {
+		r, err = master.wrap(r, material, by)
 	}
-	if allZero(key) {
-		return nil, errors.New("not a master key: all its bytes are zero")
-	}
-	aead, err := newXAES(key)
 	if err != nil {
-		return nil, err
+		return r, fmt.Errorf("make %s key: %w", p.Purpose, err)
 	}
-	return &Master{aead: aead}, nil
-}
-
-func allZero(b []byte) bool {
-	for _, c := range b {
-		if c != 0 {
-			return false
-		}
-	}
-	return true
-}
-
-func wrapLabel(r KeyRecord) []byte {
-	return fmt.Appendf(nil, "sallyport key v1\x00%s\x00%s\x00%s", r.ID, r.Purpose, r.Algorithm)
-}
-
-func (m *Master) wrap(r KeyRecord, material []byte) ([]byte, error) {
-	var scratch [xaesKeySize]byte
-	nonce := secret.Random(xaesNonceSize)
-	return m.aead.seal(nonce, nonce, material, wrapLabel(r), &scratch)
-}
-
-func (m *Master) unwrap(r KeyRecord) ([]byte, error) {
-	var scratch [xaesKeySize]byte
-	if len(r.Wrapped) < xaesNonceSize+xaesOverhead {
-		return nil, ErrMasterKey
-	}
-	material, err := m.aead.open(nil, r.Wrapped[:xaesNonceSize], r.Wrapped[xaesNonceSize:], wrapLabel(r), &scratch)
-	if err != nil {
-		return nil, ErrMasterKey
-	}
-	return material, nil
+	return r, nil
 }
 
 // newMaterial makes the private part of a key.

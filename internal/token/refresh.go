@@ -24,13 +24,13 @@ type Refresh struct {
 
 // RefreshToken makes the token of one generation.
 func (ring *Ring) RefreshToken(grant secret.ID, generation uint32, salt []byte) secret.Value {
-	m := ring.macs[MACRefresh]
+	k := ring.macMaker(MACRefresh)
 	b := make([]byte, 0, refreshLen)
 	b = append(b, refreshVersion)
-	b = append(b, m.current[:]...)
+	b = append(b, k.short[:]...)
 	b = append(b, grant[:]...)
 	b = binary.BigEndian.AppendUint32(b, generation)
-	b = append(b, mac(m.byID[m.current], grant[:], b[refreshLen-36:], salt)...)
+	b = append(b, mac(k.mac, grant[:], b[refreshLen-36:], salt)...)
 	return secret.Encode(secret.RefreshToken, b)
 }
 
@@ -52,10 +52,10 @@ func ParseRefresh(s string) (Refresh, error) {
 // CheckRefresh reports whether r was made by this issuer for the grant with
 // this salt.
 func (ring *Ring) CheckRefresh(r Refresh, salt []byte) bool {
-	key := ring.macs[MACRefresh].byID[r.key]
-	if key == nil {
+	k := ring.current.Load().keys[MACRefresh].find(r.key[:])
+	if k == nil {
 		return false
 	}
 	generation := binary.BigEndian.AppendUint32(nil, r.Generation)
-	return hmac.Equal(r.mac[:], mac(key, r.GrantID[:], generation, salt))
+	return hmac.Equal(r.mac[:], mac(k.mac, r.GrantID[:], generation, salt))
 }

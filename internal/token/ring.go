@@ -2,51 +2,63 @@ package token
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
+	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sallyport/internal/secret"
 )
 
-// Ring holds the keys of a node, unwrapped. The newest key of a purpose makes,
-// all of them open. Safe for concurrent use.
+// Ring holds the keys of a node, unwrapped. Of each purpose, the key that
+// became active last makes, and all of them open. It follows the store: Reload
+// reads it anew, Drop forgets a key at once. Users ask it each time and keep
+// nothing. Safe for concurrent use.
 type Ring struct {
-	sealers map[Purpose]*sealer
-	macs    map[Purpose]*macer
-	signers map[Purpose][]*Signer
+	store   KeyStore
+	now     func() time.Time
+	current atomic.Pointer[snapshot]
+	drops   atomic.Uint64
+
+	reloading sync.Mutex // one reader at a time: what was read first must not win
+
+	mu     sync.Mutex // one change at a time; guards what follows
+	master *Master
+	reread func() (*Master, error)
+	dead   map[secret.ID]bool // compromised: never again, whatever a record says
 }
+
+// ErrNoKey says that no key of a purpose is left: a compromised one has been
+// forgotten and its successor is not known yet.
+var ErrNoKey = errors.New("no key for this purpose")
 
 // OpenRing reads the key ring from the store, making what is missing. It
 // returns ErrMasterKey if a record does not unwrap, and then has written
-// nothing.
-func OpenRing(ctx context.Context, store KeyStore, master *Master, now time.Time) (*Ring, error) {
+// nothing. now is the clock, by which pending keys become active.
+func OpenRing(ctx context.Context, store KeyStore, master *Master, now func() time.Time) (*Ring, error) {
+	ring := &Ring{store: store, now: now, master: master, dead: map[secret.ID]bool{}}
+	ring.current.Store(&snapshot{})
 	records, err := store.Keys(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read keys: %w", err)
 	}
-	if _, err := newRing(records, master); err != nil {
+	if _, err := ring.read(records); err != nil {
 		return nil, err
 	}
 	have := map[Purpose]bool{}
 	for _, r := range records {
 		have[r.Purpose] = true
 	}
-	missing := false
-	for _, p := range purposes {
+	by, missing := wrapper(records), false
+	for _, p := range Policies {
 		if have[p.Purpose] {
 			continue
 		}
 		missing = true
-		r := KeyRecord{ID: secret.NewID(now), Purpose: p.Purpose, Algorithm: p.Algorithm, CreatedAt: now}
-		material, err := newMaterial(p.Algorithm)
+		r, err := newRecord(p, master, by, now(), now())
 		if err != nil {
-			return nil, fmt.Errorf("make %s key: %w", p.Purpose, err)
-		}
-		if r.Wrapped, err = master.wrap(r, material); err != nil {
-			return nil, fmt.Errorf("wrap %s key: %w", p.Purpose, err)
+			return nil, err
 		}
 		if err := store.AddFirstKey(ctx, r); err != nil {
 			return nil, fmt.Errorf("store %s key: %w", p.Purpose, err)
@@ -57,179 +69,84 @@ func OpenRing(ctx context.Context, store KeyStore, master *Master, now time.Time
 			return nil, fmt.Errorf("read keys: %w", err)
 		}
 	}
-	return newRing(records, master)
-}
-
-func newRing(records []KeyRecord, master *Master) (*Ring, error) {
-	ring := &Ring{sealers: map[Purpose]*sealer{}, macs: map[Purpose]*macer{}, signers: map[Purpose][]*Signer{}}
-	for _, r := range records {
-		material, err := master.unwrap(r)
-		if err != nil {
-			return nil, err
-		}
-		if err := ring.add(r, material); err != nil {
-			return nil, fmt.Errorf("key %s: %w", r.ID, err)
-		}
-	}
-	return ring, nil
-}
-
-// add takes a key into use. Records come oldest first, so the last one added
-// for a purpose is the one that makes.
-func (ring *Ring) add(r KeyRecord, material []byte) error {
-	switch r.Algorithm {
-	case XAES256GCM:
-		aead, err := newXAES(material)
-		if err != nil {
-			return err
-		}
-		s := ring.sealers[r.Purpose]
-		if s == nil {
-			s = &sealer{byID: map[keyID]*xaes{}}
-			ring.sealers[r.Purpose] = s
-		}
-		s.current = shortID(r.ID)
-		s.byID[s.current] = aead
-	case HS256:
-		m := ring.macs[r.Purpose]
-		if m == nil {
-			m = &macer{byID: map[keyID][]byte{}}
-			ring.macs[r.Purpose] = m
-		}
-		m.current = shortID(r.ID)
-		m.byID[m.current] = material
-	case ES256, EdDSA:
-		s, err := newSigner(r, material)
-		if err != nil {
-			return err
-		}
-		ring.signers[r.Purpose] = append(ring.signers[r.Purpose], s)
-	default:
-		return fmt.Errorf("unknown algorithm %q", r.Algorithm)
-	}
-	return nil
-}
-
-// Signer returns the key that signs for p.
-func (ring *Ring) Signer(p Purpose) *Signer {
-	s := ring.signers[p]
-	return s[len(s)-1]
-}
-
-// keyID is the random tail of a key's ID, as sealed tokens carry it.
-type keyID [4]byte
-
-func shortID(id secret.ID) keyID { return keyID(id[12:]) }
-
-// sealedVersion is the first byte of everything sealed.
-const sealedVersion = 1
-
-const sealedHead = 1 + len(keyID{}) + xaesNonceSize
-
-type sealer struct {
-	current keyID
-	byID    map[keyID]*xaes
-}
-
-// scratch is reused, because what reaches an interface lives on the heap.
-type scratch struct {
-	key   [xaesKeySize]byte
-	buf   []byte
-	out   []byte
-	plain []byte
-	text  []byte
-}
-
-var scratches = sync.Pool{New: func() any {
-	return &scratch{buf: make([]byte, 0, 1024), out: make([]byte, 0, 1024), plain: make([]byte, 0, 1024), text: make([]byte, 0, 1024)}
-}}
-
-// seal returns a handle with prefix p over version, key, nonce and plain,
-// encrypted. The prefix, the version and the key ID are authenticated too.
-func (s *sealer) seal(p secret.Prefix, plain []byte, sc *scratch) (secret.Value, error) {
-	aad := append(append(sc.buf[:0], p...), sealedVersion)
-	aad = append(aad, s.current[:]...)
-	out := append(sc.out[:0], sealedVersion)
-	out = append(out, s.current[:]...)
-	out = out[:sealedHead]
-	_, _ = rand.Read(out[sealedHead-xaesNonceSize:])
-	out, err := s.byID[s.current].seal(out, out[sealedHead-xaesNonceSize:], plain, aad, &sc.key)
-	if err != nil {
-		return secret.Value{}, err
-	}
-	sc.out = out[:0]
-	sc.text = secret.AppendHandle(sc.text[:0], p, out)
-	return secret.New(string(sc.text)), nil
-}
-
-// open returns the plaintext, which lives in sc until its next use.
-func (s *sealer) open(p secret.Prefix, handle string, sc *scratch) ([]byte, error) {
-	raw, err := secret.DecodeInto(sc.buf[:0], p, handle)
-	if err != nil || len(raw) < sealedHead+xaesOverhead || raw[0] != sealedVersion {
-		return nil, ErrInvalid
-	}
-	key := s.byID[keyID(raw[1:])]
-	if key == nil {
-		return nil, ErrInvalid
-	}
-	// The authenticated prefix goes behind the ciphertext in the same buffer.
-	n := len(raw)
-	raw = append(append(raw, p...), raw[:1+len(keyID{})]...)
-	sc.buf = raw[:0]
-	plain, err := key.open(sc.out[:0], raw[sealedHead-xaesNonceSize:sealedHead], raw[sealedHead:n], raw[n:], &sc.key)
-	if err != nil {
-		return nil, ErrInvalid
-	}
-	sc.out = plain[:0]
-	return plain, nil
-}
-
-// SealAccess makes the access token that says a.
-func (ring *Ring) SealAccess(a *Access) (secret.Value, error) {
-	sc := scratches.Get().(*scratch) //nolint:forcetypeassert // the pool holds nothing else
-	defer scratches.Put(sc)
-	plain, err := a.appendPlain(sc.plain[:0])
-	if err != nil {
-		return secret.Value{}, err
-	}
-	sc.plain = plain[:0]
-	return ring.sealers[SealAccess].seal(secret.AccessToken, plain, sc)
-}
-
-// OpenAccess fills a from an access token, or returns ErrInvalid and leaves a
-// in no useful state. It checks form and key only: expiry, revocation,
-// audience and scope are the caller's.
-func (ring *Ring) OpenAccess(tok string, a *Access) error {
-	sc := scratches.Get().(*scratch) //nolint:forcetypeassert // the pool holds nothing else
-	defer scratches.Put(sc)
-	plain, err := ring.sealers[SealAccess].open(secret.AccessToken, tok, sc)
-	if err != nil {
-		return err
-	}
-	return a.parsePlain(plain)
-}
-
-// Seal makes a handle that only this issuer can read, for state that travels
-// through a browser. label says what it is for and must be given to Open.
-func (ring *Ring) Seal(p secret.Prefix, label string, plain []byte) (secret.Value, error) {
-	sc := scratches.Get().(*scratch) //nolint:forcetypeassert // the pool holds nothing else
-	defer scratches.Put(sc)
-	labelled := binary.AppendUvarint(nil, uint64(len(label)))
-	labelled = append(append(labelled, label...), plain...)
-	return ring.sealers[SealFlow].seal(p, labelled, sc)
-}
-
-// Open returns what Seal was given, or ErrInvalid.
-func (ring *Ring) Open(p secret.Prefix, label, handle string) ([]byte, error) {
-	sc := scratches.Get().(*scratch) //nolint:forcetypeassert // the pool holds nothing else
-	defer scratches.Put(sc)
-	plain, err := ring.sealers[SealFlow].open(p, handle, sc)
+	s, err := ring.read(records)
 	if err != nil {
 		return nil, err
 	}
-	n, size := binary.Uvarint(plain)
-	if size <= 0 || n != uint64(len(label)) || len(plain) < size+len(label) || string(plain[size:size+len(label)]) != label {
-		return nil, ErrInvalid
-	}
-	return append([]byte(nil), plain[size+len(label):]...), nil
+	ring.current.Store(s)
+	return ring, nil
 }
+
+// FollowMaster tells the ring how to read the master key anew, for records that
+// were wrapped by one that it does not have. Call it before the first Reload.
+func (ring *Ring) FollowMaster(reread func() (*Master, error)) {
+	ring.mu.Lock()
+	defer ring.mu.Unlock()
+	ring.reread = reread
+}
+
+// Reload reads the keys anew. A record that does not unwrap is left out and
+// reported; the others are in force nevertheless. A key that was dropped stays
+// dropped, even if the store was read before it was compromised.
+func (ring *Ring) Reload(ctx context.Context) error {
+	ring.reloading.Lock()
+	defer ring.reloading.Unlock()
+	records, err := ring.store.Keys(ctx)
+	if err != nil {
+		return fmt.Errorf("read keys: %w", err)
+	}
+	ring.mu.Lock()
+	defer ring.mu.Unlock()
+	s, err := ring.read(records)
+	if errors.Is(err, ErrMasterKey) && ring.reread != nil {
+		master, rereadErr := ring.reread()
+		if rereadErr != nil {
+			err = errors.Join(err, rereadErr)
+		} else {
+			ring.master = master
+			s, err = ring.read(records)
+		}
+	}
+	for _, r := range records {
+		if !r.CompromisedAt.IsZero() {
+			ring.dropLocked(r.ID)
+		}
+	}
+	ring.current.Store(s)
+	return err
+}
+
+// Drop forgets a compromised key, for ever. It waits for nothing.
+func (ring *Ring) Drop(id secret.ID) {
+	ring.mu.Lock()
+	defer ring.mu.Unlock()
+	ring.dropLocked(id)
+}
+
+func (ring *Ring) dropLocked(id secret.ID) {
+	if ring.dead[id] {
+		return
+	}
+	ring.dead[id] = true
+	if s, had := ring.current.Load().without(id); had {
+		ring.current.Store(s)
+		ring.drops.Add(1)
+	}
+}
+
+// Drops counts the keys that were dropped. Whoever keeps what a key has made
+// throws it away when this has changed.
+func (ring *Ring) Drops() uint64 { return ring.drops.Load() }
+
+// maker returns the key that makes for p now.
+func (ring *Ring) maker(p Purpose) (*liveKey, error) {
+	s := ring.current.Load()
+	k := s.keys[p].maker(ring.now)
+	if k == nil {
+		return nil, fmt.Errorf("%s: %w", p, ErrNoKey)
+	}
+	return k, nil
+}
+
+// all returns the keys of p, oldest first.
+func (ring *Ring) all(p Purpose) []*liveKey { return ring.current.Load().keys[p].list }

@@ -38,6 +38,8 @@ func (m *memKeys) AddFirstKey(_ context.Context, k token.KeyRecord) error {
 	return nil
 }
 
+func clock() time.Time { return now }
+
 var now = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
 func newRing(t testing.TB) (*token.Ring, *memKeys, *token.Master) {
@@ -47,7 +49,7 @@ func newRing(t testing.TB) (*token.Ring, *memKeys, *token.Master) {
 		t.Fatal(err)
 	}
 	store := &memKeys{}
-	ring, err := token.OpenRing(t.Context(), store, master, now)
+	ring, err := token.OpenRing(t.Context(), store, master, clock)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +254,7 @@ func TestKY06WrongMasterKeyWritesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := token.OpenRing(t.Context(), store, other, now); !errors.Is(err, token.ErrMasterKey) {
+	if _, err := token.OpenRing(t.Context(), store, other, clock); !errors.Is(err, token.ErrMasterKey) {
 		t.Errorf("OpenRing = %v, want ErrMasterKey", err)
 	}
 	if d := cmp.Diff(before, store.rows); d != "" {
@@ -271,7 +273,7 @@ func TestKY01AKeyServesOnePurposeOnly(t *testing.T) {
 	for i := range store.rows {
 		moved := &memKeys{rows: slices.Clone(store.rows)}
 		moved.rows[i].Purpose = moved.rows[(i+1)%len(moved.rows)].Purpose
-		if _, err := token.OpenRing(t.Context(), moved, master, now); !errors.Is(err, token.ErrMasterKey) {
+		if _, err := token.OpenRing(t.Context(), moved, master, clock); !errors.Is(err, token.ErrMasterKey) {
 			t.Errorf("%s key moved to another purpose: %v, want ErrMasterKey", store.rows[i].Purpose, err)
 		}
 	}

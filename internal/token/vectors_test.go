@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -88,10 +89,21 @@ func ringOf(t *testing.T, p Purpose, alg Algorithm, keyHex, idHex string) *Ring 
 	t.Helper()
 	var id secret.ID
 	copy(id[12:], unhex(t, idHex))
-	ring := &Ring{sealers: map[Purpose]*sealer{}, macs: map[Purpose]*macer{}, signers: map[Purpose][]*Signer{}}
-	if err := ring.add(KeyRecord{ID: id, Purpose: p, Algorithm: alg}, unhex(t, keyHex)); err != nil {
+	master, err := NewMaster(secret.NewHandle(secret.MasterKey))
+	if err != nil {
 		t.Fatal(err)
 	}
+	record, err := master.wrap(KeyRecord{ID: id, Purpose: p, Algorithm: alg}, unhex(t, keyHex), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring := &Ring{master: master, now: func() time.Time { return time.Unix(1795500000, 0) }}
+	ring.current.Store(&snapshot{})
+	s, err := ring.read([]KeyRecord{record})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring.current.Store(s)
 	return ring
 }
 

@@ -20,9 +20,15 @@ func (s *site) serveMetadata(w http.ResponseWriter, r *http.Request, _ url.Value
 	return s.metadata.serve(w, r)
 }
 
-// serveJWKS serves the public keys of ID tokens (RFC 7517 §5).
+// serveJWKS serves the public keys of ID tokens (RFC 7517 §5), those of this
+// moment.
 func (s *site) serveJWKS(w http.ResponseWriter, r *http.Request, _ url.Values) error {
-	return s.jwks.serve(w, r)
+	keys, err := s.oauth.JWKS()
+	if err != nil {
+		return fmt.Errorf("key set: %w", err)
+	}
+	d := newDocument("application/jwk-set+json", keys)
+	return d.serve(w, r)
 }
 
 // document is something that is the same for everybody.

@@ -121,7 +121,7 @@ func newHouse(t testing.TB, o options) *house {
 	must(h.store.Migrate(t.Context()))
 	master, err := token.NewMaster(secret.NewHandle(secret.MasterKey))
 	must(err)
-	ring, err := token.OpenRing(t.Context(), h.store.Keys(), master, h.clock.now())
+	ring, err := token.OpenRing(t.Context(), h.store.Keys(), master, h.clock.now)
 	must(err)
 	feed := revocation.NewFollower(h.store.Feed(), h.clock.now)
 	h.oauth, err = oauth.New(oauth.Options{

@@ -55,7 +55,6 @@ type site struct {
 	endpoints map[string]*endpoint
 	assets    map[string]*document // by path
 	metadata  document
-	jwks      document
 	styleURL  string
 	iconURL   string
 	meters    *meters
@@ -99,7 +98,6 @@ func New(o Options) (http.Handler, error) {
 		return nil, err
 	}
 	s.metadata = newDocument("application/json", o.OAuth.Metadata())
-	s.jwks = newDocument("application/jwk-set+json", o.OAuth.JWKS())
 	s.endpoints = s.compileRoutes()
 	var err error
 	if s.meters, err = newMeters(o.Registerer, s.endpoints); err != nil {

@@ -1,0 +1,205 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sallyport/internal/secret"
+)
+
+// Keeper rotates keys, replaces compromised ones and changes the master key. It
+// only writes to the store, which tells all rings. Safe for concurrent use, by
+// any number of nodes and commands: the store decides who is first.
+type Keeper struct {
+	Store KeyAdmin
+	// Master reads the master key anew: it may have been changed since the start.
+	Master func() (*Master, error)
+	Now    func() time.Time
+	// Rotate is how long keys of a group make; a missing one has its policy's.
+	Rotate map[string]time.Duration
+}
+
+func (k *Keeper) interval(p Policy) time.Duration {
+	if d := k.Rotate[p.Group]; d > 0 {
+		return d
+	}
+	return p.Rotate
+}
+
+// Tend makes the successors that are due and deletes the keys that have ended.
+// It returns the keys that it made, also with an error.
+func (k *Keeper) Tend(ctx context.Context) (made []KeyRecord, err error) {
+	records, err := k.Store.Keys(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read keys: %w", err)
+	}
+	var problems []error
+	for _, p := range Policies {
+		r, err := k.tend(ctx, p, records)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", p.Purpose, err))
+		} else if r != nil {
+			made = append(made, *r)
+		}
+	}
+	return made, errors.Join(problems...)
+}
+
+func (k *Keeper) tend(ctx context.Context, p Policy, records []KeyRecord) (*KeyRecord, error) {
+	now := k.Now()
+	if _, err := k.Store.ExpireKeys(ctx, p.Purpose, now.Add(-p.Keep), now.Add(-CompromisedKept)); err != nil {
+		return nil, err
+	}
+	newest, ok := newestOf(p.Purpose, records)
+	if !ok || now.Before(newest.ActiveAt.Add(k.interval(p)-p.Lead)) {
+		return nil, nil //nolint:nilnil // nothing is due
+	}
+	active := newest.ActiveAt.Add(k.interval(p))
+	if soonest := now.Add(p.Lead); active.Before(soonest) {
+		active = soonest
+	}
+	r, err := k.succeed(ctx, p, records, newest, active)
+	if errors.Is(err, ErrKeyStale) {
+		return nil, nil //nolint:nilnil // another node was first
+	}
+	return &r, err
+}
+
+func (k *Keeper) succeed(ctx context.Context, p Policy, records []KeyRecord, newest KeyRecord, active time.Time) (KeyRecord, error) {
+	master, err := k.Master()
+	if err != nil {
+		return KeyRecord{}, err
+	}
+	r, err := newRecord(p, master, wrapper(records), k.Now(), active)
+	if err != nil {
+		return r, err
+	}
+	return r, k.Store.SucceedKey(ctx, r, newest.ID)
+}
+
+// newestOf is the key of p that becomes active last.
+func newestOf(p Purpose, records []KeyRecord) (newest KeyRecord, ok bool) {
+	for _, r := range dated(records) {
+		if r.Purpose == p && r.CompromisedAt.IsZero() {
+			newest, ok = r.KeyRecord, true
+		}
+	}
+	return newest, ok
+}
+
+// ErrPending says that a key has a successor already, which is not active yet.
+var ErrPending = errors.New("a successor is pending already")
+
+// RotateNow makes a successor for the key of p, now and not when it is due. It
+// is active when every node and every cache knows it, or with atOnce at once: a
+// pending one is brought forward then. The keys before it are accepted for as
+// long as after any rotation.
+func (k *Keeper) RotateNow(ctx context.Context, p Policy, atOnce bool) (KeyRecord, error) {
+	records, err := k.Store.Keys(ctx)
+	if err != nil {
+		return KeyRecord{}, fmt.Errorf("read keys: %w", err)
+	}
+	now := k.Now().Truncate(time.Second)
+	newest, ok := newestOf(p.Purpose, records)
+	switch {
+	case !ok:
+		return newest, fmt.Errorf("%s: %w", p.Purpose, ErrNoKey)
+	case newest.ActiveAt.After(now) && !atOnce:
+		return newest, ErrPending
+	case newest.ActiveAt.After(now):
+		newest.ActiveAt = now
+		return newest, k.Store.ActivateKey(ctx, newest.ID, now)
+	}
+	active := now
+	if !atOnce {
+		active = now.Add(p.Lead)
+	}
+	return k.succeed(ctx, p, records, newest, active)
+}
+
+// Compromised is what Compromise did.
+type Compromised struct {
+	Dead      []secret.ID
+	Successor *KeyRecord // nil if the key that makes was not among them
+}
+
+// Compromise ends a key, or all keys of p if id is zero: no node accepts them
+// from the moment on at which it reads the feed. There is no overlap.
+func (k *Keeper) Compromise(ctx context.Context, p Policy, id secret.ID) (Compromised, error) {
+	records, err := k.Store.Keys(ctx)
+	if err != nil {
+		return Compromised{}, fmt.Errorf("read keys: %w", err)
+	}
+	master, err := k.Master()
+	if err != nil {
+		return Compromised{}, err
+	}
+	now := k.Now().Truncate(time.Second)
+	successor, err := newRecord(p, master, wrapper(records), now, now)
+	if err != nil {
+		return Compromised{}, err
+	}
+	dead, err := k.Store.CompromiseKeys(ctx, p.Purpose, id, successor, now)
+	if err != nil {
+		return Compromised{}, err
+	}
+	out := Compromised{Dead: dead}
+	if records, err = k.Store.Keys(ctx); err != nil {
+		return out, fmt.Errorf("the keys are dead, but: read keys: %w", err)
+	}
+	for _, r := range records {
+		if r.ID == successor.ID {
+			out.Successor = &r
+		}
+	}
+	return out, nil
+}
+
+// State is where a key is in its life.
+type State string
+
+// The states.
+const (
+	Pending        State = "pending"  // known and accepted, makes nothing yet
+	Active         State = "active"   // makes
+	Retiring       State = "retiring" // accepted until what it made is dead
+	CompromisedKey State = "compromised"
+)
+
+// KeyState is a record and where it stands.
+type KeyState struct {
+	KeyRecord
+	State State
+	Until time.Time // when it stops to be accepted; zero if that is not known yet
+}
+
+// States lists the keys in the order of Policies, each purpose in the order in
+// which its keys became active. rotate is as in Keeper.
+func (k *Keeper) States(ctx context.Context) ([]KeyState, error) {
+	records, err := k.Store.Keys(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read keys: %w", err)
+	}
+	now, all := k.Now(), dated(records)
+	var list []KeyState
+	for _, p := range Policies {
+		for _, r := range all {
+			if r.Purpose != p.Purpose {
+				continue
+			}
+			s := KeyState{KeyRecord: r.KeyRecord, State: Active, Until: r.until}
+			switch {
+			case !r.CompromisedAt.IsZero():
+				s.State, s.Until = CompromisedKey, r.CompromisedAt
+			case r.ActiveAt.After(now):
+				s.State = Pending
+			case !r.retired.IsZero() && !r.retired.After(now):
+				s.State = Retiring
+			}
+			list = append(list, s)
+		}
+	}
+	return list, nil
+}

@@ -1,0 +1,93 @@
+package token
+
+import "time"
+
+// Policy is how long keys of a purpose live. Lead, Keep and Publish are counted
+// so that nothing valid is ever refused because of a rotation (MD05): a key is
+// known everywhere before it makes, and accepted for as long as anything that
+// it made can be alive.
+type Policy struct {
+	Purpose   Purpose
+	Algorithm Algorithm     // of new keys
+	Group     string        // name of the setting that changes Rotate: keys.signing and so on
+	Rotate    time.Duration // a key makes for so long
+	Lead      time.Duration // and is known for so long before
+	Keep      time.Duration // it is accepted for so long after its successor is active
+	Publish   time.Duration // and is in the key set for so long; 0 for keys that are not public
+	Loss      string        // what ends if a key is compromised, in words for people
+}
+
+const (
+	clockSkew   = 5 * time.Minute // between nodes, and between us and those who verify
+	jwksMaxAge  = 5 * time.Minute // how long others may keep a key set (Cache-Control)
+	publicLead  = jwksMaxAge + 2*clockSkew
+	privateLead = time.Minute // nodes follow the feed, and read all keys anew every half a minute
+)
+
+// Policies has one line for each purpose.
+//
+// A refresh token of 90 days may be repeated while its successor is unused,
+// for 90 more. Sign-ins last 30 days, and so long an ID token may come back as
+// a hint; others verify it for five minutes only.
+var Policies = []Policy{
+	{
+		SealAccess, XAES256GCM, GroupSealing, day, privateLead, MaxAccessLifetime + 2*clockSkew, 0,
+		"every access token is refused now; apps get new ones with their refresh tokens, service clients with their secrets, and nobody has to sign in again",
+	},
+	{
+		SealFlow, XAES256GCM, GroupSealing, day, privateLead, time.Hour, 0,
+		"sign-ins that are under way right now fail, and people start them again; whoever is signed in stays signed in",
+	},
+	{
+		MACRefresh, HS256, GroupRefresh, 90 * day, privateLead, 2*90*day + day, 0,
+		"every refresh token is refused now: apps go on until their access tokens expire (an hour at most), then every person signs in again, in every app; " +
+			"the grants remain in the database, unused, until they expire",
+	},
+	{
+		MACForm, HS256, GroupSealing, day, privateLead, 12 * time.Hour, 0,
+		"pages that are open in a browser right now are refused once, and people load them again",
+	},
+	{
+		MACNonce, HS256, GroupSealing, day, privateLead, time.Hour, 0,
+		"each DPoP client is told to use a new nonce, once, and repeats its request by itself",
+	},
+	{
+		SignIDToken, ES256, GroupSigning, 30 * day, publicLead, 35 * day, time.Hour,
+		"ID tokens are no longer accepted as hints, so signing out asks for confirmation; apps that keep the key set may trust forged ID tokens " +
+			"until they read it again, which is five minutes at most for those that heed max-age",
+	},
+	{
+		SignAccess, ES256, GroupSigning, 30 * day, publicLead, MaxAccessLifetime + 2*clockSkew, MaxAccessLifetime + 2*clockSkew,
+		"JWT access tokens are refused here now, and by resource servers of their own once they read the key set again, which is five minutes at most for those that heed max-age",
+	},
+	{
+		SignInner, EdDSA, GroupSigning, 30 * day, publicLead, time.Hour, time.Hour,
+		"the gateway signs with the new key at once; backends refuse the old one once they read the key set again, which is five minutes at most for those that heed max-age: " +
+			"restart them to be sure",
+	},
+}
+
+// The groups of purposes that rotate together.
+const (
+	GroupSigning = "signing"
+	GroupSealing = "sealing"
+	GroupRefresh = "refresh"
+)
+
+// PolicyOf returns the line of p.
+func PolicyOf(p Purpose) (Policy, bool) {
+	for _, policy := range Policies {
+		if policy.Purpose == p {
+			return policy, true
+		}
+	}
+	return Policy{}, false
+}
+
+// CompromisedKept is how long a compromised key is listed. All nodes remember
+// for longer than that which keys are dead.
+const CompromisedKept = 365 * day
+
+// KeepKeyEntry is until when the feed remembers a change of keys of now: a node
+// that was cut off for a year must still learn which keys are dead.
+func KeepKeyEntry(now time.Time) time.Time { return now.Add(CompromisedKept + 35*day) }

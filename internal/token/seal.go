@@ -1,0 +1,121 @@
+package token
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"sync"
+
+	"sallyport/internal/secret"
+)
+
+// sealedVersion is the first byte of everything sealed.
+const sealedVersion = 1
+
+const sealedHead = 1 + len(keyID{}) + xaesNonceSize
+
+// scratch is reused, because what reaches an interface lives on the heap.
+type scratch struct {
+	key   [xaesKeySize]byte
+	buf   []byte
+	out   []byte
+	plain []byte
+	text  []byte
+}
+
+var scratches = sync.Pool{New: func() any {
+	return &scratch{buf: make([]byte, 0, 1024), out: make([]byte, 0, 1024), plain: make([]byte, 0, 1024), text: make([]byte, 0, 1024)}
+}}
+
+// seal returns a handle with prefix p over version, key, nonce and plain,
+// encrypted. The prefix, the version and the key ID are authenticated too.
+func (ring *Ring) seal(purpose Purpose, p secret.Prefix, plain []byte, sc *scratch) (secret.Value, error) {
+	k, err := ring.maker(purpose)
+	if err != nil {
+		return secret.Value{}, err
+	}
+	aad := append(append(sc.buf[:0], p...), sealedVersion)
+	aad = append(aad, k.short[:]...)
+	out := append(sc.out[:0], sealedVersion)
+	out = append(out, k.short[:]...)
+	out = out[:sealedHead]
+	_, _ = rand.Read(out[sealedHead-xaesNonceSize:])
+	out, err = k.xaes.seal(out, out[sealedHead-xaesNonceSize:], plain, aad, &sc.key)
+	if err != nil {
+		return secret.Value{}, err
+	}
+	sc.out = out[:0]
+	sc.text = secret.AppendHandle(sc.text[:0], p, out)
+	return secret.New(string(sc.text)), nil
+}
+
+// open returns the plaintext, which lives in sc until its next use.
+func (ring *Ring) open(purpose Purpose, p secret.Prefix, handle string, sc *scratch) ([]byte, error) {
+	raw, err := secret.DecodeInto(sc.buf[:0], p, handle)
+	if err != nil || len(raw) < sealedHead+xaesOverhead || raw[0] != sealedVersion {
+		return nil, ErrInvalid
+	}
+	k := ring.current.Load().keys[purpose].find(raw[1 : 1+len(keyID{})])
+	if k == nil {
+		return nil, ErrInvalid
+	}
+	// The authenticated prefix goes behind the ciphertext in the same buffer.
+	n := len(raw)
+	raw = append(append(raw, p...), raw[:1+len(keyID{})]...)
+	sc.buf = raw[:0]
+	plain, err := k.xaes.open(sc.out[:0], raw[sealedHead-xaesNonceSize:sealedHead], raw[sealedHead:n], raw[n:], &sc.key)
+	if err != nil {
+		return nil, ErrInvalid
+	}
+	sc.out = plain[:0]
+	return plain, nil
+}
+
+// SealAccess makes the access token that says a.
+func (ring *Ring) SealAccess(a *Access) (secret.Value, error) {
+	sc := scratches.Get().(*scratch) //nolint:forcetypeassert // the pool holds nothing else
+	defer scratches.Put(sc)
+	plain, err := a.appendPlain(sc.plain[:0])
+	if err != nil {
+		return secret.Value{}, err
+	}
+	sc.plain = plain[:0]
+	return ring.seal(SealAccess, secret.AccessToken, plain, sc)
+}
+
+// OpenAccess fills a from an access token, or returns ErrInvalid and leaves a
+// in no useful state. It checks form and key only: expiry, revocation,
+// audience and scope are the caller's.
+func (ring *Ring) OpenAccess(tok string, a *Access) error {
+	sc := scratches.Get().(*scratch) //nolint:forcetypeassert // the pool holds nothing else
+	defer scratches.Put(sc)
+	plain, err := ring.open(SealAccess, secret.AccessToken, tok, sc)
+	if err != nil {
+		return err
+	}
+	return a.parsePlain(plain)
+}
+
+// Seal makes a handle that only this issuer can read, for state that travels
+// through a browser. label says what it is for and must be given to Open.
+func (ring *Ring) Seal(p secret.Prefix, label string, plain []byte) (secret.Value, error) {
+	sc := scratches.Get().(*scratch) //nolint:forcetypeassert // the pool holds nothing else
+	defer scratches.Put(sc)
+	labelled := binary.AppendUvarint(nil, uint64(len(label)))
+	labelled = append(append(labelled, label...), plain...)
+	return ring.seal(SealFlow, p, labelled, sc)
+}
+
+// Open returns what Seal was given, or ErrInvalid.
+func (ring *Ring) Open(p secret.Prefix, label, handle string) ([]byte, error) {
+	sc := scratches.Get().(*scratch) //nolint:forcetypeassert // the pool holds nothing else
+	defer scratches.Put(sc)
+	plain, err := ring.open(SealFlow, p, handle, sc)
+	if err != nil {
+		return nil, err
+	}
+	n, size := binary.Uvarint(plain)
+	if size <= 0 || n != uint64(len(label)) || len(plain) < size+len(label) || string(plain[size:size+len(label)]) != label {
+		return nil, ErrInvalid
+	}
+	return append([]byte(nil), plain[size+len(label):]...), nil
+}

@@ -19,12 +19,13 @@ audit:
 ratelimit:
 token: secret
 revocation: secret token
+notify: secret audit
 oauth: secret audit token
 account: secret audit ratelimit token
 gateway: secret audit ratelimit token revocation
-store/storetest: secret audit token revocation oauth account
+store/storetest: secret audit notify token revocation oauth account
 store/storetest/pgtest:
-store: secret audit token revocation oauth account
+store: secret audit notify token revocation oauth account
 web: secret audit ratelimit token revocation oauth account
 `
 

@@ -33,6 +33,12 @@ const (
 	KeyActivated      Name = "key.activated"
 	KeyCompromised    Name = "key.compromised"
 	KeyRewrapped      Name = "key.rewrapped"
+	LeakReported      Name = "leak.reported"
+	LeakFound         Name = "leak.found"
+	LeakMasterKey     Name = "leak.master_key"
+	SecretCompromised Name = "client.secret_compromised"
+	NoticeSent        Name = "notice.sent"
+	NoticeLost        Name = "notice.lost"
 )
 
 // Events says what each event means and what an operator should do.
@@ -66,6 +72,12 @@ var Events = []struct {
 	{KeyActivated, "a pending key makes from now on, sooner than planned", "find out who did it, if not you"},
 	{KeyCompromised, "a key was declared compromised; nothing that it made is accepted any more", "find out who did it, if not you; read docs/guide/keys.md"},
 	{KeyRewrapped, "the master key was changed: all keys are wrapped by another one", "see that every machine has the new file; destroy copies of the old one"},
+	{LeakReported, "a partner reported strings that it had found", "nothing: those that were ours have events of their own"},
+	{LeakFound, "a credential of ours was found where others can read it; action says what was done", "look at url; find out how it got there and who used it"},
+	{LeakMasterKey, "the master key was found where others can read it", "at once: take the database from the network, change the master key, compromise every key (docs/guide/leaks.md)"},
+	{SecretCompromised, "an operator declared the secrets of a client compromised; all ended at once", "give the client its new secret"},
+	{NoticeSent, "somebody was told of a leak", "nothing"},
+	{NoticeLost, "somebody could not be told of a leak", "tell them; look at mail and leaks in the configuration"},
 }
 
 // Event is one occurrence. Subject is an account ID or "client:" and a

@@ -2,6 +2,8 @@ package oauth
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"sallyport/internal/audit"
 	"sallyport/internal/secret"
@@ -14,7 +16,7 @@ import (
 func (s *Service) exchangeClientCredentials(ctx context.Context, c *Client, r Request) (*TokenResponse, error) {
 	asked := r.param("scope")
 	if asked == "" {
-		asked = c.Scope
+		asked = strings.Join(slices.DeleteFunc(fields(c.Scope), func(m string) bool { return m == ReportScope }), " ")
 	}
 	scope, perr := within(asked, c.Scope)
 	if perr != nil {

@@ -257,3 +257,28 @@ func wantCode(t *testing.T, err error, code string) {
 		t.Errorf("error = %v, want %s", err, code)
 	}
 }
+
+// webTokens signs in to the client web and redeems.
+func (r *rig) webTokens() *oauth.TokenResponse {
+	r.t.Helper()
+	res, err := r.redeem(r.code("client_id", "web"), "client_id", "web", "client_secret", r.secret.Reveal())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return res
+}
+
+// forget does what a node does when the feed says that clients have changed.
+func (r *rig) forget(s *oauth.Service) {
+	for _, c := range r.clients() {
+		s.ForgetClient(c.ID)
+	}
+}
+
+func accountSession(r *rig, id secret.ID, cookie secret.Value) account.Session {
+	now := r.clock.now()
+	return account.Session{
+		ID: id, SID: id, Hash: cookie.Hash(), UserID: r.user.ID, ACR: token.ACRPassword, AMR: "pwd", AuthTime: now, CreatedAt: now,
+		LastSeen: now, IdleUntil: now.Add(24 * time.Hour), AbsoluteUntil: now.Add(24 * time.Hour),
+	}
+}

@@ -73,7 +73,7 @@ func within(asked, have string) (string, *Error) {
 		return "", fail(InvalidScope, "scope is malformed")
 	}
 	for _, m := range members {
-		if !contains(have, m) {
+		if !contains(have, m) || m == ReportScope { // which is for no token
 			return "", fail(InvalidScope, "scope "+m+" is not available to this client")
 		}
 	}

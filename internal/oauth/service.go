@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"sallyport/internal/audit"
+	"sallyport/internal/secret"
 	"sallyport/internal/token"
 )
 
@@ -29,7 +29,7 @@ type Resource struct {
 	Scopes   []string
 }
 
-// Options configure a Service. All fields but ScopeText and Clients are needed.
+// Options configure a Service. All fields but ScopeText, Clients and MasterKey are needed.
 type Options struct {
 	Issuer    string // absolute https URI without a trailing slash
 	Store     Store
@@ -40,6 +40,7 @@ type Options struct {
 	ScopeText map[string]string // what a scope allows, in words for people
 	Clients   []Client          // from the configuration; they win over stored ones
 	Now       func() time.Time
+	MasterKey secret.Hash // of the master key as a handle, to know it when it is found; zero: not known
 }
 
 // Service is the authorization server. Safe for concurrent use.
@@ -55,6 +56,8 @@ type Service struct {
 	now       func() time.Time
 	clients   *clientCache
 	rotated   grantCache
+	told      toldOnce
+	master    secret.Hash
 	metadata  []byte
 }
 
@@ -65,11 +68,11 @@ func New(o Options) (*Service, error) {
 	}
 	s := &Service{
 		issuer: o.Issuer, store: o.Store, users: o.Users, ring: o.Ring, feed: o.Feed,
-		resources: o.Resources, byScope: map[string]*Resource{}, scopeText: o.ScopeText, now: o.Now,
+		resources: o.Resources, byScope: map[string]*Resource{}, scopeText: o.ScopeText, now: o.Now, master: o.MasterKey,
 	}
 	for i := range s.resources {
 		for _, scope := range s.resources[i].Scopes {
-			if other := s.byScope[scope]; other != nil || identityScopes[scope] != "" {
+			if other := s.byScope[scope]; other != nil || identityScopes[scope] != "" || scope == ReportScope {
 				return nil, fmt.Errorf("oauth: scope %q belongs to more than one API; scopes name one API each", scope)
 			}
 			s.byScope[scope] = &s.resources[i]
@@ -112,70 +115,6 @@ func (s *Service) needFresh(tier token.Tier) error {
 		return nil
 	}
 	return fail(TemporarilyUnavailable, "revocations cannot be read at the moment")
-}
-
-// clientCache remembers clients until the feed says that they changed.
-type clientCache struct {
-	store  Store
-	static map[string]Client
-	mu     sync.RWMutex
-	m      map[string]*Client
-	epoch  uint64 // moves with each forget, so that a slow read does not store what is old
-}
-
-// maxCachedClients bounds the cache; a full one is emptied.
-const maxCachedClients = 10_000
-
-func newClientCache(store Store, static []Client) *clientCache {
-	c := &clientCache{store: store, static: map[string]Client{}, m: map[string]*Client{}}
-	for _, client := range static {
-		client.FromConfig = true
-		c.static[client.ID] = client
-		c.m[client.ID] = &client
-	}
-	return c
-}
-
-// get returns a client that must not be changed, or ErrNotFound.
-func (c *clientCache) get(ctx context.Context, id string) (*Client, error) {
-	c.mu.RLock()
-	client, epoch := c.m[id], c.epoch
-	c.mu.RUnlock()
-	if client != nil {
-		return client, nil
-	}
-	if len(id) == 0 || len(id) > maxClientID {
-		return nil, ErrNotFound
-	}
-	stored, err := c.store.Client(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.epoch == epoch {
-		if len(c.m) >= maxCachedClients {
-			c.reset()
-		}
-		c.m[id] = &stored
-	}
-	return &stored, nil
-}
-
-func (c *clientCache) reset() {
-	c.m = make(map[string]*Client, len(c.static))
-	for id, client := range c.static {
-		c.m[id] = &client
-	}
-}
-
-func (c *clientCache) forget(id string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.epoch++
-	if _, static := c.static[id]; !static {
-		delete(c.m, id)
-	}
 }
 
 const maxClientID = 256

@@ -24,6 +24,9 @@ var (
 type Store interface {
 	// Client returns ErrNotFound for an unknown client_id.
 	Client(ctx context.Context, clientID string) (Client, error)
+	// ConfigClient returns the epoch of a client of the configuration, which it
+	// makes when there is none yet, and which of the hashes have been compromised.
+	ConfigClient(ctx context.Context, clientID string, hashes []secret.Hash) (epoch secret.ID, dead []secret.Hash, err error)
 
 	// RedeemCode makes the grant that an authorization code stands for. The
 	// code carries the grant's ID, so the row decides: the first call inserts
@@ -54,6 +57,8 @@ type Store interface {
 	Consent(ctx context.Context, userID, clientID string) (Consent, error)
 	// SaveConsent replaces the record for its user and client.
 	SaveConsent(ctx context.Context, c Consent) error
+
+	LeakStore
 }
 
 // ClientType says where a client runs, and so what it can keep secret.
@@ -85,9 +90,10 @@ type Client struct {
 	Resources              []string // names of the APIs whose tokens it may introspect, as their resource server
 	Secrets                []ClientSecret
 	Disabled               bool
+	Contacts               []string // e-mail addresses of those who look after it (RFC 7591 §2)
 	// Epoch is what the codes of the client, and the tokens that it has for
-	// itself, count under. Disabling or removing the client ends it. Clients from
-	// the configuration have none.
+	// itself, count under. Disabling or removing the client and compromising its
+	// secret end it.
 	Epoch      secret.ID
 	CreatedAt  time.Time
 	FromConfig bool // defined in the configuration file, so not in the store
@@ -172,4 +178,6 @@ type ClientAdmin interface {
 	// RemoveClient removes the client, its secrets, consents and grants, and
 	// ends every token of it.
 	RemoveClient(ctx context.Context, clientID string, now, keep time.Time) error
+	// CompromiseSecret ends every secret of a client at once, and its epoch.
+	CompromiseSecret(ctx context.Context, c Compromise, e Ending) (Ended, error)
 }

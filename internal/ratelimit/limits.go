@@ -13,6 +13,7 @@ const (
 	LoginAccount Name = "login_account"
 	ClientAuth   Name = "client_auth"
 	Introspect   Name = "introspect"
+	LeakReport   Name = "leak_report"
 )
 
 // Limit lets Burst events happen at once, and one more each time Every has
@@ -25,8 +26,8 @@ type Limit struct {
 	Why   string
 }
 
-// Limits lists every limit. All of them count failures only: who is right is
-// never slowed by having been right often.
+// Limits lists every limit. All but the last count failures only: who is right
+// is never slowed by having been right often.
 var Limits = []Limit{
 	{
 		LoginPair, 10, 5 * time.Minute, "account and address",
@@ -51,5 +52,9 @@ var Limits = []Limit{
 	{
 		Introspect, 1000, 50 * time.Millisecond, "calling client",
 		"fishing for tokens; a resource server that strangers send garbage to must still be served",
+	},
+	{
+		LeakReport, 60, time.Second, "reporting client",
+		"a partner that floods: each report can hold a hundred strings and makes the store look for them",
 	},
 }

@@ -53,6 +53,7 @@ const (
 	ReasonPassword   = token.ReasonPassword
 	ReasonAdmin      = token.ReasonAdmin
 	ReasonClientGone = token.ReasonClientGone
+	ReasonLeaked     = token.ReasonLeaked
 )
 
 // Log is the stored feed.

@@ -14,7 +14,7 @@ import (
 )
 
 // selectClients gives one row for each secret, or one for a client without.
-const selectClients = `SELECT c.id, c.name, c.type, c.redirect_uris, c.post_logout_redirect_uris, c.scope, c.resources, c.disabled, c.created_s, c.epoch,
+const selectClients = `SELECT c.id, c.name, c.type, c.redirect_uris, c.post_logout_redirect_uris, c.scope, c.resources, c.contacts, c.disabled, c.created_s, c.epoch,
 	s.hash, s.created_s, s.expires_s FROM clients c LEFT JOIN client_secrets s ON s.client_id = c.id`
 
 // Client implements oauth.Store.
@@ -62,11 +62,11 @@ func (o OAuth) clients(ctx context.Context, q string, args ...any) ([]oauth.Clie
 
 func scanClient(scan func(...any) error) (oauth.Client, error) {
 	var c oauth.Client
-	var redirects, postLogout, resources, epoch string
+	var redirects, postLogout, resources, contacts, epoch string
 	var disabled, created int64
 	var hash sql.NullString
 	var secretCreated, secretExpires sql.NullInt64
-	err := scan(&c.ID, &c.Name, &c.Type, &redirects, &postLogout, &c.Scope, &resources, &disabled, &created, &epoch, &hash, &secretCreated, &secretExpires)
+	err := scan(&c.ID, &c.Name, &c.Type, &redirects, &postLogout, &c.Scope, &resources, &contacts, &disabled, &created, &epoch, &hash, &secretCreated, &secretExpires)
 	if err != nil {
 		return c, err
 	}
@@ -77,7 +77,7 @@ func scanClient(scan func(...any) error) (oauth.Client, error) {
 	for _, l := range []struct {
 		to   *[]string
 		text string
-	}{{&c.RedirectURIs, redirects}, {&c.PostLogoutRedirectURIs, postLogout}, {&c.Resources, resources}} {
+	}{{&c.RedirectURIs, redirects}, {&c.PostLogoutRedirectURIs, postLogout}, {&c.Resources, resources}, {&c.Contacts, contacts}} {
 		if *l.to, err = parseList(l.text); err != nil {
 			return c, fmt.Errorf("client %s: %w", c.ID, err)
 		}
@@ -103,8 +103,8 @@ func parseHash(text string) (h secret.Hash, err error) {
 
 // AddClient implements oauth.ClientAdmin.
 func (o OAuth) AddClient(ctx context.Context, c oauth.Client) error {
-	var text [3]string
-	for i, list := range [][]string{c.RedirectURIs, c.PostLogoutRedirectURIs, c.Resources} {
+	var text [4]string
+	for i, list := range [][]string{c.RedirectURIs, c.PostLogoutRedirectURIs, c.Resources, c.Contacts} {
 		var err error
 		if text[i], err = listText(list); err != nil {
 			return fmt.Errorf("add client: %w", err)
@@ -115,9 +115,9 @@ func (o OAuth) AddClient(ctx context.Context, c oauth.Client) error {
 	}
 	return o.s.write(ctx, "add client", func(ctx context.Context, t *tx) error {
 		err := changed(ctx, t, oauth.ErrExists, `INSERT INTO clients
-			(id, name, type, redirect_uris, post_logout_redirect_uris, scope, resources, disabled, created_s, epoch)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
-			c.ID, c.Name, string(c.Type), text[0], text[1], c.Scope, text[2], number(c.Disabled), seconds(c.CreatedAt), c.Epoch.String())
+			(id, name, type, redirect_uris, post_logout_redirect_uris, scope, resources, disabled, created_s, epoch, contacts)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`,
+			c.ID, c.Name, string(c.Type), text[0], text[1], c.Scope, text[2], number(c.Disabled), seconds(c.CreatedAt), c.Epoch.String(), text[3])
 		if err != nil {
 			return err
 		}

@@ -41,12 +41,17 @@ func (o OAuth) RedeemCode(ctx context.Context, g oauth.Grant) error {
 			}
 			return cmp.Or(err, oauth.ErrExists)
 		}
-		return changed(ctx, t, oauth.ErrExists, `INSERT INTO grants (`+grantColumns+`)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) ON CONFLICT DO NOTHING`,
-			g.ID.String(), g.ClientID, g.UserID, g.SID.String(), g.Scope, g.Audience, g.ACR, g.AMR, seconds(g.AuthTime), g.Nonce,
-			seconds(g.CreatedAt), number(g.Refreshable), int64(g.Generation), hex.EncodeToString(g.Salt), seconds(g.RotatedAt),
-			seconds(g.IdleUntil), seconds(g.AbsoluteUntil), seconds(g.RevokedAt), g.RevokeReason)
+		return t.insertGrant(ctx, &g)
 	})
+}
+
+// insertGrant returns oauth.ErrExists if the ID is taken.
+func (t *tx) insertGrant(ctx context.Context, g *oauth.Grant) error {
+	return changed(ctx, t, oauth.ErrExists, `INSERT INTO grants (`+grantColumns+`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) ON CONFLICT DO NOTHING`,
+		g.ID.String(), g.ClientID, g.UserID, g.SID.String(), g.Scope, g.Audience, g.ACR, g.AMR, seconds(g.AuthTime), g.Nonce,
+		seconds(g.CreatedAt), number(g.Refreshable), int64(g.Generation), hex.EncodeToString(g.Salt), seconds(g.RotatedAt),
+		seconds(g.IdleUntil), seconds(g.AbsoluteUntil), seconds(g.RevokedAt), g.RevokeReason)
 }
 
 // mayStart reports whether everything that the grant stands on is alive, and
@@ -64,12 +69,20 @@ func mayStart(ctx context.Context, t *tx, g *oauth.Grant) (bool, error) {
 		return false, ignoreNone(err)
 	}
 	if g.ClientEpoch.IsZero() {
-		return true, nil // a client of the configuration file, which is not stored
+		return true, nil // a code of a release in which clients of the configuration had none
 	}
 	var epoch string
 	err = row(ctx, t, []any{&disabled, &epoch}, `SELECT disabled, epoch FROM clients WHERE id = $1`+t.forShare, g.ClientID)
-	// A client that was ended since the code was issued has another epoch.
-	return err == nil && disabled == 0 && epoch == g.ClientEpoch.String(), ignoreNone(err)
+	if err == nil && epoch == g.ClientEpoch.String() {
+		return disabled == 0, nil
+	}
+	if err = ignoreNone(err); err != nil {
+		return false, err
+	}
+	// A client that was ended since the code was issued has another epoch, stored
+	// or in the configuration. The one of the configuration may hide a stored one.
+	err = row(ctx, t, []any{&epoch}, `SELECT epoch FROM config_clients WHERE id = $1`+t.forShare, g.ClientID)
+	return err == nil && epoch == g.ClientEpoch.String(), ignoreNone(err)
 }
 
 func ignoreNone(err error) error {
@@ -169,6 +182,15 @@ func (o OAuth) EndSession(ctx context.Context, sid secret.ID, reason string, now
 // revokeGrants ends the living grants that where selects by its $3, and tells
 // the feed of each.
 func (t *tx) revokeGrants(ctx context.Context, where, arg, reason string, now, keep time.Time) error {
+	entries, err := t.endGrants(ctx, where, arg, reason, now, keep)
+	if err != nil {
+		return err
+	}
+	return t.append(ctx, entries...)
+}
+
+// endGrants is revokeGrants that leaves telling the feed to the caller.
+func (t *tx) endGrants(ctx context.Context, where, arg, reason string, now, keep time.Time) ([]revocation.Entry, error) {
 	var entries []revocation.Entry
 	err := t.each(ctx, func(scan func(...any) error) error {
 		var id string
@@ -176,10 +198,7 @@ func (t *tx) revokeGrants(ctx context.Context, where, arg, reason string, now, k
 		entries = append(entries, entry(revocation.Grant, id, reason, keep))
 		return err
 	}, `UPDATE grants SET revoked_s = $1, revoke_reason = $2 WHERE revoked_s = 0 AND `+where+` RETURNING id`, seconds(now), reason, arg)
-	if err != nil {
-		return err
-	}
-	return t.append(ctx, entries...)
+	return entries, err
 }
 
 // RevokeSerial implements oauth.Store. Ending it twice adds nothing.

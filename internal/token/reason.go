@@ -12,4 +12,5 @@ const (
 	ReasonPassword   = "password_changed"
 	ReasonAdmin      = "revoked_by_admin"
 	ReasonClientGone = "client_removed"
+	ReasonLeaked     = "leaked"
 )

@@ -1,6 +1,10 @@
 package web
 
-import "net/http"
+import (
+	"net/http"
+
+	"sallyport/internal/oauth"
+)
 
 // class says how the edge treats a route. The zero class is no class; a test
 // refuses a route that has it.
@@ -13,6 +17,7 @@ const (
 	classProtocol              // called by clients: form in, JSON out, no cookies
 	classBrowserProtocol       // the same, also by registered browser apps
 	classResource              // called with an access token
+	classReport                // called by partners: JSON in and out, no cookies
 	classEntry                 // where other sites send a browser to; changes nothing by itself
 	classPage                  // our pages and their forms
 )
@@ -25,6 +30,7 @@ const (
 	fromBody           // the form body alone (G10)
 	fromQuery          // of GET; a form's body with POST
 	fromBoth           // query and body; a name in both is a repeated name (AZ07)
+	fromJSON           // none: the handler reads the body, once it knows who sends it
 )
 
 // originRule says which origins of browsers may read answers.
@@ -61,6 +67,7 @@ var classes = [...]rules{
 	classProtocol:        {name: "protocol", params: fromBody, single: true, maxBody: formLimit, noTokens: true, headers: (*site).protocolHeaders},
 	classBrowserProtocol: {name: "browser_protocol", params: fromBody, single: true, maxBody: formLimit, noTokens: true, origins: registered, headers: (*site).protocolHeaders},
 	classResource:        {name: "resource", params: fromBody, single: true, maxBody: formLimit, noTokens: true, origins: registered, bearer: true, headers: (*site).protocolHeaders},
+	classReport:          {name: "report", params: fromJSON, maxBody: oauth.MaxLeakReport, noTokens: true, headers: (*site).protocolHeaders},
 	classEntry:           {name: "entry", params: fromBoth, maxBody: formLimit, cookies: true, page: true, headers: (*site).pageHeaders},
 	classPage:            {name: "page", params: fromQuery, single: true, maxBody: formLimit, form: true, cookies: true, page: true, headers: (*site).pageHeaders},
 }

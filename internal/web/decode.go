@@ -58,7 +58,7 @@ func (s *site) decode(w http.ResponseWriter, r *http.Request, rules *rules) (url
 		}
 	}
 	switch {
-	case rules.params == fromNothing:
+	case rules.params == fromNothing, rules.params == fromJSON:
 	case r.Method == http.MethodPost && !(rules.bearer && r.ContentLength == 0): // userinfo needs no body
 		body, err := readForm(w, r, rules.maxBody)
 		if err != nil {
@@ -114,6 +114,15 @@ func readForm(w http.ResponseWriter, r *http.Request, maxBody int64) (url.Values
 			return nil, errNotAForm
 		}
 	}
+	body, err := readBody(w, r, maxBody, formTimeout)
+	if err != nil {
+		return nil, err
+	}
+	return parse(string(body))
+}
+
+// readBody reads at most maxBody bytes, within limit.
+func readBody(w http.ResponseWriter, r *http.Request, maxBody int64, limit time.Duration) ([]byte, error) {
 	var body []byte
 	if n := r.ContentLength; n > maxBody {
 		return nil, errTooLarge
@@ -121,7 +130,7 @@ func readForm(w http.ResponseWriter, r *http.Request, maxBody int64) (url.Values
 		body = make([]byte, 0, n+1)
 	}
 	// Not every writer has deadlines; those that come from the network do.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTimeout)) //nolint:forbidigo // connections know only the real clock
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(limit)) //nolint:forbidigo // connections know only the real clock
 	body, err := appendAll(body, http.MaxBytesReader(w, r.Body, maxBody))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
@@ -130,7 +139,7 @@ func readForm(w http.ResponseWriter, r *http.Request, maxBody int64) (url.Values
 	if err != nil {
 		return nil, bad("the body ended early")
 	}
-	return parse(string(body))
+	return body, nil
 }
 
 // formTimeout is how long a client may take to send a form of at most 64 KiB.

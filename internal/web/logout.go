@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	logoutLabel = "web.logout"
+	logoutLabel = oauth.LogoutLabel
 	logoutLife  = 30 * time.Minute
 )
 

@@ -33,6 +33,7 @@ var routes = []route{
 	{"POST", "/oauth/revoke", classBrowserProtocol, (*site).revoke},
 	{"GET", "/oauth/userinfo", classResource, (*site).userInfo},
 	{"POST", "/oauth/userinfo", classResource, (*site).userInfo},
+	{"POST", leaksPath, classReport, (*site).leaks},
 	{"GET", logoutPath, classEntry, (*site).logout},
 	{"POST", logoutPath, classEntry, (*site).logoutPost},
 	{"GET", loginPath, classPage, (*site).showLogin},
@@ -52,13 +53,14 @@ const (
 	consentPath   = "/consent"
 	logoutPath    = "/oauth/logout"
 	authorizePath = "/oauth/authorize"
+	leaksPath     = "/leaks"
 )
 
 // reserved are the parts of the path that are the issuer's, so that what is not
 // a route there is not found and never reaches the gateway: no API can stand
 // where a page of the issuer is, or will be.
 var reserved = []string{
-	"/oauth", loginPath, consentPath, "/static", "/device", "/account", "/admin", "/bff",
+	"/oauth", loginPath, consentPath, "/static", "/device", "/account", "/admin", "/bff", leaksPath,
 	metadataPath, openIDPath, jwksPath,
 }
 

@@ -21,7 +21,7 @@ var clientTests = []test{
 func (r *rig) client(id string) oauth.Client {
 	return oauth.Client{
 		ID: id, Name: "Shop “1”", Type: oauth.Server, RedirectURIs: []string{"https://a.example/cb?x=1,2", "com.example:/cb"},
-		PostLogoutRedirectURIs: []string{"https://a.example/bye"}, Scope: "openid catalog.read", Resources: []string{"catalog"}, CreatedAt: r.clock(),
+		PostLogoutRedirectURIs: []string{"https://a.example/bye"}, Scope: "openid catalog.read", Resources: []string{"catalog"}, Contacts: []string{"ops@a.example"}, CreatedAt: r.clock(),
 		Secrets: []oauth.ClientSecret{r.secret(time.Time{})}, Epoch: secret.NewID(start),
 	}
 }

@@ -132,6 +132,16 @@ func raceEverything(r *rig) {
 			func() error { return r.Account.DeleteUser(r.ctx(), u.ID, now, keep) },
 			func() error { return r.OAuth.RedeemCode(r.ctx(), r.grant(s)) },
 			func() error { return r.Account.AddSession(r.ctx(), r.session(u), s.ID) },
+			func() error { _, err := r.OAuth.LeakSession(r.ctx(), s.SID, r.ending()); return err },
+			func() error { _, err := r.OAuth.LeakCode(r.ctx(), r.grant(s), r.ending()); return err },
+			func() error {
+				_, err := r.OAuth.LeakSecret(r.ctx(), client.ID, client.Secrets[0].Hash, false, r.ending())
+				return err
+			},
+			func() error {
+				_, err := r.OAuth.CompromiseSecret(r.ctx(), oauth.Compromise{ClientID: client.ID, New: r.secret(time.Time{}), KillGrants: true}, r.ending())
+				return err
+			},
 			func() error { return r.OAuth.SaveConsent(r.ctx(), oauth.Consent{UserID: u.ID, ClientID: client.ID}) },
 		}
 		r.fight(errGone, func(n int) error { return gone(do[n%len(do)]()) })

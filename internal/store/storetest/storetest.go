@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sallyport/internal/account"
+	"sallyport/internal/notify"
 	"sallyport/internal/oauth"
 	"sallyport/internal/revocation"
 	"sallyport/internal/secret"
@@ -29,6 +30,7 @@ type Backend struct {
 	}
 	Account account.Store
 	Keys    token.KeyStore
+	Outbox  notify.Outbox
 	Feed    revocation.Log
 	// Expire deletes what has ended by now and returns the number of rows.
 	Expire func(ctx context.Context, now time.Time) (int64, error)
@@ -43,7 +45,7 @@ const fighters = 16
 // clock, and cleans up after t.
 func Run(t *testing.T, open func(t *testing.T, now func() time.Time) Backend) {
 	t.Helper()
-	for _, group := range [][]test{grantTests, sessionTests, userTests, clientTests, keyTests, feedTests, expiryTests, raceTests} {
+	for _, group := range [][]test{grantTests, sessionTests, userTests, clientTests, keyTests, feedTests, expiryTests, raceTests, leakTests} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()

@@ -1,0 +1,32 @@
+// Package notify tells people and machines of leaks: it takes notices from the
+// outbox, writes a plain text mail or a signed webhook from each, and tries again
+// until it is sent or given up, which is reported. It decides what people are told
+// to do, and knows neither how a credential was ended nor who may report one.
+// Start at Worker, then texts.go.
+package notify
+
+import (
+	"context"
+	"time"
+)
+
+// Notice is a message that a node has taken from the outbox.
+type Notice struct {
+	ID        string // time-ordered
+	To        string // record, operator, webhook, or client: or user: and an ID
+	Body      []byte // an audit.Leak as JSON
+	CreatedAt time.Time
+	Attempts  int       // with this one
+	Until     time.Time // when the next node may take it
+}
+
+// Outbox keeps notices until they are sent. Safe for concurrent use by nodes.
+type Outbox interface {
+	// Claim takes notices that are due, all to the recipient of the oldest, most
+	// at most, oldest first; until then nobody else gets them.
+	Claim(ctx context.Context, now, until time.Time, most int) ([]Notice, error)
+	// Done removes notices.
+	Done(ctx context.Context, list []Notice) error
+	// Retry gives notices back that this node has still claimed.
+	Retry(ctx context.Context, list []Notice, due time.Time) error
+}

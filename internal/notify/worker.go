@@ -1,0 +1,201 @@
+package notify
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"sallyport/internal/audit"
+)
+
+// Directory knows where people are reached. It returns nothing for who has no
+// address or is not there.
+type Directory interface {
+	Contacts(ctx context.Context, clientID string) ([]string, error)
+	Address(ctx context.Context, userID string) (string, error)
+}
+
+// Options of a Worker. Outbox, Directory, Issuer, Now, Record and Report are needed.
+type Options struct {
+	Outbox    Outbox
+	Directory Directory
+	Issuer    string
+	Operators []string // addresses of those who run it
+	Mailer    *Mailer  // nil: no mail is sent
+	Webhook   *Webhook // nil: nothing is called
+	Now       func() time.Time
+	Record    func(audit.Leak) // writes the record of one leak, each once
+	Report    func(Delivery)   // what became of notices to people and machines
+}
+
+// Delivery says what became of notices to one recipient.
+type Delivery struct {
+	Event   audit.Name // NoticeSent or NoticeLost; empty: it will be tried again
+	To      string
+	Notices int
+	Err     error
+}
+
+// Worker sends what is in the outbox. Any number may run on any number of nodes.
+type Worker struct{ o Options }
+
+// NewWorker returns a worker; Run makes it work.
+func NewWorker(o Options) *Worker { return &Worker{o} }
+
+const (
+	pollEvery = time.Second
+	// claimFor is longer than any delivery may take; who takes longer has died, and
+	// another node sends the notice a second time.
+	claimFor = 5 * time.Minute
+	// batch is how many leaks one mail tells of.
+	batch = 20
+	// senders bounds the deliveries at a time.
+	senders = 4
+	// giveUp is for how long a notice is tried.
+	giveUp = 72 * time.Hour
+)
+
+// pauses are between attempts; the last repeats.
+var pauses = []time.Duration{5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour}
+
+// Run sends until ctx ends, and lets deliveries under way end with it.
+func (w *Worker) Run(ctx context.Context) {
+	var under sync.WaitGroup
+	defer under.Wait()
+	slots := make(chan struct{}, senders)
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	failing := false
+	for {
+		var list []Notice
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		now := w.o.Now()
+		list, err := w.o.Outbox.Claim(ctx, now, now.Add(claimFor), batch)
+		if err != nil && ctx.Err() == nil && !failing {
+			w.o.Report(Delivery{Err: fmt.Errorf("read the outbox: %w", err)})
+		}
+		failing = err != nil
+		if len(list) > 0 {
+			under.Go(func() { defer func() { <-slots }(); w.deliver(ctx, list) })
+			continue
+		}
+		<-slots
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// errNobody: there is no way to the recipient, and there will be none.
+var errNobody = errors.New("there is no address")
+
+// deliver sends one batch and settles it in the outbox.
+func (w *Worker) deliver(ctx context.Context, list []Notice) {
+	to := list[0].To
+	sent, err := w.send(ctx, to, list)
+	settle := context.WithoutCancel(ctx)
+	if len(sent) > 0 {
+		if derr := w.o.Outbox.Done(settle, sent); derr != nil { // it is sent again when the claim ends
+			w.o.Report(Delivery{To: to, Notices: len(sent), Err: derr})
+		} else if to != toRecord {
+			w.o.Report(Delivery{Event: audit.NoticeSent, To: to, Notices: len(sent)})
+		}
+	}
+	if err == nil {
+		return
+	}
+	var lost, again []Notice
+	for _, n := range list[len(sent):] {
+		if errors.Is(err, errNobody) || w.o.Now().Sub(n.CreatedAt) >= giveUp {
+			lost = append(lost, n)
+		} else {
+			again = append(again, n)
+		}
+	}
+	if len(lost) > 0 {
+		w.o.Report(Delivery{Event: audit.NoticeLost, To: to, Notices: len(lost), Err: errors.Join(err, w.o.Outbox.Done(settle, lost))})
+	}
+	if len(again) > 0 {
+		pause := pauses[min(max(again[0].Attempts, 1), len(pauses))-1]
+		w.o.Report(Delivery{To: to, Notices: len(again), Err: errors.Join(err, w.o.Outbox.Retry(settle, again, w.o.Now().Add(pause)))})
+	}
+}
+
+// Whom a notice is for, as the outbox has it.
+const (
+	toRecord   = "record"
+	toOperator = "operator"
+	toWebhook  = "webhook"
+	toClient   = "client:"
+	toUser     = "user:"
+)
+
+// send returns what it has sent, in order, and why it stopped.
+func (w *Worker) send(ctx context.Context, to string, list []Notice) ([]Notice, error) {
+	leaks := make([]audit.Leak, len(list))
+	for i, n := range list {
+		if err := json.Unmarshal(n.Body, &leaks[i]); err != nil {
+			return nil, fmt.Errorf("read notice %s: %w", n.ID, err)
+		}
+	}
+	switch to {
+	case toRecord:
+		for _, l := range leaks {
+			w.o.Record(l)
+		}
+		return list, nil
+	case toWebhook:
+		return w.call(ctx, list)
+	}
+	addresses, err := w.addresses(ctx, to)
+	if err == nil && (len(addresses) == 0 || w.o.Mailer == nil) {
+		err = errNobody
+	}
+	if err != nil {
+		return nil, err
+	}
+	subject, text := write(w.o.Issuer, to, leaks)
+	if err := w.o.Mailer.send(ctx, addresses, list[0].ID, subject, text, w.o.Now()); err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+func (w *Worker) addresses(ctx context.Context, to string) ([]string, error) {
+	if clientID, ok := strings.CutPrefix(to, toClient); ok {
+		return w.o.Directory.Contacts(ctx, clientID)
+	}
+	if userID, ok := strings.CutPrefix(to, toUser); ok {
+		address, err := w.o.Directory.Address(ctx, userID)
+		if err != nil || address == "" {
+			return nil, err
+		}
+		return []string{address}, nil
+	}
+	if to == toOperator {
+		return w.o.Operators, nil
+	}
+	return nil, errNobody
+}
+
+func (w *Worker) call(ctx context.Context, list []Notice) ([]Notice, error) {
+	if w.o.Webhook == nil {
+		return nil, errNobody
+	}
+	for i, n := range list {
+		if err := w.o.Webhook.call(ctx, n, w.o.Now()); err != nil {
+			return list[:i], err
+		}
+	}
+	return list, nil
+}

@@ -17,16 +17,17 @@ const allowed = `
 secret:
 audit:
 ratelimit:
-token: secret
+token/jose:
+token: secret token/jose
 revocation: secret token
 notify: secret audit
-oauth: secret audit token
+oauth: secret audit token token/jose
 account: secret audit ratelimit token
-gateway: secret audit ratelimit token revocation
-store/storetest: secret audit notify token revocation oauth account
+gateway: secret audit ratelimit token token/jose revocation
+store/storetest: secret audit notify token token/jose revocation oauth account
 store/storetest/pgtest:
-store: secret audit notify token revocation oauth account
-web: secret audit ratelimit token revocation oauth account
+store: secret audit notify token token/jose revocation oauth account
+web: secret audit ratelimit token token/jose revocation oauth account
 `
 
 // sealed packages reach none of these, at any depth: they speak in values that
@@ -34,6 +35,7 @@ web: secret audit ratelimit token revocation oauth account
 var sealed = map[string][]string{
 	"secret":     {"net/http", "database/sql"},
 	"ratelimit":  {"net/http", "database/sql"},
+	"token/jose": {"net/http", "database/sql"},
 	"token":      {"net/http", "database/sql"},
 	"revocation": {"net/http", "database/sql"},
 	"oauth":      {"net/http", "database/sql"},

@@ -19,6 +19,8 @@ audit:
 ratelimit:
 token/jose:
 token: secret token/jose
+shared/redistest:
+shared: secret
 revocation: secret token
 notify: secret audit
 oauth: secret audit token token/jose

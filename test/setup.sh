@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what the tests need on a Debian machine and nothing that is there
-# already: PostgreSQL (a throw-away cluster is started by the tests), Chromium,
+# already: PostgreSQL and Redis (the tests start their own), Chromium,
 # Node, and the npm packages of test/node. Takes under a second when all is there.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -14,6 +14,7 @@ have certutil || missing+=(libnss3-tools)
 have curl || missing+=(curl)
 have gcc || missing+=(gcc libc6-dev) # for the race detector
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || have initdb || missing+=(postgresql)
+have valkey-server || have redis-server || missing+=(redis-server)
 
 if ((${#missing[@]})); then
 	as_root=()

@@ -136,14 +136,17 @@ func TestLG03NoEncoderLooksInside(t *testing.T) {
 		fmt.Fprintln(&out, fmt.Append(nil, sample), errors.Join(fmt.Errorf("x: %v", sample), nil))
 		log.New(&out, "", log.LstdFlags).Println(sample)
 		for encoder, encode := range map[string]func() error{
-			"json":    func() error { return json.NewEncoder(&out).Encode(sample) },
-			"indent":  func() error { b, err := json.MarshalIndent(sample, "", " "); out.Write(b); return err },
-			"xml":     func() error { return xml.NewEncoder(&out).Encode(sample) },
-			"yaml":    func() error { return yaml.NewEncoder(&out).Encode(sample) },
-			"gob":     func() error { return gob.NewEncoder(&out).Encode(sample) },
-			"text":    func() error { return plainText.Execute(&out, sample) },
-			"html":    func() error { return page.Execute(&out, sample) },
-			"expvar":  func() error { _, err := out.WriteString(expvar.Func(func() any { return sample }).String()); return err },
+			"json":   func() error { return json.NewEncoder(&out).Encode(sample) },
+			"indent": func() error { b, err := json.MarshalIndent(sample, "", " "); out.Write(b); return err },
+			"xml":    func() error { return xml.NewEncoder(&out).Encode(sample) },
+			"yaml":   func() error { return yaml.NewEncoder(&out).Encode(sample) },
+			"gob":    func() error { return gob.NewEncoder(&out).Encode(sample) },
+			"text":   func() error { return plainText.Execute(&out, sample) },
+			"html":   func() error { return page.Execute(&out, sample) },
+			"expvar": func() error {
+				_, err := out.WriteString(expvar.Func(func() any { return sample }).String())
+				return err
+			},
 			"go-cmp":  func() error { _, err := out.WriteString(compare(sample)); return err },
 			"slog":    func() error { logEveryWay(&out, sample); return nil },
 			"walking": func() error { walk(&out, reflect.ValueOf(sample), 0); return nil },

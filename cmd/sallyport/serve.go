@@ -155,10 +155,15 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 	if err != nil {
 		return err
 	}
+	keys := newKeyFinder(n.now)
+	resources, err := c.resources(keys)
+	if err != nil {
+		return err
+	}
 	n.feed = revocation.NewFollower(n.store.Feed(), n.now)
 	n.oauth, err = oauth.New(oauth.Options{
 		Issuer: c.Issuer, Store: n.store.OAuth(), Users: n.store.OAuth(), Ring: ring, Feed: n.feed,
-		Resources: c.resources(), ScopeText: c.Scopes, Clients: clients, Now: n.now,
+		Resources: resources, ScopeText: c.Scopes, Clients: clients, Now: n.now,
 	})
 	if err != nil {
 		return err
@@ -230,10 +235,13 @@ func (n *node) browserOrigins(ctx context.Context, c *config) ([]string, error) 
 	return origins, nil
 }
 
+// audiences are those of the APIs behind the gateway.
 func (c *config) audiences() []string {
 	var list []string
 	for i := range c.APIs {
-		list = append(list, c.APIs[i].Audience)
+		if c.APIs[i].guarded() {
+			list = append(list, c.APIs[i].Audience)
+		}
 	}
 	return list
 }
@@ -241,6 +249,9 @@ func (c *config) audiences() []string {
 func (c *config) gatewayAPIs() ([]gateway.API, error) {
 	list := make([]gateway.API, 0, len(c.APIs))
 	for i := range c.APIs {
+		if !c.APIs[i].guarded() {
+			continue
+		}
 		api, err := c.APIs[i].gatewayAPI()
 		if err != nil {
 			return nil, err

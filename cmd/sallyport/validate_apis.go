@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"sallyport/internal/gateway"
-	"sallyport/internal/oauth"
 	"sallyport/internal/revocation"
 	"sallyport/internal/secret"
 	"sallyport/internal/token"
@@ -25,6 +24,9 @@ var issuerPaths = []string{".well-known", "oauth", "login", "consent", "account"
 func checkAPIPaths(j *judge) {
 	for i, a := range j.c.APIs {
 		path := fmt.Sprintf("apis[%d].path", i)
+		if !a.guarded() {
+			continue
+		}
 		if a.Path == "/" {
 			j.failf(path, "takes every address, those of the issuer's pages too")
 			continue
@@ -42,6 +44,9 @@ func checkAPIs(j *judge) {
 	apis := make([]gateway.API, 0, len(j.c.APIs))
 	for i := range j.c.APIs {
 		path, a := fmt.Sprintf("apis[%d]", i), &j.c.APIs[i]
+		if !a.guarded() {
+			continue // CF12
+		}
 		for _, need := range [][2]string{{"name", a.Name}, {"audience", a.Audience}, {"path", a.Path}, {"upstream", a.Upstream}} {
 			if need[1] == "" {
 				j.failf(path+"."+need[0], "is missing")
@@ -173,19 +178,24 @@ func checkScopes(j *judge) {
 	owner := map[string]string{}
 	for i := range j.c.APIs {
 		a := &j.c.APIs[i]
-		for k, o := range a.Operations {
-			at := fmt.Sprintf("apis[%d].operations[%d].scope", i, k)
-			if slices.Contains(identityScopes, o.Scope) {
-				j.failf(at, "%s is a scope of the issuer", o.Scope)
-			} else if other, taken := owner[o.Scope]; taken && other != a.Name && o.Scope != "" {
-				j.failf(at, "%s belongs to the API %s already", o.Scope, other)
+		own := func(at, scope string) {
+			if slices.Contains(identityScopes, scope) {
+				j.failf(at, "%s is a scope of the issuer", scope)
+			} else if other, taken := owner[scope]; taken && other != a.Name && scope != "" {
+				j.failf(at, "%s belongs to the API %s already", scope, other)
 			}
-			owner[o.Scope] = a.Name
+			owner[scope] = a.Name
+		}
+		for k, o := range a.Operations {
+			own(fmt.Sprintf("apis[%d].operations[%d].scope", i, k), o.Scope)
+		}
+		for k, scope := range a.Scopes {
+			own(fmt.Sprintf("apis[%d].scopes[%d]", i, k), scope)
 		}
 	}
 	for _, scope := range sortedKeys(j.c.Scopes) {
 		if _, known := owner[scope]; !known && !j.c.unclear("apis") && !slices.Contains(identityScopes, scope) {
-			j.failf("scopes."+scope, "no operation needs this scope%s", suggest(scope, sortedKeys(owner)))
+			j.failf("scopes."+scope, "no API has this scope%s", suggest(scope, sortedKeys(owner)))
 		}
 	}
 	for _, scope := range sortedKeys(owner) {
@@ -193,14 +203,4 @@ func checkScopes(j *judge) {
 			j.warnf("scopes", "%s has no words for people, so the page that asks them shows its name", scope)
 		}
 	}
-}
-
-// resources are the APIs as the issuer sees them.
-func (c *config) resources() []oauth.Resource {
-	list := make([]oauth.Resource, 0, len(c.APIs))
-	for i := range c.APIs {
-		a := &c.APIs[i]
-		list = append(list, oauth.Resource{Name: a.Name, Audience: a.Audience, Tier: a.tier(), Scopes: a.scopes()})
-	}
-	return list
 }

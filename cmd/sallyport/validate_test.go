@@ -1,11 +1,17 @@
 package main
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	gojose "github.com/go-jose/go-jose/v4"
 
 	"sallyport/internal/oauth"
 	"sallyport/internal/secret"
@@ -68,9 +74,37 @@ func failing(t *testing.T, dir, text string) (ids []string, evidence string) {
 	return ids, evidence
 }
 
+// verifying is an API that verifies nested tokens itself.
+func verifying(keys string) string {
+	return "  - name: c\n    audience: https://c.example.com\n    token_format: nested\n    scopes: [c.read]\n    " + keys + "\n"
+}
+
+// writeKeys writes the JWK Sets that the rules are tried on.
+func writeKeys(t *testing.T, dir string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, k := range map[string]gojose.JSONWebKey{
+		"api.jwks":     {Key: key.Public(), KeyID: "1", Use: "enc"},
+		"sig.jwks":     {Key: key.Public(), KeyID: "1", Use: "sig"},
+		"private.jwks": {Key: key, KeyID: "1", Use: "enc"},
+	} {
+		b, err := json.Marshal(gojose.JSONWebKeySet{Keys: []gojose.JSONWebKey{k}})
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, name), b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestRules(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
+	writeKeys(t, dir)
 	files := map[string]string{
 		"cut.secret": secret.NewHandle(secret.ClientSecret).Reveal()[:40], "changeme.secret": "changeme-changeme-changeme-changeme-changeme-changeme",
 		"short.secret": "Zk3v9QpL1xT", "same.secret": strings.Repeat("ab", 30), "other.key": "spmk_nonsense", "empty.secret": " \n",
@@ -87,44 +121,60 @@ func TestRules(t *testing.T) {
 	const issuer, tls, store, aPath, redirect = "issuer: https://localhost:8443", "tls: {cert_file: cert.pem, key_file: key.pem}",
 		"store: sqlite:sallyport.db", "path: /a", `["com.example.app:/callback"]`
 	for name, tc := range map[string]struct{ old, new, rule, evidence string }{
-		"all is well":                       {"", "", "", ""},
-		"issuer without TLS":                {issuer, "issuer: http://localhost:8443", "CF01", "https://"},
-		"issuer with a slash":               {issuer, "issuer: https://localhost:8443/", "CF01", "ends with a slash"},
-		"issuer with a path":                {issuer, "issuer: https://localhost:8443/tenant", "CF01", "has a path"},
-		"issuer with a query":               {issuer, "issuer: https://localhost:8443?a=b", "CF01", "query"},
-		"issuer with a fragment":            {issuer, "issuer: https://localhost:8443#a", "CF01", "fragment"},
-		"issuer with a user":                {issuer, "issuer: https://me@localhost:8443", "CF01", "user"},
-		"issuer in capitals":                {issuer, "issuer: https://LOCALHOST:8443", "CF01", "lower case"},
-		"issuer with the port of https":     {issuer, "issuer: https://localhost:443", "CF01", "port"},
-		"listen without a port":             {issuer, issuer + "\nlisten: localhost", "CF02", "host:port"},
-		"two listeners, one address":        {issuer, issuer + "\nlisten: 127.0.0.1:9464", "CF02", "same address"},
-		"no store":                          {store, "", "CF03", "is missing"},
-		"two stores":                        {store, store + "\nstore_file: web.secret", "CF03", "keep one"},
-		"another database":                  {store, "store: mysql://x/y", "CF03", "neither"},
-		"a password in the file":            {store, "store: postgres://u:hunter2@db/x", "CF03", "password in it"},
-		"no master key":                     {"master_key_file: master.key", "", "CF04", "is missing"},
-		"master key that is none":           {"master.key", "other.key", "CF04", "not a master key"},
-		"master key that is not there":      {"master.key", "nowhere.key", "CF04", "no such file"},
-		"API over the pages of the issuer":  {aPath, "path: /oauth/a", "CF05", "hides /oauth"},
-		"API over pages of later versions":  {aPath, "path: /admin", "CF05", "hides /admin"},
-		"API over everything":               {aPath, "path: /", "CF05", "every address"},
-		"two APIs, one path":                {"path: /b", "path: /a", "CF06", "apis[1].path: the same as"},
-		"audience that is no URI":           {"audience: https://api.example.com/a", "audience: a", "CF06", "apis[0].audience"},
-		"operation without a method":        {"GET /x/{id}", "/x/{id}", "CF06", "apis[0].operations[0].match"},
-		"operation with a wild method":      {"GET /x/{id}", "FETCH /x/{id}", "CF06", "apis[0].operations[0].match"},
-		"parameter inside a segment":        {"GET /x/{id}", "GET /x/a{id}", "CF06", "one whole segment"},
-		"API without operations":            {`operations: [{match: "GET /x", scope: b.read}]`, "operations: []", "CF06", "everything unlisted is refused"},
-		"operation without a scope":         {", scope: a.read}", "}", "CF06", "every operation needs one"},
-		"upstream without a scheme":         {"http://127.0.0.1:9000", "127.0.0.1:9000", "CF06", `f:10: apis[0].upstream: "127.0.0.1:9000" is not an http or https URL with a host: write for example http://127.0.0.1:9000`},
-		"upstream with a name and a port":   {"http://127.0.0.1:9000", "localhost:9000", "CF06", "is not an http or https URL with a host"},
-		"upstream without a host":           {"http://127.0.0.1:9000", "http://:9000", "CF06", "is not an http or https URL with a host"},
-		"upstream with a password":          {"http://127.0.0.1:9000", "u:hunter2@127.0.0.1:9000", "CF06", "it is not an http or https URL with a host"},
-		"upstream with a user":              {"http://127.0.0.1:9000", "http://u:p@127.0.0.1:9000", "CF06", "neither user"},
-		"one scope, two APIs":               {"scope: b.read}", "scope: a.read}", "CF07", "belongs to the API a already"},
-		"operation with the scope openid":   {"scope: b.read}", "scope: openid}", "CF07", "scope of the issuer"},
-		"words for a scope that is nowhere": {"b.read: Read", "b.raed: Read", "CF07", "did you mean b.read?"},
-		"client_id with a space":            {"client_id: app", `client_id: "my app"`, "CF08", "other characters"},
-		"one client_id twice":               {"client_id: web", "client_id: app", "CF08", "is there twice"},
+		"all is well":                                   {"", "", "", ""},
+		"issuer without TLS":                            {issuer, "issuer: http://localhost:8443", "CF01", "https://"},
+		"issuer with a slash":                           {issuer, "issuer: https://localhost:8443/", "CF01", "ends with a slash"},
+		"issuer with a path":                            {issuer, "issuer: https://localhost:8443/tenant", "CF01", "has a path"},
+		"issuer with a query":                           {issuer, "issuer: https://localhost:8443?a=b", "CF01", "query"},
+		"issuer with a fragment":                        {issuer, "issuer: https://localhost:8443#a", "CF01", "fragment"},
+		"issuer with a user":                            {issuer, "issuer: https://me@localhost:8443", "CF01", "user"},
+		"issuer in capitals":                            {issuer, "issuer: https://LOCALHOST:8443", "CF01", "lower case"},
+		"issuer with the port of https":                 {issuer, "issuer: https://localhost:443", "CF01", "port"},
+		"listen without a port":                         {issuer, issuer + "\nlisten: localhost", "CF02", "host:port"},
+		"two listeners, one address":                    {issuer, issuer + "\nlisten: 127.0.0.1:9464", "CF02", "same address"},
+		"no store":                                      {store, "", "CF03", "is missing"},
+		"two stores":                                    {store, store + "\nstore_file: web.secret", "CF03", "keep one"},
+		"another database":                              {store, "store: mysql://x/y", "CF03", "neither"},
+		"a password in the file":                        {store, "store: postgres://u:hunter2@db/x", "CF03", "password in it"},
+		"no master key":                                 {"master_key_file: master.key", "", "CF04", "is missing"},
+		"master key that is none":                       {"master.key", "other.key", "CF04", "not a master key"},
+		"master key that is not there":                  {"master.key", "nowhere.key", "CF04", "no such file"},
+		"API over the pages of the issuer":              {aPath, "path: /oauth/a", "CF05", "hides /oauth"},
+		"API over pages of later versions":              {aPath, "path: /admin", "CF05", "hides /admin"},
+		"API over everything":                           {aPath, "path: /", "CF05", "every address"},
+		"KY05 nested behind the gateway":                {aPath, aPath + "\n    token_format: nested\n    jwks_file: api.jwks", "KY05", "the gateway cannot open tokens that only the API can read"},
+		"KY05 keys for tokens that are not encrypted":   {aPath, aPath + "\n    token_format: jwt\n    jwks_file: api.jwks", "KY05", "keys of an API are for nested tokens alone"},
+		"jwt behind the gateway":                        {aPath, aPath + "\n    token_format: jwt", "", ""},
+		"an API that verifies nested tokens":            {"apis:\n", "apis:\n" + verifying("jwks_file: api.jwks"), "", ""},
+		"KY05 nested without keys":                      {"apis:\n", "apis:\n" + verifying(""), "KY05", "apis[0].jwks_file: is missing"},
+		"KY05 nested with keys that are not there":      {"apis:\n", "apis:\n" + verifying("jwks_file: no.jwks"), "KY05", "no such file"},
+		"KY05 nested with keys for signatures":          {"apis:\n", "apis:\n" + verifying("jwks_file: sig.jwks"), "KY05", "has no key for encryption"},
+		"KY05 nested with a private key":                {"apis:\n", "apis:\n" + verifying("jwks_file: private.jwks"), "KY05", "not a JWK Set of public keys"},
+		"KY05 nested with keys that are no JSON":        {"apis:\n", "apis:\n" + verifying("jwks_file: web.secret"), "KY05", "not a JWK Set of public keys"},
+		"API without path and scopes":                   {"apis:\n", "apis:\n  - {name: c, audience: \"https://c.example.com\"}\n", "CF12", "apis[0].scopes: are missing"},
+		"API without path, two scopes in one":           {"apis:\n", "apis:\n  - {name: c, audience: \"https://c.example.com\", scopes: [\"c d\"]}\n", "CF12", "not one scope value"},
+		"API without path, the audience of another":     {"apis:\n", "apis:\n  - {name: c, audience: \"https://api.example.com/a\", scopes: [c.read]}\n", "CF12", "is that of c"},
+		"API without path, the name of another":         {"  - name: b", "  - {name: a, audience: \"https://c.example.com\", scopes: [c.read]}\n  - name: b", "CF12", "name of another API"},
+		"API without path, the scope of another":        {"  - name: b", "  - {name: c, audience: \"https://c.example.com\", scopes: [a.read]}\n  - name: b", "CF07", "belongs to the API a already"},
+		"API without path, for browsers":                {"  - name: b", "  - {name: c, audience: \"https://c.example.com\", scopes: [c.read], cors_origins: [\"https://x.example.com\"]}\n  - name: b", "CF12", "only the gateway answers browsers"},
+		"API behind the gateway with scopes of its own": {aPath, aPath + "\n    scopes: [a.more]", "CF12", "has the scopes of its operations"},
+		"two APIs, one path":                            {"path: /b", "path: /a", "CF06", "apis[1].path: the same as"},
+		"audience that is no URI":                       {"audience: https://api.example.com/a", "audience: a", "CF06", "apis[0].audience"},
+		"operation without a method":                    {"GET /x/{id}", "/x/{id}", "CF06", "apis[0].operations[0].match"},
+		"operation with a wild method":                  {"GET /x/{id}", "FETCH /x/{id}", "CF06", "apis[0].operations[0].match"},
+		"parameter inside a segment":                    {"GET /x/{id}", "GET /x/a{id}", "CF06", "one whole segment"},
+		"API without operations":                        {`operations: [{match: "GET /x", scope: b.read}]`, "operations: []", "CF06", "everything unlisted is refused"},
+		"operation without a scope":                     {", scope: a.read}", "}", "CF06", "every operation needs one"},
+		"upstream without a scheme":                     {"http://127.0.0.1:9000", "127.0.0.1:9000", "CF06", `f:10: apis[0].upstream: "127.0.0.1:9000" is not an http or https URL with a host: write for example http://127.0.0.1:9000`},
+		"upstream with a name and a port":               {"http://127.0.0.1:9000", "localhost:9000", "CF06", "is not an http or https URL with a host"},
+		"upstream without a host":                       {"http://127.0.0.1:9000", "http://:9000", "CF06", "is not an http or https URL with a host"},
+		"upstream with a password":                      {"http://127.0.0.1:9000", "u:hunter2@127.0.0.1:9000", "CF06", "it is not an http or https URL with a host"},
+		"upstream with a user":                          {"http://127.0.0.1:9000", "http://u:p@127.0.0.1:9000", "CF06", "neither user"},
+		"one scope, two APIs":                           {"scope: b.read}", "scope: a.read}", "CF07", "belongs to the API a already"},
+		"operation with the scope openid":               {"scope: b.read}", "scope: openid}", "CF07", "scope of the issuer"},
+		"words for a scope that is nowhere":             {"b.read: Read", "b.raed: Read", "CF07", "did you mean b.read?"},
+		"client_id with a space":                        {"client_id: app", `client_id: "my app"`, "CF08", "other characters"},
+		"one client_id twice":                           {"client_id: web", "client_id: app", "CF08", "is there twice"},
 		"CL02 a native client with a secret": {
 			"type: native", "type: native, secret_file: web.secret", "CL02",
 			"cannot keep a secret",

@@ -71,6 +71,7 @@ type Gateway struct {
 	table     table
 	documents map[string]document // by path
 	ring      *token.Ring
+	reader    *token.AccessReader
 	feed      Feed
 	now       func() time.Time
 	maxBody   int64
@@ -86,8 +87,12 @@ func New(o Options) (*Gateway, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
+	reader, err := token.NewAccessReader(o.Ring, o.Issuer, o.Now)
+	if err != nil {
+		return nil, err
+	}
 	g := &Gateway{
-		issuer: o.Issuer, ring: o.Ring, feed: o.Feed, now: o.Now,
+		issuer: o.Issuer, ring: o.Ring, reader: reader, feed: o.Feed, now: o.Now,
 		table: compile(o.Issuer, o.APIs), maxBody: o.MaxBodyBytes,
 	}
 	if g.maxBody == 0 {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"sallyport/internal/audit"
+	"sallyport/internal/secret"
 	"sallyport/internal/token"
 )
 
@@ -15,11 +16,21 @@ func (c *call) authenticate() refusal {
 	default:
 		return refusal{problem: no, reason: why, challenge: c.op.challenges.missing}
 	}
-	if err := c.g.ring.OpenAccess(cred.Reveal(), &c.access); err != nil {
+	if err := c.open(cred); err != nil {
 		return c.invalid("token_form")
 	}
 	c.opened = true
 	return c.verify()
+}
+
+// open fills the call's access token from either form. A JWT says no tier: it is
+// that of the API.
+func (c *call) open(cred secret.Value) error {
+	format, err := c.g.reader.Open(c, cred.Reveal(), &c.access)
+	if format == token.FormatJWT {
+		c.access.Tier = c.api.tier
+	}
+	return err
 }
 
 // verify decides whether the token counts here and now. Each failure has its

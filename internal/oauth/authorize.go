@@ -148,6 +148,9 @@ func (s *Service) readAuthorize(a *Authorization, params url.Values) *Error {
 	if scope == "" {
 		return fail(InvalidScope, "scope is missing")
 	}
+	if s.reach(scope).mixed {
+		return errMixed
+	}
 	a.Scope = scope
 	if perr := s.readAuthorizeHint(a, params.Get("id_token_hint")); perr != nil {
 		return perr

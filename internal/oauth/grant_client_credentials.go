@@ -34,7 +34,7 @@ func (s *Service) exchangeClientCredentials(ctx context.Context, c *Client, r Re
 		GrantID: c.Epoch, Serial: secret.NewID(now), ClientID: c.ID, Subject: token.ClientSubject(c.ID),
 		Audience: to.audience, Scope: scope, IssuedAt: now.Unix(), Lifetime: seconds(to.lifetime), Tier: to.tier,
 	}
-	res, err := s.seal(&a)
+	res, err := s.respond(ctx, &a, to)
 	if err != nil {
 		return nil, err
 	}

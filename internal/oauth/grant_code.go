@@ -79,7 +79,7 @@ func (s *Service) redeem(ctx context.Context, k *code, now time.Time) (*TokenRes
 		IdleUntil: now.Add(limits.RefreshIdle), AbsoluteUntil: now.Add(limits.RefreshAbsolute),
 	}
 	// Tokens are made first: a signer that fails leaves the code unspent.
-	res, err := s.accessFor(&g, g.Scope, now)
+	res, err := s.accessFor(ctx, &g, g.Scope, now)
 	if err != nil {
 		return nil, err
 	}

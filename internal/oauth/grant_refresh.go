@@ -68,7 +68,7 @@ func (s *Service) rotate(ctx context.Context, c *Client, g *Grant, generation ui
 	case generation == g.Generation:
 		return s.rotateForward(ctx, c, g, scope, now)
 	case generation+1 == g.Generation && (!c.Type.Public() || now.Sub(g.RotatedAt) <= lostAnswerBearer):
-		res, err := s.refreshed(g, g.Generation, scope, now)
+		res, err := s.refreshed(ctx, g, g.Generation, scope, now)
 		if err == nil {
 			note(ctx, audit.Event{Name: audit.RefreshRepeated, Client: c.ID, Subject: g.UserID, Grant: g.ID.String()})
 		}
@@ -84,7 +84,7 @@ func (s *Service) rotate(ctx context.Context, c *Client, g *Grant, generation ui
 }
 
 func (s *Service) rotateForward(ctx context.Context, c *Client, g *Grant, scope string, now time.Time) (*TokenResponse, error) {
-	res, err := s.refreshed(g, g.Generation+1, scope, now)
+	res, err := s.refreshed(ctx, g, g.Generation+1, scope, now)
 	if err != nil {
 		return nil, err
 	}
@@ -118,8 +118,8 @@ func (s *Service) rotateLost(ctx context.Context, c *Client, before *Grant, scop
 	return s.rotate(ctx, c, &g, before.Generation, scope)
 }
 
-func (s *Service) refreshed(g *Grant, generation uint32, scope string, now time.Time) (*TokenResponse, error) {
-	res, err := s.accessFor(g, scope, now)
+func (s *Service) refreshed(ctx context.Context, g *Grant, generation uint32, scope string, now time.Time) (*TokenResponse, error) {
+	res, err := s.accessFor(ctx, g, scope, now)
 	if err != nil {
 		return nil, err
 	}

@@ -88,9 +88,9 @@ func newRig(t *testing.T) *rig {
 }
 
 // node makes one more issuer over the same store and keys.
-func (r *rig) node(feed oauth.Feed) *oauth.Service {
+func (r *rig) node(feed oauth.Feed, changes ...func(*oauth.Options)) *oauth.Service {
 	r.t.Helper()
-	service, err := oauth.New(oauth.Options{
+	o := oauth.Options{
 		Issuer: issuer, Store: r.store.OAuth(), Users: r.store.OAuth(), Ring: r.ring, Feed: feed, Now: r.clock.now, Clients: r.clients(),
 		Resources: []oauth.Resource{
 			{Name: "catalog", Audience: catalog, Tier: token.TierStandard, Scopes: []string{"catalog.read", "catalog.write"}},
@@ -98,7 +98,11 @@ func (r *rig) node(feed oauth.Feed) *oauth.Service {
 			{Name: "weather", Audience: weather, Tier: token.TierLow, Scopes: []string{"weather.read"}},
 		},
 		ScopeText: map[string]string{"catalog.read": "Look at the catalog"},
-	})
+	}
+	for _, change := range changes {
+		change(&o)
+	}
+	service, err := oauth.New(o)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -30,7 +30,8 @@ func (s *Service) Introspect(ctx context.Context, r Request) ([]byte, error) {
 		return s.introspectRefresh(ctx, caller, presented)
 	}
 	var a token.Access
-	if s.ring.OpenAccess(presented, &a) != nil || a.Expired(s.now()) || a.IssuedAt > s.now().Unix()+maxAhead {
+	format, err := s.openAccess(ctx, presented, &a)
+	if err != nil || a.Expired(s.now()) || a.IssuedAt > s.now().Unix()+maxAhead {
 		return inactive, nil //nolint:nilerr // what does not open is inactive
 	}
 	if err := s.needFresh(a.Tier); err != nil {
@@ -41,7 +42,7 @@ func (s *Service) Introspect(ctx context.Context, r Request) ([]byte, error) {
 		return inactive, nil
 	}
 	note(ctx, audit.Event{Name: audit.TokenIntrospected, Client: caller.ID, Subject: a.Subject})
-	return s.appendIntrospection(make([]byte, 0, 640), &a, audience, scope), nil
+	return s.appendIntrospection(make([]byte, 0, 640), &a, tokenID(&a, format), audience, scope), nil
 }
 
 // IsInactive reports whether an answer of Introspect says that the token is
@@ -73,7 +74,15 @@ func (s *Service) visible(caller *Client, a *token.Access) (audience, scope stri
 	return strings.Join(audiences, " "), strings.Join(scopes, " ")
 }
 
-func (s *Service) appendIntrospection(b []byte, a *token.Access, audience, scope string) []byte {
+// tokenID is the jti of a token, which a JWT says itself.
+func tokenID(a *token.Access, format token.Format) string {
+	if format == token.FormatSealed {
+		return a.Serial.String()
+	}
+	return a.TokenID()
+}
+
+func (s *Service) appendIntrospection(b []byte, a *token.Access, jti, audience, scope string) []byte {
 	b = append(b, `{"active":true,"iss":`...)
 	b = token.AppendJSONString(b, s.issuer)
 	b = append(b, `,"sub":`...)
@@ -89,7 +98,7 @@ func (s *Service) appendIntrospection(b []byte, a *token.Access, audience, scope
 		b = token.AppendJSONString(b, audience)
 	}
 	b = append(b, `,"token_type":"Bearer","jti":"`...)
-	b = append(b, a.Serial.String()...)
+	b = append(b, jti...)
 	b = append(b, '"')
 	b = appendInt(b, `,"iat":`, a.IssuedAt)
 	b = appendInt(b, `,"exp":`, a.ExpiresAt())

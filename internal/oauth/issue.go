@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"strconv"
@@ -10,8 +11,8 @@ import (
 	"sallyport/internal/token"
 )
 
-// accessFor seals an access token for a grant, with scope within the grant's.
-func (s *Service) accessFor(g *Grant, scope string, now time.Time) (*TokenResponse, error) {
+// accessFor makes an access token for a grant, with scope within the grant's.
+func (s *Service) accessFor(ctx context.Context, g *Grant, scope string, now time.Time) (*TokenResponse, error) {
 	to := s.reach(scope)
 	if err := s.needFresh(to.tier); err != nil {
 		return nil, err
@@ -25,15 +26,7 @@ func (s *Service) accessFor(g *Grant, scope string, now time.Time) (*TokenRespon
 		Audience: to.audience, Scope: scope, IssuedAt: now.Unix(), Lifetime: seconds(life),
 		AuthTime: g.AuthTime.Unix(), ACR: g.ACR, AMR: g.AMR, Tier: to.tier,
 	}
-	return s.seal(&a)
-}
-
-func (s *Service) seal(a *token.Access) (*TokenResponse, error) {
-	sealed, err := s.ring.SealAccess(a)
-	if err != nil {
-		return nil, unavailable("seal access token", err)
-	}
-	return &TokenResponse{AccessToken: sealed, ExpiresInSeconds: a.Lifetime, Scope: a.Scope}, nil
+	return s.respond(ctx, &a, to)
 }
 
 // idTokenLife is short: an ID token says that somebody signed in, once.

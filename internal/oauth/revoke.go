@@ -3,6 +3,7 @@ package oauth
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"sallyport/internal/audit"
 	"sallyport/internal/secret"
@@ -24,6 +25,10 @@ func (s *Service) Revoke(ctx context.Context, r Request) error {
 		return fail(InvalidRequest, "token is missing")
 	}
 	switch kind, ours := secret.Kind(presented); {
+	case token.LooksLikeJWT(presented):
+		return s.revokeAccess(ctx, client, presented)
+	case strings.Count(presented, ".") == 4:
+		return fail(UnsupportedTokenType, "an encrypted token can be read by its API alone: revoke the refresh token")
 	case !ours:
 		return nil
 	case kind == secret.AccessToken:
@@ -39,7 +44,7 @@ var errNotYours = fail(UnauthorizedClient, "the token was issued to another clie
 func (s *Service) revokeAccess(ctx context.Context, c *Client, presented string) error {
 	var a token.Access
 	now := s.now()
-	if s.ring.OpenAccess(presented, &a) != nil || a.Expired(now) || s.feed.Revoked(&a) {
+	if _, err := s.openAccess(ctx, presented, &a); err != nil || a.Expired(now) || s.feed.Revoked(&a) {
 		return nil //nolint:nilerr // what does not open is not alive
 	}
 	if a.ClientID != c.ID {

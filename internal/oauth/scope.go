@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sallyport/internal/token"
+	"sallyport/internal/token/jose"
 )
 
 // identityScopes are the scopes that the issuer itself serves, with what they
@@ -92,17 +93,20 @@ func narrow(granted, allowed string) string {
 
 // reach is what a set of scopes leads to.
 type reach struct {
-	audience string
-	tier     token.Tier
-	lifetime time.Duration
+	audience  string
+	tier      token.Tier
+	lifetime  time.Duration
+	format    token.Format
+	recipient *jose.Recipient // of FormatNested
+	mixed     bool            // no single token can serve all of the APIs
 }
 
 // reach finds the audiences of the scopes and the numbers of the riskiest one.
 // The issuer itself is an audience where userinfo is allowed.
 func (s *Service) reach(scope string) reach {
-	r := reach{lifetime: token.TierStandard.Limits().AccessToken}
+	r := reach{lifetime: token.TierStandard.Limits().AccessToken, tier: token.TierStandard}
 	var audiences []string
-	known := false
+	var apis []*Resource
 	for m := range strings.SplitSeq(scope, " ") {
 		audience, tier := s.issuer, token.TierStandard
 		if m != "openid" {
@@ -111,20 +115,49 @@ func (s *Service) reach(scope string) reach {
 				continue
 			}
 			audience, tier = res.Audience, res.Tier
+			if !slices.Contains(apis, res) {
+				apis = append(apis, res)
+			}
+		}
+		if len(audiences) == 0 || tier > r.tier {
+			r.tier = tier
 		}
 		if !slices.Contains(audiences, audience) {
 			audiences = append(audiences, audience)
 		}
-		if !known || tier > r.tier {
-			r.tier = tier
-		}
-		known = true
 	}
-	if known {
+	if len(audiences) > 0 {
 		r.lifetime = r.tier.Limits().AccessToken
-	} else {
-		r.tier = token.TierStandard
 	}
 	r.audience = strings.Join(audiences, " ")
+	r.write(apis)
 	return r
 }
+
+// write decides the format of a token for these APIs. Sealed wins over JWT: it
+// tells the app least, and the gateway opens both. A nested token is readable by
+// one API alone, so it has that one audience: userinfo is asked with a token of
+// its own, and several APIs are refused.
+func (r *reach) write(apis []*Resource) {
+	jwts, nested := 0, 0
+	for _, res := range apis {
+		switch res.Format {
+		case token.FormatSealed:
+		case token.FormatJWT:
+			jwts++
+		case token.FormatNested:
+			nested++
+		}
+	}
+	switch {
+	case len(apis) == 0:
+	case nested > 0 && len(apis) > 1:
+		r.mixed = true
+	case nested > 0:
+		r.format, r.audience, r.recipient = token.FormatNested, apis[0].Audience, apis[0].Recipient
+	case jwts == len(apis):
+		r.format = token.FormatJWT
+	}
+}
+
+var errMixed = fail(InvalidScope, "scope names an API whose tokens only it can read, together with another API: ask for one at a time")

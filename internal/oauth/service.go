@@ -9,6 +9,7 @@ import (
 	"sallyport/internal/audit"
 	"sallyport/internal/secret"
 	"sallyport/internal/token"
+	"sallyport/internal/token/jose"
 )
 
 // Feed is what the service needs of the revocation feed.
@@ -27,6 +28,10 @@ type Resource struct {
 	Audience string // absolute URI
 	Tier     token.Tier
 	Scopes   []string
+	// Format is how its access tokens are written. Recipient is whom those of
+	// FormatNested are encrypted for; the others have none.
+	Format    token.Format
+	Recipient *jose.Recipient
 }
 
 // Options configure a Service. All fields but ScopeText, Clients and MasterKey are needed.
@@ -49,6 +54,7 @@ type Service struct {
 	store     Store
 	users     Users
 	ring      *token.Ring
+	reader    *token.AccessReader
 	feed      Feed
 	resources []Resource
 	byScope   map[string]*Resource
@@ -71,6 +77,9 @@ func New(o Options) (*Service, error) {
 		resources: o.Resources, byScope: map[string]*Resource{}, scopeText: o.ScopeText, now: o.Now, master: o.MasterKey,
 	}
 	for i := range s.resources {
+		if nested := s.resources[i].Format == token.FormatNested; nested != (s.resources[i].Recipient != nil) {
+			return nil, fmt.Errorf("oauth: API %q: nested tokens and a recipient go together", s.resources[i].Name)
+		}
 		for _, scope := range s.resources[i].Scopes {
 			if other := s.byScope[scope]; other != nil || identityScopes[scope] != "" || scope == ReportScope {
 				return nil, fmt.Errorf("oauth: scope %q belongs to more than one API; scopes name one API each", scope)
@@ -80,12 +89,18 @@ func New(o Options) (*Service, error) {
 	}
 	s.clients = newClientCache(o.Store, o.Clients)
 	var err error
+	if s.reader, err = token.NewAccessReader(s.ring, s.issuer, s.now); err != nil {
+		return nil, fmt.Errorf("oauth: %w", err)
+	}
 	s.metadata, err = s.buildMetadata()
 	return s, err
 }
 
-// JWKS returns the key set that verifies ID tokens, as of now: keys come and go.
-func (s *Service) JWKS() ([]byte, error) { return s.ring.JWKS(token.SignIDToken) }
+// JWKS returns the key set that verifies ID tokens and access tokens in the JWT
+// form (RFC 9068 §4), as of now: keys come and go.
+func (s *Service) JWKS() ([]byte, error) {
+	return s.ring.JWKS(token.SignIDToken, token.SignAccess)
+}
 
 // Metadata returns the discovery document (RFC 8414, OpenID Connect Discovery
 // §3). Do not change it.

@@ -23,7 +23,7 @@ func (s *Service) UserInfo(ctx context.Context, r Request) ([]byte, error) {
 		return nil, fail(InvalidRequest, "exactly one Authorization header of scheme Bearer is needed")
 	}
 	var a token.Access
-	if s.ring.OpenAccess(presented, &a) != nil || a.Expired(s.now()) || a.Confirm.Method != token.ConfirmNone {
+	if _, err := s.openAccess(ctx, presented, &a); err != nil || a.Expired(s.now()) || a.Confirm.Method != token.ConfirmNone {
 		return nil, errUserInfoToken
 	}
 	if err := s.needFresh(a.Tier); err != nil {

@@ -1,0 +1,91 @@
+package token
+
+import (
+	"encoding/base64"
+	"errors"
+	"strconv"
+	"strings"
+
+	"sallyport/internal/secret"
+)
+
+// TypeAccess is the typ of access tokens that are JWTs (RFC 9068 §2.1).
+const TypeAccess = "at+jwt"
+
+// TokenID is the jti of the JWT form: the grant and the serial of this token,
+// because both can be revoked and nothing else of the token names them.
+func (a *Access) TokenID() string { return a.GrantID.String() + "." + a.Serial.String() }
+
+// setTokenID reads a jti of ours.
+func (a *Access) setTokenID(jti string) error {
+	grant, serial, _ := strings.Cut(jti, ".")
+	var err1, err2 error
+	a.GrantID, err1 = secret.ParseID(grant)
+	a.Serial, err2 = secret.ParseID(serial)
+	if err1 != nil || err2 != nil || a.Serial.IsZero() {
+		return ErrInvalid
+	}
+	return nil
+}
+
+// SignAccess makes the JWT form of the access token that says a (RFC 9068 §2).
+// It holds what that asks for and nothing that only our own nodes need: no tier,
+// no install.
+func (ring *Ring) SignAccess(a *Access, issuer string) (secret.Value, error) {
+	if a.Serial.IsZero() || a.Audience == "" || a.Scope == "" || a.IssuedAt < 1 || a.Lifetime < 1 {
+		return secret.Value{}, errors.New("access token: incomplete")
+	}
+	jwt, err := ring.Signer(SignAccess).Sign(TypeAccess, a.appendClaims(make([]byte, 0, 768), issuer))
+	if err != nil {
+		return secret.Value{}, err
+	}
+	if len(jwt) > maxJWT {
+		return secret.Value{}, errors.New("access token: longer than 8 KiB")
+	}
+	return secret.New(jwt), nil
+}
+
+func (a *Access) appendClaims(b []byte, issuer string) []byte {
+	b = AppendJSONString(append(b, `{"iss":`...), issuer)
+	b = append(b, `,"aud":`...)
+	if audiences := strings.Fields(a.Audience); len(audiences) == 1 {
+		b = AppendJSONString(b, audiences[0])
+	} else {
+		b = appendJSONStrings(b, audiences)
+	}
+	b = AppendJSONString(append(b, `,"sub":`...), a.Subject)
+	b = AppendJSONString(append(b, `,"client_id":`...), a.ClientID)
+	b = AppendJSONString(append(b, `,"scope":`...), a.Scope)
+	b = AppendJSONString(append(b, `,"jti":`...), a.TokenID())
+	b = strconv.AppendInt(append(b, `,"iat":`...), a.IssuedAt, 10)
+	b = strconv.AppendInt(append(b, `,"exp":`...), a.ExpiresAt(), 10)
+	if a.AuthTime != 0 {
+		b = strconv.AppendInt(append(b, `,"auth_time":`...), a.AuthTime, 10)
+	}
+	if a.ACR != "" {
+		b = AppendJSONString(append(b, `,"acr":`...), a.ACR)
+	}
+	if a.AMR != "" {
+		b = appendJSONStrings(append(b, `,"amr":`...), strings.Fields(a.AMR))
+	}
+	if name := confirmationNames[a.Confirm.Method]; name != "" {
+		b = append(append(append(b, `,"cnf":{"`...), name...), `":"`...)
+		b = base64.RawURLEncoding.AppendEncode(b, a.Confirm.Digest[:])
+		b = append(b, `"}`...)
+	}
+	return append(b, '}')
+}
+
+// confirmationNames are the members of cnf (RFC 9449 §6.1, RFC 8705 §3.1).
+var confirmationNames = map[ConfirmationMethod]string{ConfirmJKT: "jkt", ConfirmX5T: "x5t#S256"}
+
+func appendJSONStrings(b []byte, list []string) []byte {
+	b = append(b, '[')
+	for i, s := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = AppendJSONString(b, s)
+	}
+	return append(b, ']')
+}

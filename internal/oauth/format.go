@@ -61,13 +61,17 @@ func encrypt(ctx context.Context, to *jose.Recipient, signed secret.Value, what 
 	wrapped, err := to.Encrypt(ctx, signed.Reveal())
 	switch {
 	case errors.Is(err, jose.ErrNoKey), errors.Is(err, jose.ErrKeysUnavailable), errors.Is(err, jose.ErrKey):
-		e := fail(TemporarilyUnavailable, "there is no key at the moment that the "+what+" could be encrypted to")
-		e.cause = err
-		return secret.Value{}, e
+		return secret.Value{}, noKey(what, err)
 	case err != nil:
 		return secret.Value{}, unavailable("encrypt "+what, err)
 	}
 	return secret.New(wrapped), nil
+}
+
+func noKey(what string, cause error) *Error {
+	e := fail(TemporarilyUnavailable, "there is no key at the moment that the "+what+" could be encrypted to")
+	e.cause = cause
+	return e
 }
 
 // openAccess opens an access token of any form that this issuer reads, and

@@ -66,10 +66,10 @@ func (s *Service) exchangeCode(ctx context.Context, c *Client, r Request) (*Toke
 	if now.Unix() >= k.ExpiresAt {
 		return nil, s.lateCode(ctx, &k, now)
 	}
-	return s.redeem(ctx, &k, now)
+	return s.redeem(ctx, c, &k, now)
 }
 
-func (s *Service) redeem(ctx context.Context, k *code, now time.Time) (*TokenResponse, error) {
+func (s *Service) redeem(ctx context.Context, c *Client, k *code, now time.Time) (*TokenResponse, error) {
 	to := s.reach(k.Scope)
 	limits := to.tier.Limits()
 	g := Grant{
@@ -85,7 +85,7 @@ func (s *Service) redeem(ctx context.Context, k *code, now time.Time) (*TokenRes
 	}
 	res.RefreshToken = s.ring.RefreshToken(g.ID, g.Generation, g.Salt)
 	if contains(g.Scope, "openid") {
-		if res.IDToken, err = s.idToken(&g, res.AccessToken, now); err != nil {
+		if res.IDToken, err = s.idToken(ctx, c, &g, res.AccessToken, now); err != nil {
 			return nil, err
 		}
 	}

@@ -32,8 +32,9 @@ func (s *Service) accessFor(ctx context.Context, g *Grant, scope string, now tim
 // idTokenLife is short: an ID token says that somebody signed in, once.
 const idTokenLife = 5 * time.Minute
 
-// idToken signs the ID token of a grant (OpenID Connect Core §2, §3.1.3.6).
-func (s *Service) idToken(g *Grant, access secret.Value, now time.Time) (secret.Value, error) {
+// idToken makes the ID token of a grant (OpenID Connect Core §2, §3.1.3.6):
+// signed, and then encrypted for a client that wants that (§10.2).
+func (s *Service) idToken(ctx context.Context, c *Client, g *Grant, access secret.Value, now time.Time) (secret.Value, error) {
 	sum := sha256.Sum256([]byte(access.Reveal()))
 	b := make([]byte, 0, 512)
 	b = append(b, `{"iss":`...)
@@ -62,7 +63,7 @@ func (s *Service) idToken(g *Grant, access secret.Value, now time.Time) (secret.
 	if err != nil {
 		return secret.Value{}, unavailable("sign ID token", err)
 	}
-	return secret.New(jwt), nil
+	return s.encryptFor(ctx, c, c.Responses.IDTokenAlg, c.Responses.IDTokenEnc, secret.New(jwt), "ID token")
 }
 
 func appendInt(b []byte, name string, n int64) []byte {

@@ -6,36 +6,42 @@ import (
 	"slices"
 
 	"sallyport/internal/token"
+	"sallyport/internal/token/jose"
 )
 
 // metadata is the discovery document (RFC 8414 §2, OpenID Connect Discovery
 // §3). It is derived from the tables that the endpoints use.
 type metadata struct {
-	Issuer                       string   `json:"issuer"`
-	AuthorizationEndpoint        string   `json:"authorization_endpoint"`
-	TokenEndpoint                string   `json:"token_endpoint"`
-	UserInfoEndpoint             string   `json:"userinfo_endpoint"`
-	JWKSURI                      string   `json:"jwks_uri"`
-	RevocationEndpoint           string   `json:"revocation_endpoint"`
-	IntrospectionEndpoint        string   `json:"introspection_endpoint"`
-	EndSessionEndpoint           string   `json:"end_session_endpoint"`
-	ScopesSupported              []string `json:"scopes_supported"`
-	ResponseTypesSupported       []string `json:"response_types_supported"`
-	ResponseModesSupported       []string `json:"response_modes_supported"`
-	GrantTypesSupported          []string `json:"grant_types_supported"`
-	SubjectTypesSupported        []string `json:"subject_types_supported"`
-	IDTokenAlgs                  []string `json:"id_token_signing_alg_values_supported"`
-	TokenAuthMethods             []string `json:"token_endpoint_auth_methods_supported"`
-	RevocationAuthMethods        []string `json:"revocation_endpoint_auth_methods_supported"`
-	IntrospectionAuthMethods     []string `json:"introspection_endpoint_auth_methods_supported"`
-	CodeChallengeMethods         []string `json:"code_challenge_methods_supported"`
-	ClaimsSupported              []string `json:"claims_supported"`
-	ACRValuesSupported           []string `json:"acr_values_supported"`
-	PromptValuesSupported        []string `json:"prompt_values_supported"`
-	IssInResponse                bool     `json:"authorization_response_iss_parameter_supported"`
-	ClaimsParameterSupported     bool     `json:"claims_parameter_supported"`
-	RequestParameterSupported    bool     `json:"request_parameter_supported"`
-	RequestURIParameterSupported bool     `json:"request_uri_parameter_supported"`
+	Issuer                       string            `json:"issuer"`
+	AuthorizationEndpoint        string            `json:"authorization_endpoint"`
+	TokenEndpoint                string            `json:"token_endpoint"`
+	UserInfoEndpoint             string            `json:"userinfo_endpoint"`
+	JWKSURI                      string            `json:"jwks_uri"`
+	RevocationEndpoint           string            `json:"revocation_endpoint"`
+	IntrospectionEndpoint        string            `json:"introspection_endpoint"`
+	EndSessionEndpoint           string            `json:"end_session_endpoint"`
+	ScopesSupported              []string          `json:"scopes_supported"`
+	ResponseTypesSupported       []string          `json:"response_types_supported"`
+	ResponseModesSupported       []string          `json:"response_modes_supported"`
+	GrantTypesSupported          []string          `json:"grant_types_supported"`
+	SubjectTypesSupported        []string          `json:"subject_types_supported"`
+	IDTokenAlgs                  []string          `json:"id_token_signing_alg_values_supported"`
+	IDTokenEncAlgs               []jose.Algorithm  `json:"id_token_encryption_alg_values_supported"`
+	IDTokenEncEncs               []jose.Encryption `json:"id_token_encryption_enc_values_supported"`
+	UserInfoAlgs                 []jose.Algorithm  `json:"userinfo_signing_alg_values_supported"`
+	UserInfoEncAlgs              []jose.Algorithm  `json:"userinfo_encryption_alg_values_supported"`
+	UserInfoEncEncs              []jose.Encryption `json:"userinfo_encryption_enc_values_supported"`
+	TokenAuthMethods             []string          `json:"token_endpoint_auth_methods_supported"`
+	RevocationAuthMethods        []string          `json:"revocation_endpoint_auth_methods_supported"`
+	IntrospectionAuthMethods     []string          `json:"introspection_endpoint_auth_methods_supported"`
+	CodeChallengeMethods         []string          `json:"code_challenge_methods_supported"`
+	ClaimsSupported              []string          `json:"claims_supported"`
+	ACRValuesSupported           []string          `json:"acr_values_supported"`
+	PromptValuesSupported        []string          `json:"prompt_values_supported"`
+	IssInResponse                bool              `json:"authorization_response_iss_parameter_supported"`
+	ClaimsParameterSupported     bool              `json:"claims_parameter_supported"`
+	RequestParameterSupported    bool              `json:"request_parameter_supported"`
+	RequestURIParameterSupported bool              `json:"request_uri_parameter_supported"`
 }
 
 func (s *Service) buildMetadata() ([]byte, error) {
@@ -53,6 +59,11 @@ func (s *Service) buildMetadata() ([]byte, error) {
 		ResponseModesSupported: []string{"query"},
 		SubjectTypesSupported:  []string{"public"},
 		IDTokenAlgs:            []string{string(s.ring.Signer(token.SignIDToken).Algorithm)},
+		IDTokenEncAlgs:         jose.KeyAlgorithms,
+		IDTokenEncEncs:         jose.Encryptions,
+		UserInfoAlgs:           SignedBy,
+		UserInfoEncAlgs:        jose.KeyAlgorithms,
+		UserInfoEncEncs:        jose.Encryptions,
 		TokenAuthMethods:       authMethods,
 		RevocationAuthMethods:  authMethods,
 		CodeChallengeMethods:   []string{"S256"},

@@ -50,21 +50,22 @@ type Options struct {
 
 // Service is the authorization server. Safe for concurrent use.
 type Service struct {
-	issuer    string
-	store     Store
-	users     Users
-	ring      *token.Ring
-	reader    *token.AccessReader
-	feed      Feed
-	resources []Resource
-	byScope   map[string]*Resource
-	scopeText map[string]string
-	now       func() time.Time
-	clients   *clientCache
-	rotated   grantCache
-	told      toldOnce
-	master    secret.Hash
-	metadata  []byte
+	issuer     string
+	store      Store
+	users      Users
+	ring       *token.Ring
+	reader     *token.AccessReader
+	feed       Feed
+	resources  []Resource
+	byScope    map[string]*Resource
+	scopeText  map[string]string
+	now        func() time.Time
+	clients    *clientCache
+	rotated    grantCache
+	recipients recipients
+	told       toldOnce
+	master     secret.Hash
+	metadata   []byte
 }
 
 // New returns a Service, or an error that says which option is wrong.
@@ -74,7 +75,8 @@ func New(o Options) (*Service, error) {
 	}
 	s := &Service{
 		issuer: o.Issuer, store: o.Store, users: o.Users, ring: o.Ring, feed: o.Feed,
-		resources: o.Resources, byScope: map[string]*Resource{}, scopeText: o.ScopeText, now: o.Now, master: o.MasterKey,
+		resources: o.Resources, byScope: map[string]*Resource{}, scopeText: o.ScopeText, now: o.Now,
+		recipients: recipients{keysAt: o.KeysAt}, master: o.MasterKey,
 	}
 	for i := range s.resources {
 		if nested := s.resources[i].Format == token.FormatNested; nested != (s.resources[i].Recipient != nil) {

@@ -91,6 +91,7 @@ type Client struct {
 	Secrets                []ClientSecret
 	Disabled               bool
 	Contacts               []string // e-mail addresses of those who look after it (RFC 7591 §2)
+	Responses              Responses
 	// Epoch is what the codes of the client, and the tokens that it has for
 	// itself, count under. Disabling or removing the client and compromising its
 	// secret end it.

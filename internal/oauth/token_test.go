@@ -317,8 +317,11 @@ func TestUserInfo(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	get := func(scope string) (string, error) {
-		b, err := r.UserInfo(t.Context(), bearer(r.tokens("scope", scope).AccessToken))
-		return string(b), err
+		answer, err := r.UserInfo(t.Context(), bearer(r.tokens("scope", scope).AccessToken))
+		if err != nil {
+			return "", err
+		}
+		return string(answer.Body), nil
 	}
 	if got, err := get("openid"); err != nil || got != `{"sub":"`+r.user.ID+`"}` {
 		t.Errorf("ID06: openid alone gives %s, %v", got, err)

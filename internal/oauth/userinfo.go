@@ -13,8 +13,9 @@ var errUserInfoToken = fail(InvalidToken, "the access token is not valid here")
 // UserInfo returns what the person shares with the client (OpenID Connect Core
 // §5.3), by the scopes of the access token in the Authorization header. A
 // request without a token is an *Error with an empty Code: RFC 6750 §3.1 asks
-// for a challenge that names no error.
-func (s *Service) UserInfo(ctx context.Context, r Request) ([]byte, error) {
+// for a challenge that names no error. The answer is JSON, or a JWT for a client
+// that wants one.
+func (s *Service) UserInfo(ctx context.Context, r Request) (*UserInfoAnswer, error) {
 	if len(r.Authorization) == 0 {
 		return nil, &Error{}
 	}
@@ -42,7 +43,29 @@ func (s *Service) UserInfo(ctx context.Context, r Request) ([]byte, error) {
 	if err != nil {
 		return nil, unavailable("find user", err)
 	}
-	return appendUserInfo(&a, u), nil
+	c, err := s.clients.get(ctx, a.ClientID)
+	if errors.Is(err, ErrNotFound) {
+		return nil, errUserInfoToken
+	}
+	if err != nil {
+		return nil, unavailable("find client", err)
+	}
+	answer := &UserInfoAnswer{Body: appendUserInfo(&a, u)}
+	if c.Responses.UserInfoSig != "" {
+		jwt, err := s.signUserInfo(ctx, c, answer.Body)
+		if err != nil {
+			return nil, err
+		}
+		answer.Body, answer.JWT = []byte(jwt.Reveal()), true
+	}
+	return answer, nil
+}
+
+// UserInfoAnswer is the body of a userinfo answer and what it is: JSON, or a
+// signed JWT, which may be encrypted.
+type UserInfoAnswer struct {
+	Body []byte
+	JWT  bool
 }
 
 func bearer(lines []string) (string, bool) {

@@ -108,12 +108,16 @@ func writeErrorJSON(w http.ResponseWriter, r *http.Request, p problem) {
 }
 
 func writeJSON(w http.ResponseWriter, r *http.Request, status int, body []byte) {
+	writeBody(w, r, status, "application/json", body)
+}
+
+func writeBody(w http.ResponseWriter, r *http.Request, status int, contentType string, body []byte) {
 	h := w.Header()
-	h.Set("Content-Type", "application/json")
+	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(body) //nolint:gosec // JSON of our own making, with nosniff
+		_, _ = w.Write(body) //nolint:gosec // of our own making, with nosniff
 	}
 }
 

@@ -65,11 +65,15 @@ func (s *site) userInfo(w http.ResponseWriter, r *http.Request, p url.Values) er
 	if p.Has("access_token") {
 		return bad("the access token belongs into the Authorization header")
 	}
-	body, err := s.oauth.UserInfo(r.Context(), protocolRequest(r, p))
+	answer, err := s.oauth.UserInfo(r.Context(), protocolRequest(r, p))
 	if err != nil {
 		return err
 	}
-	writeJSON(w, r, http.StatusOK, body)
+	if answer.JWT {
+		writeBody(w, r, http.StatusOK, "application/jwt", answer.Body)
+		return nil
+	}
+	writeJSON(w, r, http.StatusOK, answer.Body)
 	return nil
 }
 

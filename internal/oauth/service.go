@@ -46,6 +46,9 @@ type Options struct {
 	Clients   []Client          // from the configuration; they win over stored ones
 	Now       func() time.Time
 	MasterKey secret.Hash // of the master key as a handle, to know it when it is found; zero: not known
+	// KeysAt finds the keys that a client publishes at an address. Without it,
+	// nothing is encrypted for clients that have a jwks_uri.
+	KeysAt func(uri string) (jose.KeySource, error)
 }
 
 // Service is the authorization server. Safe for concurrent use.

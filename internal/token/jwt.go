@@ -1,6 +1,7 @@
 package token
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -9,13 +10,12 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/big"
 	"strings"
 
-	jose "github.com/go-jose/go-jose/v4"
+	"sallyport/internal/token/jose"
 )
 
 // Types of the JWTs that we make. The inner token's is its own, so that no
@@ -30,7 +30,7 @@ type Signer struct {
 	KeyID     string
 	Algorithm Algorithm
 	key       crypto.Signer
-	public    jose.JSONWebKey
+	public    *jose.Key
 }
 
 func newSigner(r KeyRecord, material []byte) (*Signer, error) {
@@ -53,10 +53,11 @@ func newSigner(r KeyRecord, material []byte) (*Signer, error) {
 	if !ok {
 		return nil, fmt.Errorf("key does not fit %s", r.Algorithm)
 	}
-	return &Signer{
-		KeyID: r.ID.String(), Algorithm: r.Algorithm, key: key,
-		public: jose.JSONWebKey{Key: key.Public(), KeyID: r.ID.String(), Algorithm: string(r.Algorithm), Use: "sig"},
-	}, nil
+	public, err := jose.NewKey(r.ID.String(), jose.Algorithm(r.Algorithm), "sig", key.Public())
+	if err != nil {
+		return nil, err
+	}
+	return &Signer{KeyID: public.ID, Algorithm: r.Algorithm, key: key, public: public}, nil
 }
 
 // Sign returns the compact JWS over claims, which must be a JSON object, with
@@ -171,13 +172,36 @@ func (ring *Ring) Signer(p Purpose) *Signer {
 // that have signed what may still be alive. Do not keep it for longer than its
 // max-age.
 func (ring *Ring) JWKS(purposes ...Purpose) ([]byte, error) {
-	set, now := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}, ring.now().Unix()
+	set, now := []byte(`{"keys":[`), ring.now().Unix()
 	for _, p := range purposes {
 		for _, k := range ring.all(p) {
-			if k.signer != nil && now <= k.publish {
-				set.Keys = append(set.Keys, k.signer.public)
+			if k.signer == nil || now > k.publish {
+				continue
 			}
+			if set[len(set)-1] == '}' {
+				set = append(set, ',')
+			}
+			set = k.signer.public.AppendJWK(set)
 		}
 	}
-	return json.Marshal(set)
+	return append(set, "]}"...), nil
+}
+
+// KeySource finds the public keys of p that are accepted at the moment of the
+// call: a key that was dropped is gone.
+func (ring *Ring) KeySource(p Purpose) jose.KeySource { return publicKeys{ring, p} }
+
+type publicKeys struct {
+	ring    *Ring
+	purpose Purpose
+}
+
+// Key implements jose.KeySource.
+func (s publicKeys) Key(_ context.Context, kid string, _ jose.Algorithm) (*jose.Key, error) {
+	for _, k := range s.ring.all(s.purpose) {
+		if k.signer != nil && k.signer.KeyID == kid {
+			return k.signer.public, nil
+		}
+	}
+	return nil, jose.ErrNoKey
 }

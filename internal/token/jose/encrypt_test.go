@@ -117,7 +117,7 @@ func TestADecrypterIsForOnePurpose(t *testing.T) {
 	e := newEnvelopes(t)
 	small, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // it must be refused
 	if err != nil {
-		t.Skip("this toolchain makes no key of 1024 bits") // then nobody brings one either
+		t.Fatal(err)
 	}
 	ec := jose.DecryptionKey{ID: "a", Algorithm: jose.ECDHES, Private: e.ec}
 	gcm := []jose.Encryption{jose.A256GCM}

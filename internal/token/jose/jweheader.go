@@ -56,7 +56,7 @@ func splitJWE(compact string) ([5][]byte, error) {
 		return parts, refuse(ReasonForm)
 	}
 	for i, text := range strings.Split(compact, ".") {
-		b, ok := appendDecoded(nil, text)
+		b, ok := appendDecoded(nil, []byte(text))
 		if !ok {
 			return parts, refuse(ReasonEncoding)
 		}
@@ -99,7 +99,7 @@ func (h *jweHeader) member(name string, value []byte) error {
 		h.cty = text
 	case "typ":
 	case "apu", "apv":
-		if _, ok := appendDecoded(nil, text); !ok {
+		if _, ok := appendDecoded(nil, []byte(text)); !ok {
 			return errJSON
 		}
 	case "epk":
@@ -123,8 +123,8 @@ func (h *jweHeader) ephemeral(value []byte) error {
 	if err != nil || m.kty != "EC" || m.private {
 		return refuse(ReasonEphemeral)
 	}
-	x, okX := appendDecoded(nil, m.x)
-	y, okY := appendDecoded(nil, m.y)
+	x, okX := appendDecoded(nil, []byte(m.x))
+	y, okY := appendDecoded(nil, []byte(m.y))
 	if !okX || !okY {
 		return refuse(ReasonEphemeral)
 	}

@@ -239,12 +239,17 @@ func (s *KeySet) Keys() []*Key { return s.keys }
 
 // Key implements KeySource. Without a kid it finds the one key that can have
 // alg: with several, trying one after the other would let any of them speak.
+// Whom to encrypt for is not a question of who speaks: there the first one
+// counts.
 func (s *KeySet) Key(_ context.Context, kid string, alg Algorithm) (*Key, error) {
 	if kid != "" {
 		if k := s.byID[kid]; k != nil {
 			return k, nil
 		}
 		return nil, ErrNoKey
+	}
+	if _, encrypts := encryptions[alg]; encrypts {
+		return s.recipient(alg)
 	}
 	var found *Key
 	for _, k := range s.keys {

@@ -19,6 +19,7 @@ type Claims struct {
 	json    []byte
 	members []member
 	key     *Key
+	typ     string
 }
 
 type member struct {
@@ -178,6 +179,9 @@ func (c *Claims) Int(name string) (int64, error) {
 
 // JSON returns the whole payload, a strict JSON object. Do not change it.
 func (c *Claims) JSON() []byte { return c.json }
+
+// Type returns typ as the header has it, or "" without one.
+func (c *Claims) Type() string { return c.typ }
 
 // Key returns the key that verified the token.
 func (c *Claims) Key() *Key { return c.key }

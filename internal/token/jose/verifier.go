@@ -143,7 +143,7 @@ func (v *Verifier) Verify(ctx context.Context, compact string) (*Claims, error) 
 	if err != nil {
 		return nil, err
 	}
-	c.key = key
+	c.key, c.typ = key, s.header.typ
 	if err := v.judge(c); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,149 @@
+package outbound
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+)
+
+// Get returns the body of a 200 answer that says it is JSON (application/json,
+// or application/…+json as RFC 6839 §3.1 has it). Whether it is, the caller
+// finds out. Every error is an *Error.
+func (c *Client) Get(ctx context.Context, rawURL string) ([]byte, error) {
+	header := http.Header{"Accept": {"application/json, application/jwk-set+json"}}
+	var body []byte
+	err := c.do(ctx, http.MethodGet, rawURL, header, nil, func(ctx context.Context, t *target, r *http.Response) error {
+		if r.StatusCode != http.StatusOK {
+			return badStatus(t, r.StatusCode)
+		}
+		if err := judgeHead(t, r.Header); err != nil {
+			return err
+		}
+		var err error
+		body, err = c.read(ctx, t, r)
+		return err
+	})
+	return body, err
+}
+
+// PostJSON sends body and succeeds with any 2xx answer, whose body is not
+// read. header holds what the caller has to add, such as a signature; it may
+// be nil. Every error is an *Error. Nothing is tried twice.
+func (c *Client) PostJSON(ctx context.Context, rawURL string, header map[string]string, body []byte) error {
+	h := http.Header{}
+	for name, value := range header {
+		if !mayBeSet(name, value) {
+			return &Error{Reason: ReasonRequest, detail: "a header that cannot be set"}
+		}
+		h.Set(name, value)
+	}
+	h.Set("Content-Type", "application/json")
+	return c.do(ctx, http.MethodPost, rawURL, h, body, func(_ context.Context, t *target, r *http.Response) error {
+		if r.StatusCode < 200 || r.StatusCode > 299 {
+			return badStatus(t, r.StatusCode)
+		}
+		return nil
+	})
+}
+
+// do sends one request and hands its answer to accept.
+func (c *Client) do(ctx context.Context, method, rawURL string, header http.Header, body []byte,
+	accept func(context.Context, *target, *http.Response) error,
+) error {
+	t, err := c.parse(rawURL)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	leave, err := c.slots.enter(ctx, t.host())
+	if err != nil {
+		return failed(ctx, t, ReasonBusy, err)
+	}
+	defer leave()
+	header.Set("User-Agent", "sallyport")
+	r, err := http.NewRequestWithContext(ctx, method, t.url.String(), bytes.NewReader(body))
+	if err != nil {
+		return &Error{Reason: ReasonRequest, Host: t.host()}
+	}
+	r.Header = header
+	conn, err := c.open(ctx, t)
+	if err != nil {
+		return failed(ctx, t, ReasonConnect, err)
+	}
+	defer func() { _ = conn.Close() }()
+	answer, err := over(conn).RoundTrip(r)
+	if err != nil {
+		return failed(ctx, t, ReasonResponse, err)
+	}
+	defer func() { _ = answer.Body.Close() }() // whatever is left of it is not wanted
+	return accept(ctx, t, answer)
+}
+
+func badStatus(t *target, status int) error {
+	e := &Error{Reason: ReasonStatus, Host: t.host(), Status: status}
+	if status >= 300 && status < 400 {
+		e.Reason = ReasonRedirect
+	}
+	return e
+}
+
+func judgeHead(t *target, h http.Header) error {
+	for _, v := range h.Values("Content-Encoding") {
+		if !strings.EqualFold(v, "identity") {
+			return &Error{Reason: ReasonEncoding, Host: t.host()}
+		}
+	}
+	kinds := h.Values("Content-Type")
+	if len(kinds) != 1 || !isJSON(kinds[0]) {
+		return &Error{Reason: ReasonType, Host: t.host()}
+	}
+	return nil
+}
+
+func isJSON(contentType string) bool {
+	kind, _, err := mime.ParseMediaType(contentType)
+	return err == nil && (kind == "application/json" || strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json"))
+}
+
+// read counts what arrives, whatever the answer said that it would be.
+func (c *Client) read(ctx context.Context, t *target, r *http.Response) ([]byte, error) {
+	tooLarge := &Error{Reason: ReasonSize, Host: t.host()}
+	if r.ContentLength > c.maxBody {
+		return nil, tooLarge
+	}
+	b, err := io.ReadAll(io.LimitReader(r.Body, c.maxBody+1))
+	if err != nil {
+		return nil, failed(ctx, t, ReasonResponse, err)
+	}
+	if int64(len(b)) > c.maxBody {
+		return nil, tooLarge
+	}
+	return b, nil
+}
+
+// framing are headers that would change what the request is, or where it goes.
+var framing = []string{
+	"Host", "Content-Length", "Transfer-Encoding", "Connection", "Trailer", "Te", "Upgrade", "Expect", "Cookie",
+	"Proxy-Authorization", "Proxy-Connection", "Keep-Alive", "Content-Encoding", "Accept-Encoding",
+}
+
+// mayBeSet knows header fields of RFC 9110 §5.1 and §5.5 that are not framing.
+func mayBeSet(name, value string) bool {
+	if name == "" || strings.ContainsFunc(name, notToken) {
+		return false
+	}
+	for _, f := range framing {
+		if strings.EqualFold(f, name) {
+			return false
+		}
+	}
+	return !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
+}
+
+func notToken(r rune) bool {
+	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r))
+}

@@ -17,6 +17,7 @@ const allowed = `
 secret:
 audit:
 ratelimit:
+outbound:
 token/jose:
 token: secret token/jose
 shared/redistest:
@@ -25,7 +26,7 @@ revocation: secret token
 notify: secret audit
 oauth: secret audit token token/jose
 account: secret audit ratelimit token
-gateway: secret audit ratelimit token token/jose revocation
+gateway: secret audit ratelimit outbound token token/jose revocation
 store/storetest: secret audit notify token token/jose revocation oauth account
 store/storetest/pgtest:
 store: secret audit notify token token/jose revocation oauth account

@@ -16,14 +16,14 @@ import (
 	"strings"
 	"time"
 
-	"sallyport/internal/gateway"
+	"sallyport/internal/outbound"
 )
 
 func tlsConfigFor(cert tls.Certificate) *tls.Config {
 	return &tls.Config{
 		Certificates: []tls.Certificate{cert},
 		MinVersion:   tls.VersionTLS12,
-		CipherSuites: gateway.CipherSuites,
+		CipherSuites: outbound.CipherSuites,
 	}
 }
 

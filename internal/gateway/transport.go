@@ -5,16 +5,9 @@ import (
 	"net"
 	"net/http"
 	"time"
-)
 
-// CipherSuites are those of TLS 1.2, for listeners and connections to upstreams
-// alike: ECDHE with AES-GCM or ChaCha20 and nothing else (RFC 9325 §4.2); Go's
-// own default would still take CBC. TLS 1.3 has no others. Do not change it.
-var CipherSuites = []uint16{
-	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-}
+	"sallyport/internal/outbound"
+)
 
 // NewTransport returns the transport to upstreams: no proxy from the
 // environment, bounded waits, TLS 1.2 or later, bodies passed as they are.
@@ -24,7 +17,7 @@ func NewTransport(timeout time.Duration) *http.Transport {
 	return &http.Transport{
 		DialContext:            dialer.DialContext,
 		ForceAttemptHTTP2:      true,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: CipherSuites},
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: outbound.CipherSuites},
 		TLSHandshakeTimeout:    5 * time.Second,
 		ResponseHeaderTimeout:  timeout,
 		ExpectContinueTimeout:  time.Second,

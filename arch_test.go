@@ -122,11 +122,33 @@ func TestArchitecture(t *testing.T) {
 }
 
 // Black box tests know the product only by its binary, so they may share
-// test/rig and nothing more.
+// test/rig and test/attack and nothing more.
 func TestBlackBoxTestsKnowOnlyTheBinary(t *testing.T) {
 	for _, p := range listPackages(t, "./test/...") {
 		for _, i := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
-			if strings.HasPrefix(i, "sallyport/") && i != "sallyport/test/rig" && i != strings.TrimSuffix(p.ImportPath, "_test") {
+			if strings.HasPrefix(i, "sallyport/") && i != "sallyport/test/rig" && i != "sallyport/test/attack" && i != strings.TrimSuffix(p.ImportPath, "_test") {
+				t.Errorf("%s must not import %s", p.ImportPath, i)
+			}
+		}
+	}
+}
+
+// The SDK is built into programs of others: it brings nothing but itself.
+func TestSDKStandsOnTheStandardLibraryAlone(t *testing.T) {
+	for _, p := range listPackages(t, "./sdk/...") {
+		for _, d := range p.Deps {
+			if host, _, _ := strings.Cut(d, "/"); strings.Contains(host, ".") || strings.HasPrefix(d, "sallyport/") {
+				t.Errorf("%s must not reach %s", p.ImportPath, d)
+			}
+		}
+	}
+}
+
+// The attack list is for every verifier, ours or not.
+func TestAttackListKnowsNothingOfTheProduct(t *testing.T) {
+	for _, p := range listPackages(t, "./test/attack") {
+		for _, i := range p.Imports {
+			if strings.Contains(i, ".") || strings.HasPrefix(i, "sallyport/") {
 				t.Errorf("%s must not import %s", p.ImportPath, i)
 			}
 		}

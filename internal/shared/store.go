@@ -99,13 +99,18 @@ func prefix(deployment string) string {
 	return "sallyport:" + hex.EncodeToString(sum[:8]) + ":spent:"
 }
 
-// Spend uses id up until a moment in the future: the first call for it, at
-// whichever node, is told fresh, each later one is not. It is one atomic write
-// (SET NX PX). An error is ErrUnavailable, and id may or may not be used up;
-// the caller must refuse. It waits no longer than the timeout, or ctx.
+// Spend uses id up until then: the first call for it, at whichever node, is
+// told fresh, each later one is not, and neither is one that comes when its
+// time is over. It is one atomic write (SET NX PX). An error is ErrUnavailable,
+// and id may or may not be used up; the caller must refuse. It waits no longer
+// than the timeout, or ctx.
 func (s *Store) Spend(ctx context.Context, id [32]byte, until time.Time) (fresh bool, err error) {
 	left := until.Sub(s.now())
-	if left > MaxTime {
+	switch {
+	case left <= 0:
+		s.repeated.Add(1)
+		return false, nil
+	case left > MaxTime:
 		s.failed.Add(1)
 		return false, fmt.Errorf("%w: nothing is kept for longer than %s", ErrUnavailable, MaxTime)
 	}
@@ -113,7 +118,7 @@ func (s *Store) Spend(ctx context.Context, id [32]byte, until time.Time) (fresh 
 	defer cancel()
 	key := s.prefix + base64.RawURLEncoding.EncodeToString(id[:])
 	// A second more than asked, as clocks of nodes and servers differ a little.
-	keep := max(left, 0) + time.Second
+	keep := left + time.Second
 	err = s.client.Do(ctx, s.client.B().Set().Key(key).Value("1").Nx().Px(keep).Build()).Error()
 	switch {
 	case err == nil:

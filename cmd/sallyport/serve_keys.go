@@ -42,12 +42,12 @@ func (c *config) openKeyring(ctx context.Context, st *store.Store, logger *slog.
 	if err != nil {
 		return nil, c.explainMaster(err)
 	}
-	ring.FollowMaster(c.master)
+	ring.FollowMaster(c.privateMaster)
 	return &keyring{Ring: ring, keeper: c.keeper(st, now), log: logger, news: make(chan struct{}, 1)}, nil
 }
 
 func (c *config) keeper(st *store.Store, now func() time.Time) *token.Keeper {
-	return &token.Keeper{Store: st.Keys(), Master: c.master, Now: now, Rotate: c.Keys.rotate()}
+	return &token.Keeper{Store: st.Keys(), Master: c.privateMaster, Now: now, Rotate: c.Keys.rotate()}
 }
 
 // explainMaster says which file does not fit.

@@ -12,9 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"sallyport/internal/secret"
-	"sallyport/internal/token"
 )
 
 // environment is what rules ask of the machine.
@@ -230,17 +227,4 @@ func checkPair(j *judge) {
 	if host := j.c.issuerHost(); host != "" && errors.As(leaf.VerifyHostname(host), &wrongHost) {
 		j.failf("tls.cert_file", "is not for %s, the host of the issuer", host)
 	}
-}
-
-// master reads the master key.
-func (c *config) master() (*token.Master, error) {
-	v, err := readSecret(c.file(c.MasterKeyFile))
-	if err != nil {
-		return nil, err
-	}
-	m, err := token.NewMaster(secret.New(v))
-	if err != nil {
-		return nil, fmt.Errorf("%s is %w", c.MasterKeyFile, err)
-	}
-	return m, nil
 }

@@ -29,7 +29,7 @@ type Backend struct {
 		oauth.Users
 	}
 	Account account.Store
-	Keys    token.KeyStore
+	Keys    token.KeyAdmin
 	Outbox  notify.Outbox
 	Feed    revocation.Log
 	// Expire deletes what has ended by now and returns the number of rows.

@@ -198,7 +198,11 @@ type publicKeys struct {
 
 // Key implements jose.KeySource.
 func (s publicKeys) Key(_ context.Context, kid string, _ jose.Algorithm) (*jose.Key, error) {
-	for _, k := range s.ring.all(s.purpose) {
+	keys := s.ring.all(s.purpose)
+	if len(keys) == 0 {
+		return nil, jose.ErrKeysUnavailable // the successor of a compromised one is not known yet
+	}
+	for _, k := range keys {
 		if k.signer != nil && k.signer.KeyID == kid {
 			return k.signer.public, nil
 		}

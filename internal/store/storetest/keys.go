@@ -261,7 +261,7 @@ func raceSuccessor(r *rig) {
 	}
 }
 
-func raceCompromise(r *rig) {
+func raceCompromiseKeys(r *rig) {
 	for _, p := range []token.Purpose{token.SealAccess, token.SealFlow, token.MACForm, token.MACNonce} {
 		a := r.first(p)
 		r.advance(time.Second)

@@ -18,7 +18,7 @@ var raceTests = []test{
 	{"RV21 sixteen end the same grant, session and token and the feed says so once", raceRevoke},
 	{"sixteen add the first key and one counts", raceFirstKey},
 	{"KY08 sixteen make a successor and one counts", raceSuccessor},
-	{"KY08 sixteen compromise and rotate and one key makes", raceCompromise},
+	{"KY08 sixteen compromise and rotate and one key makes", raceCompromiseKeys},
 	{"KY06 no key is wrapped by the master key that sixteen replace", raceRewrap},
 	{"sixteen add the same name and one wins", raceAddUser},
 	{"sixteen upgrade the same hash and one wins", raceUpgrade},

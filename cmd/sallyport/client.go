@@ -73,6 +73,8 @@ type clientView struct {
 	CreatedAt              string       `json:"created_at,omitempty"`
 	Secrets                []secretView `json:"secrets"`
 	ClientSecret           string       `json:"client_secret,omitempty"` // only when it was made just now
+
+	oauth.Responses
 }
 
 // secretView is a secret without the secret.
@@ -85,7 +87,7 @@ func viewClient(c oauth.Client, source string) clientView {
 	v := clientView{
 		ClientID: c.ID, Name: c.Name, Type: string(c.Type), Scope: c.Scope, Disabled: c.Disabled, Source: source,
 		RedirectURIs: append([]string{}, c.RedirectURIs...), PostLogoutRedirectURIs: append([]string{}, c.PostLogoutRedirectURIs...),
-		Resources: append([]string{}, c.Resources...), CreatedAt: moment(c.CreatedAt), Secrets: []secretView{},
+		Resources: append([]string{}, c.Resources...), CreatedAt: moment(c.CreatedAt), Secrets: []secretView{}, Responses: c.Responses,
 	}
 	for _, s := range c.Secrets {
 		v.Secrets = append(v.Secrets, secretView{moment(s.CreatedAt), moment(s.ExpiresAt)})
@@ -117,6 +119,7 @@ func (a *admin) storedClient(ctx context.Context, id string) (oauth.Client, erro
 func (p *program) clientAdd(t *target) *cobra.Command {
 	var c oauth.Client
 	var kind string
+	var answers clientConfig
 	cmd := &cobra.Command{
 		Use:   "add CLIENT_ID",
 		Short: "Add a client; the secret of a server or service client is printed once",
@@ -125,6 +128,10 @@ func (p *program) clientAdd(t *target) *cobra.Command {
 		Args: oneArg("CLIENT_ID"),
 		RunE: t.run(p, func(ctx context.Context, a *admin, args []string) error {
 			c.ID, c.Type, c.CreatedAt = args[0], oauth.ClientType(kind), a.now()
+			var err error
+			if c.Responses, err = answers.responses(&config{}); err != nil {
+				return refusef("jwks_file: %v", err)
+			}
 			if err := a.judgeClient(c); err != nil {
 				return err
 			}
@@ -133,7 +140,7 @@ func (p *program) clientAdd(t *target) *cobra.Command {
 				made = secret.NewHandle(secret.ClientSecret)
 				c.Secrets = []oauth.ClientSecret{{Hash: made.Hash(), CreatedAt: c.CreatedAt}}
 			}
-			err := a.store.OAuth().AddClient(ctx, c)
+			err = a.store.OAuth().AddClient(ctx, c)
 			if errors.Is(err, oauth.ErrExists) {
 				return refusef("there is a client %q already", c.ID)
 			}
@@ -149,6 +156,7 @@ func (p *program) clientAdd(t *target) *cobra.Command {
 	cmd.Flags().StringArrayVar(&c.PostLogoutRedirectURIs, "post-logout-redirect-uri", nil, "`URI` after signing out; may be repeated")
 	cmd.Flags().StringVar(&c.Scope, "scope", "", "all scopes that it may ask for, separated by spaces")
 	cmd.Flags().StringArrayVar(&c.Resources, "resource", nil, "`API` whose tokens it may introspect; may be repeated")
+	responseFlags(cmd, &answers)
 	return cmd
 }
 
@@ -171,7 +179,10 @@ func (a *admin) judgeClient(c oauth.Client) error {
 	if !known {
 		wrong = append(wrong, "type: use native, browser, server or service")
 	} else {
-		for _, p := range append(redirectProblems(c), a.config.scopeProblems(c)...) {
+		for _, p := range append(append(redirectProblems(c), a.config.scopeProblems(c)...), responseProblem(c)) {
+			if p.Text == "" {
+				continue
+			}
 			wrong = append(wrong, p.Path+": "+p.Text)
 		}
 	}
@@ -242,9 +253,9 @@ func (p *program) clientShow(t *target) *cobra.Command {
 			}
 			v := viewClient(c, source)
 			return a.print(v, "client_id    %s\nname         %s\ntype         %s\nscope        %s\nredirects    %s\nafter logout %s\n"+
-				"resources    %s\ndisabled     %t\nsource       %s\ncreated      %s\nsecrets      %d",
+				"resources    %s\nanswers      %s\ndisabled     %t\nsource       %s\ncreated      %s\nsecrets      %d",
 				v.ClientID, v.Name, v.Type, v.Scope, strings.Join(v.RedirectURIs, " "), strings.Join(v.PostLogoutRedirectURIs, " "),
-				strings.Join(v.Resources, " "), v.Disabled, v.Source, v.CreatedAt, len(v.Secrets))
+				strings.Join(v.Resources, " "), answersText(v.Responses), v.Disabled, v.Source, v.CreatedAt, len(v.Secrets))
 		}),
 	}
 }

@@ -69,6 +69,13 @@ type clientConfig struct {
 	Scope                  string   `yaml:"scope" example:"openid catalog.read" doc:"All scopes that the client may ask for, separated by single spaces."`
 	SecretFile             string   `yaml:"secret_file" example:"shop-web.secret" doc:"File with the secret of a server or service client. Only its hash is kept in memory."`
 	Resources              []string `yaml:"resources" example:"[catalog]" doc:"Names of the APIs whose tokens the client may introspect, as their resource server."`
+	JWKSFile               string   `yaml:"jwks_file" example:"shop-web.jwks.json" doc:"File with the public keys of the client, a JWK Set."`
+	JWKSURI                string   `yaml:"jwks_uri" example:"https://shop.example.com/jwks.json" doc:"Where the client publishes its keys, instead of jwks_file."`
+	IDTokenAlg             string   `yaml:"id_token_encrypted_response_alg" enum:"ECDH-ES,ECDH-ES+A128KW,ECDH-ES+A256KW,RSA-OAEP-256" example:"ECDH-ES+A256KW" doc:"Encrypt the client's ID tokens, after they were signed, to a key of its own for this algorithm."`
+	IDTokenEnc             string   `yaml:"id_token_encrypted_response_enc" enum:"A128GCM,A256GCM,A128CBC-HS256,A256CBC-HS512" example:"A256GCM" doc:"How their content is encrypted. Without it, A128CBC-HS256."`
+	UserInfoSig            string   `yaml:"userinfo_signed_response_alg" enum:"ES256" example:"ES256" doc:"Answer userinfo with a signed JWT instead of JSON."`
+	UserInfoAlg            string   `yaml:"userinfo_encrypted_response_alg" enum:"ECDH-ES,ECDH-ES+A128KW,ECDH-ES+A256KW,RSA-OAEP-256" example:"ECDH-ES+A256KW" doc:"Encrypt it too, to a key of the client for this algorithm."`
+	UserInfoEnc            string   `yaml:"userinfo_encrypted_response_enc" enum:"A128GCM,A256GCM,A128CBC-HS256,A256CBC-HS512" example:"A256GCM" doc:"How its content is encrypted. Without it, A128CBC-HS256."`
 }
 
 // duration is written as 90s, 5m or 12h.
@@ -79,11 +86,12 @@ func (d duration) std() time.Duration { return time.Duration(d) }
 // notYet are fields of later versions. They are refused and not ignored: who
 // writes one counts on what it does.
 var notYet = map[string]string{
-	"egress":          "this version cannot hold keys of other APIs for apps yet: remove it",
-	"shared":          "this version keeps short-lived state in memory and runs as one node: remove it",
-	"tls.acme":        "this version cannot get certificates by itself yet: set cert_file and key_file",
-	"apis[].jwks_uri": "this version does not fetch keys yet: set jwks_file",
-	"apis[].openapi":  "this version does not read OpenAPI files yet: list the operations",
+	"egress":             "this version cannot hold keys of other APIs for apps yet: remove it",
+	"shared":             "this version keeps short-lived state in memory and runs as one node: remove it",
+	"tls.acme":           "this version cannot get certificates by itself yet: set cert_file and key_file",
+	"apis[].jwks_uri":    "this version does not fetch keys yet: set jwks_file",
+	"clients[].jwks_uri": "this version does not fetch keys yet: set jwks_file",
+	"apis[].openapi":     "this version does not read OpenAPI files yet: list the operations",
 }
 
 // file returns a path of the configuration as it is to be opened: relative

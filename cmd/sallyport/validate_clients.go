@@ -255,6 +255,10 @@ func (c *config) oauthClients() ([]oauth.Client, error) {
 	list := make([]oauth.Client, 0, len(c.Clients))
 	for i := range c.Clients {
 		client := c.Clients[i].client()
+		var err error
+		if client.Responses, err = c.Clients[i].responses(c); err != nil {
+			return nil, fmt.Errorf("keys of %s: %w", client.ID, err)
+		}
 		if file := c.Clients[i].SecretFile; file != "" {
 			text, err := readSecret(c.file(file))
 			if err != nil {

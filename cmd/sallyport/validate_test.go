@@ -79,6 +79,12 @@ func verifying(keys string) string {
 	return "  - name: c\n    audience: https://c.example.com\n    token_format: nested\n    scopes: [c.read]\n    " + keys + "\n"
 }
 
+// encrypted is what a client writes who wants all answers encrypted.
+func encrypted(file, alg string) string {
+	return ", jwks_file: " + file + ", id_token_encrypted_response_alg: " + alg + ", id_token_encrypted_response_enc: A256GCM, " +
+		"userinfo_signed_response_alg: ES256, userinfo_encrypted_response_alg: " + alg
+}
+
 // writeKeys writes the JWK Sets that the rules are tried on.
 func writeKeys(t *testing.T, dir string) {
 	t.Helper()
@@ -151,6 +157,14 @@ func TestRules(t *testing.T) {
 		"KY05 nested with keys for signatures":          {"apis:\n", "apis:\n" + verifying("jwks_file: sig.jwks"), "KY05", "has no key for encryption"},
 		"KY05 nested with a private key":                {"apis:\n", "apis:\n" + verifying("jwks_file: private.jwks"), "KY05", "not a JWK Set of public keys"},
 		"KY05 nested with keys that are no JSON":        {"apis:\n", "apis:\n" + verifying("jwks_file: web.secret"), "KY05", "not a JWK Set of public keys"},
+		"a client with encrypted answers":               {redirect, redirect + encrypted("api.jwks", "ECDH-ES"), "", ""},
+		"a client with signed userinfo":                 {redirect, redirect + ", userinfo_signed_response_alg: ES256", "", ""},
+		"KY05 client without keys":                      {redirect, redirect + ", id_token_encrypted_response_alg: ECDH-ES", "KY05", "clients[0].jwks_file: is missing"},
+		"KY05 client with keys of another kind":         {redirect, redirect + encrypted("api.jwks", "RSA-OAEP-256"), "KY05", "has no key for RSA-OAEP-256"},
+		"KY05 client with a private key":                {redirect, redirect + encrypted("private.jwks", "ECDH-ES"), "KY05", "not a JWK Set of public keys"},
+		"KY05 client with keys for signatures":          {redirect, redirect + encrypted("sig.jwks", "ECDH-ES"), "KY05", "has no key for ECDH-ES"},
+		"KY05 client with enc alone":                    {redirect, redirect + ", jwks_file: api.jwks, id_token_encrypted_response_enc: A256GCM", "KY05", "stands alone"},
+		"KY05 encrypted userinfo without a signature":   {redirect, redirect + ", jwks_file: api.jwks, userinfo_encrypted_response_alg: ECDH-ES", "KY05", "userinfo_signed_response_alg: is missing"},
 		"API without path and scopes":                   {"apis:\n", "apis:\n  - {name: c, audience: \"https://c.example.com\"}\n", "CF12", "apis[0].scopes: are missing"},
 		"API without path, two scopes in one":           {"apis:\n", "apis:\n  - {name: c, audience: \"https://c.example.com\", scopes: [\"c d\"]}\n", "CF12", "not one scope value"},
 		"API without path, the audience of another":     {"apis:\n", "apis:\n  - {name: c, audience: \"https://api.example.com/a\", scopes: [c.read]}\n", "CF12", "is that of c"},

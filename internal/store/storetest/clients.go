@@ -8,6 +8,7 @@ import (
 	"sallyport/internal/oauth"
 	"sallyport/internal/revocation"
 	"sallyport/internal/secret"
+	"sallyport/internal/token/jose"
 )
 
 var clientTests = []test{
@@ -18,10 +19,16 @@ var clientTests = []test{
 	{"changing an unknown client is not found", unknownClient},
 }
 
+// responses is everything that a client may want of its answers.
+var responses = oauth.Responses{
+	JWKS: `{"keys":[{"kty":"EC","kid":"“1”"}]}`, JWKSURI: "https://a.example/jwks", IDTokenAlg: jose.ECDHES, IDTokenEnc: jose.A256GCM,
+	UserInfoSig: jose.ES256, UserInfoAlg: jose.RSAOAEP256, UserInfoEnc: jose.A128CBCHS256,
+}
+
 func (r *rig) client(id string) oauth.Client {
 	return oauth.Client{
 		ID: id, Name: "Shop “1”", Type: oauth.Server, RedirectURIs: []string{"https://a.example/cb?x=1,2", "com.example:/cb"},
-		PostLogoutRedirectURIs: []string{"https://a.example/bye"}, Scope: "openid catalog.read", Resources: []string{"catalog"}, Contacts: []string{"ops@a.example"}, CreatedAt: r.clock(),
+		PostLogoutRedirectURIs: []string{"https://a.example/bye"}, Scope: "openid catalog.read", Resources: []string{"catalog"}, Contacts: []string{"ops@a.example"}, Responses: responses, CreatedAt: r.clock(),
 		Secrets: []oauth.ClientSecret{r.secret(time.Time{})}, Epoch: secret.NewID(start),
 	}
 }

@@ -18,21 +18,23 @@ type Claims struct {
 
 	json    []byte
 	members []member
+	room    [16]member
 	key     *Key
 	typ     string
 }
 
 type member struct {
 	name  string
-	value []byte
+	value string
 }
 
 // maxAudience is how many audiences a token may have.
 const maxAudience = 16
 
 func parseClaims(b []byte) (*Claims, error) {
-	c := &Claims{json: b, members: make([]member, 0, 16)}
-	err := ScanObject(b, func(name string, value []byte) error {
+	c := &Claims{json: b}
+	c.members = c.room[:0]
+	err := scanObject(string(b), func(name, value string, _ int) error {
 		c.members = append(c.members, member{name, value})
 		return c.registered(name, value)
 	})
@@ -47,7 +49,7 @@ func parseClaims(b []byte) (*Claims, error) {
 
 // registered reads the claims of RFC 7519 §4.1. One that is there must be
 // right, whether this purpose needs it or not; null is not right.
-func (c *Claims) registered(name string, value []byte) error {
+func (c *Claims) registered(name, value string) error {
 	var ok bool
 	var r Reason
 	switch name {
@@ -84,7 +86,7 @@ func (c *Claims) registered(name string, value []byte) error {
 // identifier reads a name that is compared or looked up: not empty, without
 // control characters, spaces around it, or U+FFFD, into which broken text
 // collapses.
-func identifier(value []byte) (string, bool) {
+func identifier(value string) (string, bool) {
 	s, ok := unquote(value)
 	if !ok || s == "" || s[0] == ' ' || s[len(s)-1] == ' ' {
 		return "", false
@@ -97,7 +99,7 @@ func identifier(value []byte) (string, bool) {
 	return s, true
 }
 
-func audience(value []byte) ([]string, bool) {
+func audience(value string) ([]string, bool) {
 	if s, ok := identifier(value); ok {
 		return []string{s}, true
 	}
@@ -115,32 +117,42 @@ const lastSecond = 253402300799
 
 // numericDate reads a time in whole seconds after 1970, as digits alone. RFC
 // 7519 §2 allows fractions; nobody who asks for them needs us.
-func numericDate(value []byte) (int64, bool) {
+func numericDate(value string) (int64, bool) {
 	if len(value) == 0 || len(value) > 12 || value[0] == '-' {
 		return 0, false
 	}
-	n, err := strconv.ParseInt(string(value), 10, 64)
+	n, err := strconv.ParseInt(value, 10, 64)
 	return n, err == nil && n > 0 && n <= lastSecond
 }
 
 // Raw returns the JSON of a claim, or nil if it is missing.
 func (c *Claims) Raw(name string) []byte {
-	for i := range c.members {
-		if c.members[i].name == name {
-			return c.members[i].value
-		}
+	if raw, ok := c.find(name); ok {
+		return []byte(raw)
 	}
 	return nil
 }
 
+func (c *Claims) find(name string) (string, bool) {
+	for i := range c.members {
+		if c.members[i].name == name {
+			return c.members[i].value, true
+		}
+	}
+	return "", false
+}
+
 // Has reports whether the claim is there, be it null.
-func (c *Claims) Has(name string) bool { return c.Raw(name) != nil }
+func (c *Claims) Has(name string) bool {
+	_, ok := c.find(name)
+	return ok
+}
 
 // String returns a claim that is a string, or "" if it is missing. An error,
 // which matches ErrInvalid, says that it is something else.
 func (c *Claims) String(name string) (string, error) {
-	raw := c.Raw(name)
-	if raw == nil {
+	raw, found := c.find(name)
+	if !found {
 		return "", nil
 	}
 	s, ok := unquote(raw)
@@ -152,8 +164,8 @@ func (c *Claims) String(name string) (string, error) {
 
 // Strings returns a claim that is an array of strings, or nil if it is missing.
 func (c *Claims) Strings(name string) ([]string, error) {
-	raw := c.Raw(name)
-	if raw == nil {
+	raw, found := c.find(name)
+	if !found {
 		return nil, nil
 	}
 	list := []string{}
@@ -166,11 +178,11 @@ func (c *Claims) Strings(name string) ([]string, error) {
 // Int returns a claim that is a whole number of at most 18 digits, or 0 if it
 // is missing.
 func (c *Claims) Int(name string) (int64, error) {
-	raw := c.Raw(name)
-	if raw == nil {
+	raw, found := c.find(name)
+	if !found {
 		return 0, nil
 	}
-	n, err := strconv.ParseInt(string(raw), 10, 64)
+	n, err := strconv.ParseInt(raw, 10, 64)
 	if err != nil || len(raw) > 18 {
 		return 0, fmt.Errorf("claim %s: %w", name, refuse(ReasonClaims))
 	}

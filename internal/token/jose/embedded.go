@@ -24,15 +24,15 @@ type keyCache struct {
 	}
 }
 
-func (c *keyCache) key(jwk []byte) (*Key, error) {
+func (c *keyCache) key(jwk string) (*Key, error) {
 	s := &c.shards[(len(jwk)^int(jwk[len(jwk)/2])^int(jwk[len(jwk)/3]))%cacheShards]
 	s.mu.RLock()
-	k := s.m[string(jwk)]
+	k := s.m[jwk]
 	s.mu.RUnlock()
 	if k != nil {
 		return k, nil
 	}
-	k, err := ParseKey(jwk)
+	k, err := ParseKey([]byte(jwk))
 	if err != nil {
 		return nil, refuse(ReasonKey)
 	}
@@ -41,6 +41,6 @@ func (c *keyCache) key(jwk []byte) (*Key, error) {
 	if s.m == nil || len(s.m) >= cacheMax {
 		s.m = make(map[string]*Key, 64)
 	}
-	s.m[strings.Clone(string(jwk))] = k
+	s.m[strings.Clone(jwk)] = k
 	return k, nil
 }

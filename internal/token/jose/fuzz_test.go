@@ -43,7 +43,7 @@ func FuzzScanObject(f *testing.F) {
 			if !bytes.Equal(bytes.TrimSpace(want[p.name]), bytes.TrimSpace([]byte(p.value))) {
 				t.Fatalf("%s is %q, want %q", p.name, p.value, want[p.name])
 			}
-			if s, ok := unquote([]byte(p.value)); ok {
+			if s, ok := unquote(p.value); ok {
 				var ref string
 				if err := json.Unmarshal([]byte(p.value), &ref); err != nil || ref != s {
 					t.Fatalf("string %q, want %q, %v", s, ref, err)

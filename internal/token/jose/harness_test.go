@@ -186,3 +186,5 @@ func derOf(sig []byte) []byte {
 }
 
 func parts(compact string) []string { return slices.Clone(strings.Split(compact, ".")) }
+
+func decode(s string) ([]byte, error) { return base64.RawURLEncoding.DecodeString(s) }

@@ -12,7 +12,7 @@ type header struct {
 	kid string
 	typ string
 	cty string
-	jwk []byte // raw; nil if absent
+	jwk string // raw; "" if absent
 
 	hasKid, hasTyp, hasCty bool
 }
@@ -33,7 +33,7 @@ func parseHeader(b []byte) (header, error) {
 	if len(b) > maxHeader {
 		return h, refuse(ReasonSize)
 	}
-	err := ScanObject(b, func(name string, value []byte) error {
+	err := scanObject(string(b), func(name, value string, _ int) error {
 		var ok bool
 		switch name {
 		case "alg":

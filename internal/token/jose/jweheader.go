@@ -87,7 +87,7 @@ func (h *jweHeader) member(name string, value []byte) error {
 	if reason, refused := refusedJWE[name]; refused {
 		return refuse(reason)
 	}
-	text, isText := unquote(value)
+	text, isText := unquote(string(value))
 	switch name {
 	case "alg":
 		h.alg = Algorithm(text)
@@ -119,7 +119,7 @@ func (h *jweHeader) member(name string, value []byte) error {
 // ephemeral reads epk. A private part in it would be a secret that everybody
 // on the way has read.
 func (h *jweHeader) ephemeral(value []byte) error {
-	m, err := readMembers(value)
+	m, err := readMembers(string(value))
 	if err != nil || m.kty != "EC" || m.private {
 		return refuse(ReasonEphemeral)
 	}
@@ -188,8 +188,8 @@ func (h *jweHeader) repeats(c *Claims) bool {
 }
 
 func sameClaim(a, b []byte) bool {
-	if textA, ok := unquote(a); ok {
-		textB, ok := unquote(b)
+	if textA, ok := unquote(string(a)); ok {
+		textB, ok := unquote(string(b))
 		return ok && textA == textB
 	}
 	return len(b) > 0 && string(a) == string(b)

@@ -28,7 +28,7 @@ type members struct {
 	private                                bool
 }
 
-func readMembers(jwk []byte) (*members, error) {
+func readMembers(jwk string) (*members, error) {
 	if len(jwk) > maxJWK {
 		return nil, badKey("longer than 8 KiB")
 	}
@@ -37,7 +37,7 @@ func readMembers(jwk []byte) (*members, error) {
 		"kty": &m.kty, "crv": &m.crv, "kid": &m.kid, "alg": &m.alg, "use": &m.use,
 		"x": &m.x, "y": &m.y, "n": &m.n, "e": &m.e, "k": &m.k,
 	}
-	err := ScanObject(jwk, func(name string, value []byte) error {
+	err := scanObject(jwk, func(name, value string, _ int) error {
 		switch name {
 		case "d", "p", "q", "dp", "dq", "qi", "oth":
 			m.private = true
@@ -122,7 +122,7 @@ func (m *members) rsa() (*rsa.PublicKey, error) {
 // ParseKey reads one public JWK (RFC 7517 §4). A private or a symmetric one is
 // refused: it has leaked by coming here. An error matches ErrKey.
 func ParseKey(jwk []byte) (*Key, error) {
-	m, err := readMembers(jwk)
+	m, err := readMembers(string(jwk))
 	if err != nil {
 		return nil, err
 	}
@@ -179,14 +179,14 @@ func parseKeySet(jwks []byte, allow func(*members) error) (*KeySet, error) {
 	if len(jwks) > maxKeySet {
 		return nil, badKey("the key set is longer than 256 KiB")
 	}
-	var raw []byte
-	err := ScanObject(jwks, func(name string, value []byte) error {
+	var raw string
+	err := scanObject(string(jwks), func(name, value string, _ int) error {
 		if name == "keys" {
 			raw = value
 		}
 		return nil
 	})
-	if err != nil || len(raw) == 0 || raw[0] != '[' {
+	if err != nil || raw == "" || raw[0] != '[' {
 		return nil, badKey("not a strict JWK Set")
 	}
 	var keys []*Key
@@ -216,9 +216,9 @@ func parseKeySet(jwks []byte, allow func(*members) error) (*KeySet, error) {
 }
 
 // elements splits an array that has passed a scanner.
-func elements(raw []byte) [][]byte {
-	var list [][]byte
-	s := scanner{b: raw, i: 1}
+func elements(raw string) []string {
+	var list []string
+	s := scanner{text: raw, i: 1}
 	for {
 		s.space()
 		if s.take(']') || s.i >= len(raw) {

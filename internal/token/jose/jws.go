@@ -73,12 +73,12 @@ func (s *signed) verify(ctx context.Context, keys KeySource, algorithms []Algori
 
 func (s *signed) key(ctx context.Context, keys KeySource) (*Key, error) {
 	if keys == EmbeddedKey {
-		if s.header.jwk == nil {
+		if s.header.jwk == "" {
 			return nil, refuse(ReasonHeaderKey)
 		}
 		return parsed.key(s.header.jwk)
 	}
-	if s.header.jwk != nil {
+	if s.header.jwk != "" {
 		return nil, refuse(ReasonHeaderKey)
 	}
 	key, err := keys.Key(ctx, s.header.kid, s.header.alg)

@@ -42,7 +42,7 @@ func TestRFCSignatures(t *testing.T) {
 			"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg", EdDSA,
 		},
 	} {
-		m, err := readMembers([]byte(tc.jwk))
+		m, err := readMembers(tc.jwk)
 		if err != nil {
 			t.Fatalf("%s: %v", tc.name, err)
 		}

@@ -3,6 +3,7 @@ package jose
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -22,29 +23,35 @@ var errJSON = errors.New("not a strict JSON object")
 // at most 8 levels, 128 members an object, 40 characters a number. name and
 // value are parts of b. An error of f ends the scan and is returned.
 func ScanObject(b []byte, f func(name string, value []byte) error) error {
-	s := scanner{b: b}
+	return scanObject(string(b), func(name, value string, from int) error { return f(name, b[from:from+len(value)]) })
+}
+
+// scanObject is ScanObject over text, of which name and value are parts; value
+// begins at from.
+func scanObject(text string, f func(name, value string, from int) error) error {
+	s := scanner{text: text}
 	s.names = s.room[:0]
 	s.space()
 	if err := s.object(1, f); err != nil {
 		return err
 	}
 	s.space()
-	if s.i != len(b) {
+	if s.i != len(text) {
 		return errJSON
 	}
 	return nil
 }
 
 type scanner struct {
-	b     []byte
+	text  string
 	i     int
-	names [][]byte // of the objects that are open, outermost first
-	room  [48][]byte
+	names []string // of the objects that are open, outermost first
+	room  [32]string
 }
 
 func (s *scanner) space() {
-	for s.i < len(s.b) {
-		switch s.b[s.i] {
+	for s.i < len(s.text) {
+		switch s.text[s.i] {
 		case ' ', '\t', '\n', '\r':
 			s.i++
 		default:
@@ -55,14 +62,14 @@ func (s *scanner) space() {
 
 // take steps over c.
 func (s *scanner) take(c byte) bool {
-	if s.i < len(s.b) && s.b[s.i] == c {
+	if s.i < len(s.text) && s.text[s.i] == c {
 		s.i++
 		return true
 	}
 	return false
 }
 
-func (s *scanner) object(depth int, f func(string, []byte) error) error {
+func (s *scanner) object(depth int, f func(name, value string, from int) error) error {
 	if depth > maxDepth || !s.take('{') {
 		return errJSON
 	}
@@ -82,7 +89,7 @@ func (s *scanner) object(depth int, f func(string, []byte) error) error {
 			return err
 		}
 		if f != nil {
-			if err := f(string(name), s.b[from:s.i]); err != nil {
+			if err := f(name, s.text[from:s.i], from); err != nil {
 				return err
 			}
 		}
@@ -99,41 +106,41 @@ func (s *scanner) object(depth int, f func(string, []byte) error) error {
 
 // name reads a member's name and the colon, and refuses a second one of its
 // object, whose names begin at first.
-func (s *scanner) name(first int) ([]byte, error) {
+func (s *scanner) name(first int) (string, error) {
 	from := s.i
-	plain, err := s.text()
+	plain, err := s.str()
 	if err != nil || !plain {
-		return nil, errJSON
+		return "", errJSON
 	}
-	name := s.b[from+1 : s.i-1]
+	name := s.text[from+1 : s.i-1]
 	if len(s.names)-first >= maxMembers {
-		return nil, errJSON
+		return "", errJSON
 	}
 	for _, seen := range s.names[first:] {
-		if string(seen) == string(name) {
-			return nil, errJSON
+		if seen == name {
+			return "", errJSON
 		}
 	}
 	s.names = append(s.names, name)
 	s.space()
 	if !s.take(':') {
-		return nil, errJSON
+		return "", errJSON
 	}
 	s.space()
 	return name, nil
 }
 
 func (s *scanner) value(depth int) error {
-	if s.i >= len(s.b) {
+	if s.i >= len(s.text) {
 		return errJSON
 	}
-	switch c := s.b[s.i]; c {
+	switch c := s.text[s.i]; c {
 	case '{':
 		return s.object(depth+1, nil)
 	case '[':
 		return s.array(depth + 1)
 	case '"':
-		_, err := s.text()
+		_, err := s.str()
 		return err
 	case 't':
 		return s.word("true")
@@ -171,7 +178,7 @@ func (s *scanner) array(depth int) error {
 }
 
 func (s *scanner) word(w string) error {
-	if len(s.b)-s.i < len(w) || string(s.b[s.i:s.i+len(w)]) != w {
+	if len(s.text)-s.i < len(w) || s.text[s.i:s.i+len(w)] != w {
 		return errJSON
 	}
 	s.i += len(w)
@@ -180,7 +187,7 @@ func (s *scanner) word(w string) error {
 
 func (s *scanner) digits() int {
 	from := s.i
-	for s.i < len(s.b) && s.b[s.i] >= '0' && s.b[s.i] <= '9' {
+	for s.i < len(s.text) && s.text[s.i] >= '0' && s.text[s.i] <= '9' {
 		s.i++
 	}
 	return s.i - from
@@ -208,14 +215,14 @@ func (s *scanner) number() error {
 	return nil
 }
 
-// text steps over a string and reports whether it has no escapes.
-func (s *scanner) text() (plain bool, err error) {
+// str steps over a string and reports whether it has no escapes.
+func (s *scanner) str() (plain bool, err error) {
 	if !s.take('"') {
 		return false, errJSON
 	}
 	plain = true
-	for s.i < len(s.b) {
-		switch c := s.b[s.i]; {
+	for s.i < len(s.text) {
+		switch c := s.text[s.i]; {
 		case c == '"':
 			s.i++
 			return plain, nil
@@ -229,7 +236,7 @@ func (s *scanner) text() (plain bool, err error) {
 		case c < utf8.RuneSelf:
 			s.i++
 		default:
-			r, n := utf8.DecodeRune(s.b[s.i:])
+			r, n := utf8.DecodeRuneInString(s.text[s.i:])
 			if r == utf8.RuneError && n <= 1 {
 				return false, errJSON
 			}
@@ -243,10 +250,10 @@ func (s *scanner) text() (plain bool, err error) {
 // surrogate would become U+FFFD in Go, and two strings one.
 func (s *scanner) escape() error {
 	s.i++
-	if s.i >= len(s.b) {
+	if s.i >= len(s.text) {
 		return errJSON
 	}
-	switch s.b[s.i] {
+	switch s.text[s.i] {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 		s.i++
 		return nil
@@ -272,12 +279,12 @@ func (s *scanner) escape() error {
 }
 
 func (s *scanner) hex4() (rune, bool) {
-	if len(s.b)-s.i < 4 {
+	if len(s.text)-s.i < 4 {
 		return 0, false
 	}
 	var r rune
 	for range 4 {
-		c := s.b[s.i]
+		c := s.text[s.i]
 		switch {
 		case c >= '0' && c <= '9':
 			r = r<<4 | rune(c-'0')
@@ -293,18 +300,18 @@ func (s *scanner) hex4() (rune, bool) {
 
 // scanStrings calls f for each member of an array of strings; false if raw is
 // none. raw has passed a scanner.
-func scanStrings(raw []byte, f func(string) bool) bool {
+func scanStrings(raw string, f func(string) bool) bool {
 	if len(raw) < 2 || raw[0] != '[' {
 		return false
 	}
-	s := scanner{b: raw, i: 1}
+	s := scanner{text: raw, i: 1}
 	s.space()
 	if s.take(']') {
 		return true
 	}
 	for {
 		from := s.i
-		if _, err := s.text(); err != nil {
+		if _, err := s.str(); err != nil {
 			return false
 		}
 		v, ok := unquote(raw[from:s.i])
@@ -324,16 +331,14 @@ func scanStrings(raw []byte, f func(string) bool) bool {
 
 // unquote returns the string that raw stands for; false if raw is no string.
 // raw has passed a scanner.
-func unquote(raw []byte) (string, bool) {
+func unquote(raw string) (string, bool) {
 	if len(raw) < 2 || raw[0] != '"' {
 		return "", false
 	}
-	for _, c := range raw {
-		if c == '\\' {
-			var v string
-			err := json.Unmarshal(raw, &v)
-			return v, err == nil
-		}
+	if strings.IndexByte(raw, '\\') >= 0 {
+		var v string
+		err := json.Unmarshal([]byte(raw), &v)
+		return v, err == nil
 	}
-	return string(raw[1 : len(raw)-1]), true
+	return raw[1 : len(raw)-1], true
 }

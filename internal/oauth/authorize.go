@@ -91,7 +91,7 @@ func (s *Service) Authorize(ctx context.Context, params url.Values) (*Authorizat
 		Challenge: params.Get("code_challenge"), LoginHint: params.Get("login_hint"),
 		ExpiresAt: s.now().Add(flowLife).Unix(), GrantID: secret.NewID(s.now()), client: client,
 	}
-	if perr := s.readAuthorize(a, params); perr != nil {
+	if perr := s.readAuthorize(ctx, a, params); perr != nil {
 		state := a.State
 		if len(state) > maxState || len(params["state"]) > 1 {
 			state = ""
@@ -101,7 +101,7 @@ func (s *Service) Authorize(ctx context.Context, params url.Values) (*Authorizat
 	return a, nil
 }
 
-func (s *Service) readAuthorize(a *Authorization, params url.Values) *Error {
+func (s *Service) readAuthorize(ctx context.Context, a *Authorization, params url.Values) *Error {
 	for _, name := range authorizeParams {
 		if len(params[name]) > 1 {
 			return fail(InvalidRequest, name+" is repeated")
@@ -152,7 +152,7 @@ func (s *Service) readAuthorize(a *Authorization, params url.Values) *Error {
 		return errMixed
 	}
 	a.Scope = scope
-	if perr := s.readAuthorizeHint(a, params.Get("id_token_hint")); perr != nil {
+	if perr := s.readAuthorizeHint(ctx, a, params.Get("id_token_hint")); perr != nil {
 		return perr
 	}
 	if plain, err := marshal(a); err != nil || len(plain) > maxPending {
@@ -167,8 +167,8 @@ const maxPending = 5 << 10
 
 // readAuthorizeHint takes the person whom the client means from an ID token of
 // ours, which may have expired.
-func (s *Service) readAuthorizeHint(a *Authorization, jwt string) *Error {
-	hint, page := s.readHint(jwt)
+func (s *Service) readAuthorizeHint(ctx context.Context, a *Authorization, jwt string) *Error {
+	hint, page := s.readHint(ctx, jwt)
 	if page != nil {
 		return fail(page.Code, page.Description)
 	}

@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/url"
 	"slices"
@@ -33,7 +32,7 @@ func (s *Service) Logout(ctx context.Context, params url.Values, session *Sessio
 			return LogoutView{}, &PageError{InvalidRequest, name + " is repeated"}
 		}
 	}
-	hint, perr := s.readHint(params.Get("id_token_hint"))
+	hint, perr := s.readHint(ctx, params.Get("id_token_hint"))
 	if perr != nil {
 		return LogoutView{}, perr
 	}
@@ -68,30 +67,6 @@ func (s *Service) Logout(ctx context.Context, params url.Values, session *Sessio
 		view.Location = withQuery(uri, url.Values{"state": {state}})
 	}
 	return view, nil
-}
-
-type idTokenHint struct {
-	Issuer   string `json:"iss"`
-	Subject  string `json:"sub"`
-	Audience string `json:"aud"`
-
-	SID secret.ID `json:"sid"`
-}
-
-// readHint verifies an ID token that may have expired long ago.
-func (s *Service) readHint(jwt string) (*idTokenHint, *PageError) {
-	if jwt == "" {
-		return nil, nil //nolint:nilnil // no hint is no error
-	}
-	claims, err := s.ring.VerifyOwn(token.SignIDToken, token.TypeID, jwt)
-	if err != nil {
-		return nil, &PageError{InvalidRequest, "id_token_hint is not an ID token of this issuer"}
-	}
-	var h idTokenHint
-	if err := json.Unmarshal(claims, &h); err != nil || h.Issuer != s.issuer {
-		return nil, &PageError{InvalidRequest, "id_token_hint is not an ID token of this issuer"}
-	}
-	return &h, nil
 }
 
 // EndSession ends the sessions with this sid and every grant that came from

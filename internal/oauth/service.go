@@ -58,6 +58,7 @@ type Service struct {
 	users      Users
 	ring       *token.Ring
 	reader     *token.AccessReader
+	hints      *jose.Verifier
 	feed       Feed
 	resources  []Resource
 	byScope    map[string]*Resource
@@ -95,6 +96,9 @@ func New(o Options) (*Service, error) {
 	s.clients = newClientCache(o.Store, o.Clients)
 	var err error
 	if s.reader, err = token.NewAccessReader(s.ring, s.issuer, s.now); err != nil {
+		return nil, fmt.Errorf("oauth: %w", err)
+	}
+	if s.hints, err = s.hintVerifier(); err != nil {
 		return nil, fmt.Errorf("oauth: %w", err)
 	}
 	s.metadata, err = s.buildMetadata()

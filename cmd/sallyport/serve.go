@@ -161,6 +161,10 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 		return err
 	}
 	n.feed = revocation.NewFollower(n.store.Feed(), n.now)
+	proofs, err := token.NewProofs(token.ProofOptions{Ring: ring, Replay: token.NewReplayTable(0, n.now), Now: n.now})
+	if err != nil {
+		return err
+	}
 	n.oauth, err = oauth.New(oauth.Options{
 		Issuer: c.Issuer, Store: n.store.OAuth(), Users: n.store.OAuth(), Ring: ring, Feed: n.feed,
 		Resources: resources, ScopeText: c.Scopes, Clients: clients, Now: n.now,
@@ -182,7 +186,7 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 	if err != nil {
 		return err
 	}
-	n.gateway, err = gateway.New(gateway.Options{Issuer: c.Issuer, APIs: apis, Ring: ring, Feed: n.feed, Now: n.now})
+	n.gateway, err = gateway.New(gateway.Options{Issuer: c.Issuer, APIs: apis, Ring: ring, Feed: n.feed, Proofs: proofs, Now: n.now})
 	if err != nil {
 		return err
 	}

@@ -99,7 +99,11 @@ func gatewayProblems(issuer string, apis []gateway.API) error {
 	if err != nil {
 		return err
 	}
-	_, err = gateway.New(gateway.Options{Issuer: issuer, APIs: apis, Ring: ring, Feed: revocation.NewFollower(nil, clock), Now: clock})
+	proofs, err := token.NewProofs(token.ProofOptions{Ring: ring, Replay: token.NewReplayTable(1, clock), Now: clock})
+	if err != nil {
+		return err
+	}
+	_, err = gateway.New(gateway.Options{Issuer: issuer, APIs: apis, Ring: ring, Feed: revocation.NewFollower(nil, clock), Proofs: proofs, Now: clock})
 	return err
 }
 

@@ -28,9 +28,13 @@ type call struct {
 	origin      string // allowed origin of a browser app, or empty
 	upgrade     bool
 
+	cred    credential
 	access  token.Access
-	opened  bool     // access is what a token of ours says
-	bearer  []string // Authorization header for the upstream
+	opened  bool        // access is what a token of ours says
+	proof   token.Proof // of possession of the token's DPoP key
+	proved  bool        // there is one, and it has yet to be used up
+	nonce   string      // for the client's next proof, or empty
+	bearer  []string    // Authorization header for the upstream
 	body    *limitedBody
 	cancel  context.CancelCauseFunc
 	stop    func()         // ends the watch of a stream
@@ -80,7 +84,7 @@ func (c *call) serve() refusal {
 		return c.preflight()
 	}
 	for _, step := range [...]func(*call) refusal{
-		(*call).findOperation, (*call).checkShape, (*call).authenticate, (*call).authorize, (*call).mint,
+		(*call).findOperation, (*call).checkShape, (*call).authenticate, (*call).authorize, (*call).spend, (*call).mint,
 	} {
 		if no := step(c); no.refused() {
 			return no

@@ -15,7 +15,7 @@ type refusal struct {
 	problem   *problem
 	reason    string
 	event     audit.Name // empty for audit.RequestRefused
-	challenge string     // WWW-Authenticate
+	challenge []string   // WWW-Authenticate, a line each
 	allow     string     // Allow
 }
 
@@ -44,9 +44,13 @@ func (c *call) refuse(no refusal) {
 	h.Set("Content-Length", strconv.Itoa(len(no.problem.body)))
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	if no.challenge != "" {
-		h.Set("WWW-Authenticate", no.challenge)
+	if no.challenge != nil {
+		h["Www-Authenticate"] = no.challenge
 	}
+	if no.problem.status == http.StatusUnauthorized {
+		c.offerNonce()
+	}
+	c.setNonce(h)
 	if no.allow != "" {
 		h.Set("Allow", no.allow)
 	}
@@ -59,27 +63,59 @@ func (c *call) refuse(no refusal) {
 	}
 }
 
-// challenges are the WWW-Authenticate values of an API or operation (RFC 6750
-// §3, RFC 9728 §5.1, RFC 9470 §3). They are built once, from configuration
-// that was checked to hold no quotes, so nothing of a request gets into them.
-type challenges struct {
-	missing        string // RFC 6750 §3.1: no error code where no credential was sent
-	invalidRequest string
-	invalidToken   string
-	scope          string
-	stepUp         string
+// offer is what the challenges of an API have in common.
+type offer struct {
+	bearer, dpop string // challenges without an error: scheme and parameters
+	bound        bool
+	mutualTLS    bool
 }
 
-func newChallenges(metadata string, op Operation, acr string) challenges {
-	var out challenges
-	link := `resource_metadata="` + metadata + `"`
-	out.missing = "Bearer " + link
-	withError := func(code string, params ...string) string {
-		return "Bearer " + strings.Join(append(append([]string{`error="` + code + `"`}, params...), link), ", ")
+func newOffer(o *Options, api *route) offer {
+	link := `resource_metadata="` + metadataURL(o.Issuer, o.APIs[api.index]) + `"`
+	return offer{
+		bearer: "Bearer " + link,
+		// RFC 9449 §7.1: algs is a list with spaces.
+		dpop:  `DPoP algs="` + strings.Join(proofAlgorithms(), " ") + `", ` + link,
+		bound: api.bound, mutualTLS: o.MutualTLS,
 	}
-	out.invalidRequest = withError(invalidRequest.code)
-	out.invalidToken = withError(invalidToken.code)
-	out.scope = withError(noScope.code, `scope="`+op.Scope+`"`)
+}
+
+// challenges are the WWW-Authenticate values of an operation (RFC 6750 §3, RFC
+// 9449 §7.1, RFC 9728 §5.1, RFC 9470 §3). They are built once, from
+// configuration that was checked to hold no quotes, so nothing of a request
+// gets into them.
+type challenges struct {
+	missing []string // no error code where no credential was sent (RFC 6750 §3.1)
+	used    [2]schemeChallenges
+	proof   []string
+	nonce   []string
+}
+
+// schemeChallenges answer a credential with the scheme that it came with.
+type schemeChallenges struct{ invalidRequest, invalidToken, scope, stepUp []string }
+
+func newChallenges(o offer, op Operation, acr string) challenges {
+	out := challenges{missing: []string{o.bearer, o.dpop}}
+	if o.bound {
+		out.missing = []string{o.dpop}
+		if o.mutualTLS {
+			out.missing = append(out.missing, o.bearer)
+		}
+	}
+	out.used[schemeBearer] = newSchemeChallenges(o.bearer, op, acr)
+	out.used[schemeDPoP] = newSchemeChallenges(o.dpop, op, acr)
+	bearer := &out.used[schemeBearer]
+	if o.bound {
+		bearer.invalidToken = []string{withError(o.bearer, invalidToken.code, `error_description="only tokens that are bound to a key are accepted"`)}
+	}
+	// Whoever sends a DPoP-bound token as a bearer token has to learn of DPoP.
+	bearer.invalidToken = append(bearer.invalidToken, o.dpop)
+	out.proof = []string{withError(o.dpop, invalidProof.code)}
+	out.nonce = []string{withError(o.dpop, useNonce.code)}
+	return out
+}
+
+func newSchemeChallenges(plain string, op Operation, acr string) schemeChallenges {
 	var wants []string
 	if acr != "" {
 		wants = append(wants, `acr_values="`+acr+`"`)
@@ -87,6 +123,20 @@ func newChallenges(metadata string, op Operation, acr string) challenges {
 	if op.MaxAge > 0 {
 		wants = append(wants, `max_age="`+strconv.FormatInt(int64(op.MaxAge/time.Second), 10)+`"`)
 	}
-	out.stepUp = withError(stepUp.code, wants...)
-	return out
+	return schemeChallenges{
+		invalidRequest: []string{withError(plain, invalidRequest.code)},
+		invalidToken:   []string{withError(plain, invalidToken.code)},
+		scope:          []string{withError(plain, noScope.code, `scope="`+op.Scope+`"`)},
+		stepUp:         []string{withError(plain, stepUp.code, wants...)},
+	}
 }
+
+// withError puts an error and what belongs to it before the parameters of a
+// challenge.
+func withError(plain, code string, params ...string) string {
+	scheme, rest, _ := strings.Cut(plain, " ")
+	return scheme + " " + strings.Join(append(append([]string{`error="` + code + `"`}, params...), rest), ", ")
+}
+
+// challenges are those for the scheme that the call's credential came with.
+func (c *call) challenges() *schemeChallenges { return &c.op.challenges.used[c.cred.scheme] }

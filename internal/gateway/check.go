@@ -21,8 +21,8 @@ func (k *checker) addf(format string, args ...any) {
 
 // check refuses options that would leave something unguarded or ambiguous.
 func (o *Options) check() error {
-	if o.Ring == nil || o.Feed == nil || o.Now == nil {
-		return errors.New("gateway: Ring, Feed and Now are needed")
+	if o.Ring == nil || o.Feed == nil || o.Proofs == nil || o.Now == nil {
+		return errors.New("gateway: Ring, Feed, Proofs and Now are needed")
 	}
 	k := &checker{}
 	if u, err := url.Parse(o.Issuer); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || !isSafe(o.Issuer) {

@@ -23,7 +23,7 @@ func (c *call) setCORS(h http.Header) {
 	h.Add("Vary", "Origin")
 	if c.origin != "" {
 		h.Set("Access-Control-Allow-Origin", c.origin)
-		h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, ETag, Location, Link, X-Request-Id")
+		h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, DPoP-Nonce, Retry-After, ETag, Location, Link, X-Request-Id")
 	}
 }
 
@@ -55,13 +55,13 @@ func (c *call) preflight() refusal {
 }
 
 // sendable lists those of the asked header names that the gateway would not
-// drop, and Authorization.
+// drop, and those of the credential: Authorization and DPoP.
 func sendable(lines []string) string {
 	const most = 32
 	var out []string
 	for name := range strings.SplitSeq(strings.Join(lines, ","), ",") {
 		name = strings.ToLower(strings.TrimSpace(name))
-		if len(out) == most || name == "" || !isHeaderName(name) || dropRequest.has(name) && name != "authorization" {
+		if len(out) == most || name == "" || !isHeaderName(name) || dropRequest.has(name) && name != "authorization" && name != "dpop" {
 			continue
 		}
 		out = append(out, name)

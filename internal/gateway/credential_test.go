@@ -30,7 +30,10 @@ func TestGW01OneCredentialInOnePlace(t *testing.T) {
 		{"J141 the same twice", "/catalog/items/1", []string{"Authorization: Bearer " + tok, "Authorization: Bearer " + tok}, 400, "request.refused repeated_credential"},
 		{"J141 good then Basic", "/catalog/items/1", []string{"Authorization: Bearer " + tok, basic}, 400, "request.refused repeated_credential"},
 		{"T016 Basic", "/catalog/items/1", []string{basic}, 401, "request.refused basic_credential"},
-		{"DPoP scheme", "/catalog/items/1", []string{"Authorization: DPoP " + tok}, 401, "request.refused unsupported_scheme"},
+		{"PP12 DPoP scheme for a bearer token", "/catalog/items/1", []string{"Authorization: DPoP " + tok}, 401, "request.refused bearer_token_as_dpop"},
+		{"unknown scheme", "/catalog/items/1", []string{"Authorization: MAC " + tok}, 401, "request.refused unsupported_scheme"},
+		{"PP12 J141 both schemes", "/catalog/items/1", []string{"Authorization: Bearer " + tok, "Authorization: DPoP " + tok}, 400, "request.refused repeated_credential"},
+		{"PP18 Proxy-Authorization", "/catalog/items/1", []string{"Proxy-Authorization: DPoP " + tok}, 401, "request.refused no_credential"},
 		{"T143 query", "/catalog/items/1?access_token=" + tok, nil, 400, "token.in_url token_in_url"},
 		{"T143 query beside header", "/catalog/items/1?access_token=x", []string{"Authorization: Bearer " + tok}, 400, "token.in_url token_in_url"},
 		{"T143 query, encoded name", "/catalog/items/1?a=b&%61ccess%5ftoken=x", []string{"Authorization: Bearer " + tok}, 400, "token.in_url token_in_url"},
@@ -138,17 +141,18 @@ func TestGW03Challenges(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
 	const link = `resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/catalog"`
+	const offer = `|DPoP algs="ES256 EdDSA Ed25519 PS256", ` + link
 	for _, tt := range []struct {
 		name, method, target, authorization string
 		status                              int
 		code, challenge                     string
 	}{
-		{"T001 no credential has no error code", "GET", "/catalog/items/1", "", 401, "unauthorized", "Bearer " + link},
-		{"unsupported scheme has none either", "GET", "/catalog/items/1", "Basic dTpw", 401, "unauthorized", "Bearer " + link},
+		{"T001 no credential has no error code", "GET", "/catalog/items/1", "", 401, "unauthorized", "Bearer " + link + offer},
+		{"unsupported scheme has none either", "GET", "/catalog/items/1", "Basic dTpw", 401, "unauthorized", "Bearer " + link + offer},
 		{"malformed", "GET", "/catalog/items/1", "Bearer", 400, "invalid_request", `Bearer error="invalid_request", ` + link},
-		{"unknown", "GET", "/catalog/items/1", "Bearer x", 401, "invalid_token", `Bearer error="invalid_token", ` + link},
+		{"unknown", "GET", "/catalog/items/1", "Bearer x", 401, "invalid_token", `Bearer error="invalid_token", ` + link + offer},
 		{"scope names what is missing", "PUT", "/catalog/items/1", f.bearer(), 403, "insufficient_scope", `Bearer error="insufficient_scope", scope="catalog.write", ` + link},
-		{"HEAD has the headers only", "HEAD", "/catalog/items/1", "", 401, "", "Bearer " + link},
+		{"HEAD has the headers only", "HEAD", "/catalog/items/1", "", 401, "", "Bearer " + link + offer},
 		{"nothing of the request is echoed", "GET", `/catalog/items/a",error="x"`, "", 400, "invalid_request", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -194,8 +198,8 @@ func TestLG08OneAnswerManyReasons(t *testing.T) {
 		{"GW09 shorter audience", f.bearer(func(a *token.Access) { a.Audience = "https://api.example.com" }), "token_audience"},
 		{"GW09 wildcard audience", f.bearer(func(a *token.Access) { a.Audience = "*" }), "token_audience"},
 		{"GW09 no audience", f.bearer(func(a *token.Access) { a.Audience = "" }), "token_audience"},
-		{"bound token as bearer", f.bearer(func(a *token.Access) { a.Confirm.Method = token.ConfirmJKT }), "token_bound_to_key"},
-		{"certificate-bound token as bearer", f.bearer(func(a *token.Access) { a.Confirm.Method = token.ConfirmX5T }), "token_bound_to_key"},
+		{"J096 PP12 DPoP-bound token as bearer", f.bearer(func(a *token.Access) { a.Confirm.Method = token.ConfirmJKT }), "dpop_token_as_bearer"},
+		{"J096 PP20 certificate-bound token without certificate", f.bearer(func(a *token.Access) { a.Confirm.Method = token.ConfirmX5T }), "certificate_missing"},
 		{"revoked", "Bearer " + f.seal(revoked), "token_revoked"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

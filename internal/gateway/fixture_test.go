@@ -111,6 +111,16 @@ func newRing(t testing.TB) *token.Ring {
 	return ring
 }
 
+// newProofs are proofs of a node that stands alone.
+func newProofs(t testing.TB, ring *token.Ring, now func() time.Time) *token.Proofs {
+	t.Helper()
+	p, err := token.NewProofs(token.ProofOptions{Ring: ring, Replay: token.NewReplayTable(0, now), Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 // operations of the API "catalog" in most tests.
 func operations() []gateway.Operation {
 	return []gateway.Operation{
@@ -156,7 +166,7 @@ func newFixture(t testing.TB, backend http.HandlerFunc, changes ...change) *fixt
 		t.Fatal(err)
 	}
 	o := gateway.Options{
-		Issuer: issuer, Ring: f.ring, Feed: f.feed, Now: f.now,
+		Issuer: issuer, Ring: f.ring, Feed: f.feed, Proofs: newProofs(t, f.ring, f.now), Now: f.now,
 		APIs: []gateway.API{{
 			Name: "catalog", Audience: audience, Path: "/catalog", Upstream: upstream,
 			Tier: token.TierStandard, Operations: operations(), CORSOrigins: []string{"https://app.example.com"},

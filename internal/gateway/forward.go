@@ -130,6 +130,7 @@ func (c *call) clean(res *http.Response) error {
 	strip(res.Header, &dropResponse)
 	keepPrivate(res.Header)
 	c.setCORS(res.Header)
+	c.setNonce(res.Header)
 	if !c.upgrade && isStream(res) {
 		c.endless = isEvents(res)
 		if !c.watch() {

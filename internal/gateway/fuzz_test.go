@@ -65,7 +65,8 @@ func FuzzCredential(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		v, no, why := credential([]string{s})
+		cred, no, why := readCredential([]string{s})
+		v := cred.token
 		if (no == nil) != (why == "") {
 			t.Fatalf("%q: %v with reason %q", s, no, why)
 		}
@@ -76,7 +77,7 @@ func FuzzCredential(f *testing.F) {
 			return
 		}
 		tok := v.Reveal()
-		if len(tok) > secret.MaxHandle || strings.ContainsAny(tok, " \t\r\n,;\"\\") || !strings.EqualFold(s, "Bearer "+tok) {
+		if len(tok) > secret.MaxHandle || strings.ContainsAny(tok, " \t\r\n,;\"\\") || !strings.EqualFold(s, schemeNames[cred.scheme]+" "+tok) {
 			t.Errorf("%q passes as %q", s, tok)
 		}
 	})

@@ -53,7 +53,12 @@ type Options struct {
 	APIs   []API
 	Ring   *token.Ring
 	Feed   Feed
+	Proofs *token.Proofs // of DPoP; those of the issuer, so that a jti counts once for both
 	Now    func() time.Time
+
+	// MutualTLS says that there is a listener that asks for client certificates,
+	// so certificate-bound tokens (RFC 8705 §3) can be used.
+	MutualTLS bool
 
 	MaxBodyBytes    int64             // of a request; 0 for 10 MiB
 	UpstreamTimeout time.Duration     // until an answer begins; 0 for 30 s
@@ -73,6 +78,8 @@ type Gateway struct {
 	ring      *token.Ring
 	reader    *token.AccessReader
 	feed      Feed
+	proofs    *token.Proofs
+	mutualTLS bool
 	now       func() time.Time
 	maxBody   int64
 	inner     innerCache
@@ -92,8 +99,8 @@ func New(o Options) (*Gateway, error) {
 		return nil, err
 	}
 	g := &Gateway{
-		issuer: o.Issuer, ring: o.Ring, reader: reader, feed: o.Feed, now: o.Now,
-		table: compile(o.Issuer, o.APIs), maxBody: o.MaxBodyBytes,
+		issuer: o.Issuer, ring: o.Ring, reader: reader, feed: o.Feed, proofs: o.Proofs, mutualTLS: o.MutualTLS, now: o.Now,
+		table: compile(&o), maxBody: o.MaxBodyBytes,
 	}
 	if g.maxBody == 0 {
 		g.maxBody = defaultMaxBody

@@ -33,7 +33,7 @@ var dropRequest = newNames(
 // the rest tells what runs behind.
 var dropResponse = newNames(
 	"set-cookie", "set-cookie2", "server", "x-powered-by", "x-aspnet-version", "x-aspnetmvc-version", "x-runtime", "via", "alt-svc",
-	"access-control-*", "www-authenticate", "authentication-info", "proxy-*", "x-sallyport-*", "x-accel-*", "x-sendfile",
+	"access-control-*", "www-authenticate", "authentication-info", "dpop-nonce", "proxy-*", "x-sallyport-*", "x-accel-*", "x-sendfile",
 )
 
 // methodOverride are the headers by which some frameworks run another method

@@ -41,7 +41,12 @@ func (g *Gateway) metadata(api *route) []byte {
 		}
 		b = token.AppendJSONString(b, s)
 	}
-	return append(b, `],"bearer_methods_supported":["header"]}`...)
+	b = append(b, `],"bearer_methods_supported":["header"],"dpop_signing_alg_values_supported":["`...)
+	b = append(b, strings.Join(proofAlgorithms(), `","`)...)
+	// Where certificates do as well, DPoP is not always required.
+	b = strconv.AppendBool(append(b, `"],"dpop_bound_access_tokens_required":`...), api.bound && !g.mutualTLS)
+	b = strconv.AppendBool(append(b, `,"tls_client_certificate_bound_access_tokens":`...), g.mutualTLS)
+	return append(b, '}')
 }
 
 // metadataURL is where clients find the metadata of a (RFC 9728 §3.1): on the

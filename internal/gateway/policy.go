@@ -7,23 +7,17 @@ import (
 )
 
 // authorize decides whether the token allows the operation.
-//
-// Tier high also asks for a token that is bound to a key of the client. No
-// such binding can be proved here yet, and a bound token without proof is
-// refused by verify, so no call at tier high passes today. It is refused in the
-// order in which a client can act: scope, then the person's authentication with
-// a challenge (RFC 9470 §3), then the missing binding as invalid_token.
+// It refuses in the order in which a client can act: scope, then the person's
+// authentication with a challenge (RFC 9470 §3).
 func (c *call) authorize() refusal {
 	a, op := &c.access, c.op
 	switch {
 	case !a.HasScope(op.scope):
-		return refusal{problem: noScope, reason: "scope", challenge: op.challenges.scope}
+		return refusal{problem: noScope, reason: "scope", challenge: c.challenges().scope}
 	case !token.ACRSatisfies(a.ACR, op.acrFor(a)):
-		return refusal{problem: stepUp, reason: "acr", challenge: op.challenges.stepUp}
+		return refusal{problem: stepUp, reason: "acr", challenge: c.challenges().stepUp}
 	case op.maxAge > 0 && c.g.now().Sub(time.Unix(a.AuthTime, 0)) > op.maxAge:
-		return refusal{problem: stepUp, reason: "max_age", challenge: op.challenges.stepUp}
-	case c.api.tier >= token.TierHigh:
-		return c.invalid("token_not_bound")
+		return refusal{problem: stepUp, reason: "max_age", challenge: c.challenges().stepUp}
 	}
 	return handled
 }

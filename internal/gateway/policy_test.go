@@ -65,10 +65,10 @@ func TestTierHighIsClosedWithoutBinding(t *testing.T) {
 		code   string
 		reason string
 	}{
-		{"password only is asked for more", func(*token.Access) {}, "insufficient_user_authentication", "acr"},
+		{"password only", func(*token.Access) {}, "invalid_token", "token_not_bound"},
 		{"a strong sign-in still needs a bound token", func(a *token.Access) { a.ACR = token.ACRMFA }, "invalid_token", "token_not_bound"},
 		{"a client too", func(a *token.Access) { a.Subject, a.ACR, a.AuthTime = "client:job", "", 0 }, "invalid_token", "token_not_bound"},
-		{"a bound token without proof is worth nothing", func(a *token.Access) { a.ACR, a.Confirm.Method = token.ACRMFA, token.ConfirmJKT }, "invalid_token", "token_bound_to_key"},
+		{"PP12 a bound token without proof is worth nothing", func(a *token.Access) { a.ACR, a.Confirm.Method = token.ACRMFA, token.ConfirmJKT }, "invalid_token", "dpop_token_as_bearer"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f.catchUp()
@@ -76,8 +76,8 @@ func TestTierHighIsClosedWithoutBinding(t *testing.T) {
 			if got.Status != 401 || got.Code != tt.code || strings.Join(f.reasons(), ",") != "request.refused "+tt.reason {
 				t.Errorf("got %d %s %v", got.Status, got.Code, f.reasons())
 			}
-			if tt.reason == "acr" && !strings.Contains(got.Header.Get("WWW-Authenticate"), `acr_values="urn:sallyport:mfa"`) {
-				t.Errorf("challenge %q", got.Header.Get("WWW-Authenticate"))
+			if challenge := strings.Join(got.Header["Www-Authenticate"], "|"); !strings.Contains(challenge, "bound to a key") || !strings.Contains(challenge, "|DPoP algs=") {
+				t.Errorf("FAPI §5.3.4: challenge %q", challenge)
 			}
 			if len(f.taken()) != 0 {
 				t.Error("the backend was called")

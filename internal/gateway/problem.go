@@ -33,6 +33,8 @@ var (
 	tokenInURL     = newProblem(400, "invalid_request", "Credentials are accepted in the Authorization header only. Treat one that was in a URL as leaked.")
 	noCredential   = newProblem(401, "unauthorized", "This operation needs an access token.")
 	invalidToken   = newProblem(401, "invalid_token", "The access token is not valid here. Get a new one.")
+	invalidProof   = newProblem(401, "invalid_dpop_proof", "The proof of possession in the DPoP header does not fit this request. Make a new one.")
+	useNonce       = newProblem(401, "use_dpop_nonce", "The proof of possession needs the nonce of the DPoP-Nonce header.")
 	stepUp         = newProblem(401, "insufficient_user_authentication", "The person has to sign in again, or more strongly, for this operation.")
 	noScope        = newProblem(403, "insufficient_scope", "The access token does not allow this operation.")
 	wrongOrigin    = newProblem(403, "origin_not_allowed", "This API does not serve that origin.")

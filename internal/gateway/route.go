@@ -22,8 +22,11 @@ type route struct {
 	audience    string
 	prefix      string // API.Path; "" for "/"
 	upstream    *url.URL
-	base        string // escaped path of upstream without the last slash
+	base        string     // escaped path of upstream without the last slash
+	external    []external // where clients find the API; the first is the one to tell them
 	tier        token.Tier
+	bound       bool  // its tokens are bound to a key or a certificate
+	needNonce   bool  // DPoP proofs carry a nonce
 	maxLifetime int64 // of an access token, in seconds
 	scopes      map[string]bool
 	scopeList   []string
@@ -51,27 +54,27 @@ type node struct {
 	op      *operation
 }
 
-func compile(issuer string, apis []API) table {
+func compile(o *Options) table {
 	var t table
-	for i, a := range apis {
-		t = append(t, compileAPI(issuer, i, a))
+	for i, a := range o.APIs {
+		t = append(t, compileAPI(o, i, a))
 	}
 	slices.SortStableFunc(t, func(a, b *route) int { return len(b.prefix) - len(a.prefix) })
 	return t
 }
 
-func compileAPI(issuer string, index int, a API) *route {
-	up := *a.Upstream
+func compileAPI(opt *Options, index int, a API) *route {
+	up, limits := *a.Upstream, a.Tier.Limits()
 	r := &route{
 		index: index, name: a.Name, audience: a.Audience, prefix: strings.TrimSuffix(a.Path, "/"),
-		upstream: &up, base: strings.TrimSuffix(up.EscapedPath(), "/"), tier: a.Tier,
-		maxLifetime: int64(a.Tier.Limits().AccessToken / time.Second),
-		scopes:      map[string]bool{}, origins: map[string]bool{}, trees: map[string]*node{},
+		upstream: &up, base: strings.TrimSuffix(up.EscapedPath(), "/"), external: externals(opt.Issuer, a),
+		tier: a.Tier, bound: limits.Bound, needNonce: limits.ProofNonce, maxLifetime: int64(limits.AccessToken / time.Second),
+		scopes: map[string]bool{}, origins: map[string]bool{}, trees: map[string]*node{},
 	}
 	for _, o := range a.CORSOrigins {
 		r.origins[o] = true
 	}
-	metadata := metadataURL(issuer, a)
+	offer := newOffer(opt, r)
 	for _, o := range a.Operations {
 		if !r.scopes[o.Scope] {
 			r.scopes[o.Scope] = true
@@ -81,10 +84,10 @@ func compileAPI(issuer string, index int, a API) *route {
 			r.methods = append(r.methods, o.Method)
 			r.trees[o.Method] = &node{}
 		}
-		person := stronger(o.ACR, a.Tier.Limits().ACR)
+		person := stronger(o.ACR, limits.ACR)
 		r.trees[o.Method].add(o.Path, &operation{
 			label: o.Method + " " + o.Path, scope: o.Scope, acr: o.ACR, personACR: person, maxAge: o.MaxAge,
-			challenges: newChallenges(metadata, o, person),
+			challenges: newChallenges(offer, o, person),
 		})
 	}
 	return r

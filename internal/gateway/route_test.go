@@ -209,7 +209,7 @@ func TestT001T011StartIsRefused(t *testing.T) {
 		{"everything at once", api(func(a *gateway.API) { a.Audience, a.Path, a.Upstream, a.Operations = "", "", nil, nil }), []string{"audience", "path", "upstream", "operations"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			g, err := gateway.New(gateway.Options{Issuer: issuer, APIs: tt.apis, Ring: ring, Feed: feed, Now: time.Now})
+			g, err := gateway.New(gateway.Options{Issuer: issuer, APIs: tt.apis, Ring: ring, Feed: feed, Proofs: newProofs(t, ring, time.Now), Now: time.Now})
 			if tt.want == nil {
 				if err != nil {
 					t.Fatal(err)
@@ -226,9 +226,11 @@ func TestT001T011StartIsRefused(t *testing.T) {
 			}
 		})
 	}
+	proofs := newProofs(t, ring, time.Now)
 	for name, o := range map[string]gateway.Options{
-		"no issuer": {Ring: ring, Feed: feed, Now: time.Now}, "no ring": {Issuer: issuer, Feed: feed, Now: time.Now},
-		"no feed": {Issuer: issuer, Ring: ring, Now: time.Now}, "no clock": {Issuer: issuer, Ring: ring, Feed: feed},
+		"no issuer": {Ring: ring, Feed: feed, Proofs: proofs, Now: time.Now}, "no ring": {Issuer: issuer, Feed: feed, Proofs: proofs, Now: time.Now},
+		"no feed": {Issuer: issuer, Ring: ring, Proofs: proofs, Now: time.Now}, "no clock": {Issuer: issuer, Ring: ring, Feed: feed, Proofs: proofs},
+		"no proofs": {Issuer: issuer, Ring: ring, Feed: feed, Now: time.Now},
 	} {
 		if _, err := gateway.New(o); err == nil {
 			t.Errorf("%s: it starts", name)

@@ -2,31 +2,36 @@ package gateway
 
 import (
 	"sallyport/internal/audit"
-	"sallyport/internal/secret"
 	"sallyport/internal/token"
 )
 
-// authenticate takes the credential and opens it.
+// authenticate takes the credential, opens it, and asks whoever sent it to prove
+// what it is bound to.
 func (c *call) authenticate() refusal {
-	cred, no, why := credential(c.r.Header["Authorization"])
+	var no *problem
+	var why string
+	c.cred, no, why = readCredential(c.r.Header["Authorization"])
 	switch no {
 	case nil:
 	case invalidRequest:
-		return refusal{problem: no, reason: why, challenge: c.op.challenges.invalidRequest}
+		return refusal{problem: no, reason: why, challenge: c.challenges().invalidRequest}
 	default:
 		return refusal{problem: no, reason: why, challenge: c.op.challenges.missing}
 	}
-	if err := c.open(cred); err != nil {
+	if err := c.open(); err != nil {
 		return c.invalid("token_form")
 	}
 	c.opened = true
-	return c.verify()
+	if no := c.verify(); no.refused() {
+		return no
+	}
+	return c.confirm()
 }
 
 // open fills the call's access token from either form. A JWT says no tier: it is
 // that of the API.
-func (c *call) open(cred secret.Value) error {
-	format, err := c.g.reader.Open(c, cred.Reveal(), &c.access)
+func (c *call) open() error {
+	format, err := c.g.reader.Open(c, c.cred.token.Reveal(), &c.access)
 	if format == token.FormatJWT {
 		c.access.Tier = c.api.tier
 	}
@@ -45,9 +50,6 @@ func (c *call) verify() refusal {
 		return c.invalid("token_expired")
 	case !a.HasAudience(c.api.audience):
 		return c.invalid("token_audience")
-	case a.Confirm.Method != token.ConfirmNone:
-		// A token that is bound to a key proves nothing without that key.
-		return c.invalid("token_bound_to_key")
 	case !c.g.feed.Fresh(c.api.tier):
 		return refusal{problem: unavailable, reason: "feed_stale", event: audit.FeedStale}
 	case c.g.feed.Revoked(a):
@@ -57,5 +59,5 @@ func (c *call) verify() refusal {
 }
 
 func (c *call) invalid(why string) refusal {
-	return refusal{problem: invalidToken, reason: why, challenge: c.op.challenges.invalidToken}
+	return refusal{problem: invalidToken, reason: why, challenge: c.challenges().invalidToken}
 }

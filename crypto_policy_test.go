@@ -85,8 +85,6 @@ var openCompare = map[string]string{
 	"internal/token.UnmarshalText":     "names of tiers",
 	"internal/token.checkTarget":       "the address of the request, which whoever asks knows",
 	"internal/token/jose.sameClaim":    "claims and their copies in the same header",
-	"internal/token/jose.name":         "names of JSON members",
-	"internal/token/jose.word":         "words of JSON",
 	"internal/token/jose.judgeEd25519": "public keys",
 }
 

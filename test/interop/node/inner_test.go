@@ -39,8 +39,13 @@ clients:
 // serve runs `sallyport serve` on the state of a dev that has been stopped.
 func serve(t *testing.T, s *rig.Server, upstream string) {
 	t.Helper()
+	serveText(t, s, fmt.Sprintf(serveConfig, s.Issuer, s.Listen, rig.FreeAddr(t), upstream))
+}
+
+// serveText is serve with another configuration.
+func serveText(t *testing.T, s *rig.Server, text string) {
+	t.Helper()
 	file := filepath.Join(s.State, "serve.yaml")
-	text := fmt.Sprintf(serveConfig, s.Issuer, s.Listen, rig.FreeAddr(t), upstream)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,7 @@ const (
 	TokenRevoked      Name = "token.revoked"
 	TokenInURL        Name = "token.in_url" //nolint:gosec // a name, not a credential
 	RefreshRotated    Name = "refresh.rotated"
+	RefreshKept       Name = "refresh.kept"
 	RefreshRepeated   Name = "refresh.repeated"
 	RefreshReused     Name = "refresh.reused"
 	ProofRefused      Name = "proof.refused"
@@ -62,6 +63,7 @@ var Events = []struct {
 	{TokenRevoked, "a client ended a token or a grant", "nothing"},
 	{TokenInURL, "a token came in a URL, where logs and histories keep it; the request was refused", "mend the client that sends it"},
 	{RefreshRotated, "a refresh token was exchanged for the next", "nothing"},
+	{RefreshKept, "a refresh token was used and stays: its client proves itself and gets bound tokens, in tier high", "nothing"},
 	{RefreshRepeated, "the last refresh token came again while its successor was unused: the answer had been lost", "often: the client has a bad network, or does not store what it gets"},
 	{RefreshReused, "an old refresh token came again: it was copied; the grant ended", "tell the person; find the leak"},
 	{ProofRefused, "a DPoP proof was wrong, or came a second time", "proof_replayed: somebody copies requests; proof_htu: the client calls another address than the configuration has"},

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"net/url"
 	"slices"
@@ -29,6 +30,7 @@ type Authorization struct {
 	LoginBy     secret.ID `json:"l"`           // the session that was made for this request
 	GrantID     secret.ID `json:"g"`           // what it leads to, however often the person agrees
 	HintSubject string    `json:"u,omitempty"` // who id_token_hint is about
+	JKT         string    `json:"j,omitempty"` // dpop_jkt: the only key that may redeem the code
 
 	client *Client
 }
@@ -49,7 +51,7 @@ const (
 var authorizeParams = []string{
 	"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce", "code_challenge",
 	"code_challenge_method", "prompt", "max_age", "acr_values", "login_hint", "display", "ui_locales", "claims",
-	"id_token_hint", "request", "request_uri", "registration",
+	"id_token_hint", "request", "request_uri", "registration", "dpop_jkt",
 }
 
 // refusedParams are parameters whose presence is an error of their own.
@@ -88,7 +90,7 @@ func (s *Service) Authorize(ctx context.Context, params url.Values) (*Authorizat
 	}
 	a := &Authorization{
 		ClientID: client.ID, RedirectURI: uri, State: params.Get("state"), Nonce: params.Get("nonce"),
-		Challenge: params.Get("code_challenge"), LoginHint: params.Get("login_hint"),
+		Challenge: params.Get("code_challenge"), LoginHint: params.Get("login_hint"), JKT: params.Get("dpop_jkt"),
 		ExpiresAt: s.now().Add(flowLife).Unix(), GrantID: secret.NewID(s.now()), client: client,
 	}
 	if perr := s.readAuthorize(ctx, a, params); perr != nil {
@@ -134,6 +136,8 @@ func (s *Service) readAuthorize(ctx context.Context, a *Authorization, params ur
 		return fail(InvalidRequest, "code_challenge_method must be S256")
 	case !validChallenge(a.Challenge):
 		return fail(InvalidRequest, "code_challenge must be 43 base64url characters")
+	case a.JKT != "" && !validThumbprint(a.JKT):
+		return fail(InvalidRequest, "dpop_jkt must be the SHA-256 thumbprint of a key, 43 base64url characters")
 	}
 	if perr := a.readPrompt(params); perr != nil {
 		return perr
@@ -159,6 +163,14 @@ func (s *Service) readAuthorize(ctx context.Context, a *Authorization, params ur
 		return fail(InvalidRequest, "the request is too long")
 	}
 	return nil
+}
+
+// validThumbprint checks the form of dpop_jkt (RFC 9449 §10). There is one way
+// to write a thumbprint: the last character holds two bits that are zero.
+func validThumbprint(jkt string) bool {
+	const size = 32
+	b, err := base64.RawURLEncoding.Strict().DecodeString(jkt)
+	return err == nil && len(b) == size && base64.RawURLEncoding.EncodeToString(b) == jkt
 }
 
 // maxPending is how long a request may be once it is written down, in bytes, so

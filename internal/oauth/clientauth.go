@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"net/netip"
@@ -17,6 +18,11 @@ type Request struct {
 	Params        url.Values // of the form body alone, each at most once
 	Authorization []string   // the header's lines
 	Remote        netip.Addr
+
+	DPoP        []string          // the header's lines
+	Method      string            // as in the request line
+	URL         string            // of the endpoint as clients call it: from configuration, never from the request
+	Certificate *x509.Certificate // that this connection has proven, valid now; nil for none
 }
 
 func (r Request) param(name string) string { return r.Params.Get(name) }

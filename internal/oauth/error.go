@@ -35,6 +35,8 @@ const (
 	RegistrationNotSupported = "registration_not_supported"
 	UnmetAuthentication      = "unmet_authentication_requirements"
 	TooManyRequests          = "too_many_requests"
+	InvalidDPoPProof         = "invalid_dpop_proof"
+	UseDPoPNonce             = "use_dpop_nonce"
 )
 
 // Codes lists every code that this server sends.
@@ -59,6 +61,8 @@ var Codes = []Code{
 	{RequestURINotSupported, 400, "OpenID Connect Core §3.1.2.6", "request objects by reference are not supported"},
 	{RegistrationNotSupported, 400, "OpenID Connect Core §3.1.2.6", "the registration parameter is not supported"},
 	{UnmetAuthentication, 400, "OpenID Connect Unmet Authentication Requirements 1.0 §3", "the asked acr cannot be reached"},
+	{InvalidDPoPProof, 400, "RFC 9449 §5, §7.1", "the DPoP proof is missing where one is needed, wrong, or used before; 401 where an access token is used"},
+	{UseDPoPNonce, 400, "RFC 9449 §8, §9", "the DPoP proof needs the nonce that DPoP-Nonce brings; 401 where an access token is used"},
 }
 
 // Error is an error of the protocol. Code and Description are for the client,
@@ -67,6 +71,7 @@ type Error struct {
 	Code        string
 	Description string // ASCII without quotes and backslashes, RFC 6749 §5.2
 	Reason      string // error_reason: one of a few words an app can act on, or empty
+	Nonce       string // for DPoP-Nonce, or empty
 	cause       error
 }
 

@@ -29,15 +29,23 @@ func (s *Service) exchangeClientCredentials(ctx context.Context, c *Client, r Re
 	if err := s.needFresh(to.tier); err != nil {
 		return nil, err
 	}
+	held, err := s.possess(ctx, c, r, to.tier, token.Confirmation{})
+	if err != nil {
+		return nil, err
+	}
 	now := s.now()
 	a := token.Access{
 		GrantID: c.Epoch, Serial: secret.NewID(now), ClientID: c.ID, Subject: token.ClientSubject(c.ID),
-		Audience: to.audience, Scope: scope, IssuedAt: now.Unix(), Lifetime: seconds(to.lifetime), Tier: to.tier,
+		Audience: to.audience, Scope: scope, IssuedAt: now.Unix(), Lifetime: seconds(to.lifetime), Tier: to.tier, Confirm: held.confirm,
 	}
 	res, err := s.respond(ctx, &a, to)
 	if err != nil {
 		return nil, err
 	}
+	if err := s.settle(ctx, c.ID, held); err != nil {
+		return nil, err
+	}
+	res.Nonce = s.nextNonce(held)
 	note(ctx, audit.Event{Name: audit.TokenIssued, Client: c.ID, Subject: a.Subject, Reason: "client_credentials"})
 	return res, nil
 }

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"time"
@@ -35,6 +36,7 @@ type code struct {
 	AMR         string    `json:"m"`
 	AuthTime    int64     `json:"t"`
 	ExpiresAt   int64     `json:"e"`
+	JKT         string    `json:"j,omitempty"` // dpop_jkt of the request
 }
 
 var errCode = fail(InvalidGrant, "the code is wrong, used or expired")
@@ -62,14 +64,34 @@ func (s *Service) exchangeCode(ctx context.Context, c *Client, r Request) (*Toke
 	if k.ClientID != c.ID || !redirectFits || !matchVerifier(k.Challenge, verifier) {
 		return nil, errCode
 	}
+	need := k.confirmation()
+	held, err := s.possess(ctx, c, r, s.reach(k.Scope).tier, need)
+	if err != nil {
+		return nil, err
+	}
+	if need.Method != token.ConfirmNone && held.confirm != need { // RFC 9449 §10
+		return nil, errCode
+	}
 	now := s.now()
 	if now.Unix() >= k.ExpiresAt {
 		return nil, s.lateCode(ctx, &k, now)
 	}
-	return s.redeem(ctx, c, &k, now)
+	return s.redeem(ctx, c, &k, held, now)
 }
 
-func (s *Service) redeem(ctx context.Context, c *Client, k *code, now time.Time) (*TokenResponse, error) {
+// confirmation is the key that dpop_jkt has bound the code to.
+func (k *code) confirmation() token.Confirmation {
+	var c token.Confirmation
+	if k.JKT == "" {
+		return c
+	}
+	c.Method = token.ConfirmJKT
+	digest, _ := base64.RawURLEncoding.DecodeString(k.JKT) // its form was checked; what is not a digest fits no key
+	copy(c.Digest[:], digest)
+	return c
+}
+
+func (s *Service) redeem(ctx context.Context, c *Client, k *code, held possession, now time.Time) (*TokenResponse, error) {
 	to := s.reach(k.Scope)
 	limits := to.tier.Limits()
 	g := Grant{
@@ -77,9 +99,13 @@ func (s *Service) redeem(ctx context.Context, c *Client, k *code, now time.Time)
 		Scope: k.Scope, Audience: to.audience, ACR: k.ACR, AMR: k.AMR, AuthTime: time.Unix(k.AuthTime, 0),
 		Nonce: k.Nonce, CreatedAt: now, Refreshable: true, Generation: 1, Salt: secret.Random(16), RotatedAt: now,
 		IdleUntil: now.Add(limits.RefreshIdle), AbsoluteUntil: now.Add(limits.RefreshAbsolute),
+		Confirm: held.binds(c), ConfirmedFrom: 1,
+	}
+	if g.Confirm.Method == token.ConfirmNone {
+		g.ConfirmedFrom = 0
 	}
 	// Tokens are made first: a signer that fails leaves the code unspent.
-	res, err := s.accessFor(ctx, &g, g.Scope, now)
+	res, err := s.accessFor(ctx, &g, g.Scope, held.confirm, now)
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +115,10 @@ func (s *Service) redeem(ctx context.Context, c *Client, k *code, now time.Time)
 			return nil, err
 		}
 	}
+	if err := s.settle(ctx, c.ID, held); err != nil {
+		return nil, err
+	}
+	res.Nonce = s.nextNonce(held)
 	switch err := s.store.RedeemCode(ctx, g); {
 	case errors.Is(err, ErrExists):
 		return nil, s.replayedCode(ctx, k, now)

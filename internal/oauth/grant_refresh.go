@@ -22,7 +22,9 @@ func refreshEnded(reason string) error {
 // exchangeRefresh rotates a refresh token (OAuth 2.1 §4.3.1). The grant's row
 // has one generation. Presenting it moves the row on. Presenting the one before
 // while the row has not moved on means that the answer was lost: the same
-// generation is answered again. Anything older was copied: the grant ends.
+// generation is answered again. Anything older was copied: the grant ends. A
+// token that is bound to a key is presented by that key, or not at all: a copy
+// without the key neither spends nor ends anything (RFC 9449 §5).
 func (s *Service) exchangeRefresh(ctx context.Context, c *Client, r Request) (*TokenResponse, error) {
 	presented := r.param("refresh_token")
 	if presented == "" {
@@ -32,14 +34,9 @@ func (s *Service) exchangeRefresh(ctx context.Context, c *Client, r Request) (*T
 	if err != nil {
 		return nil, errRefresh
 	}
-	g, known := s.rotated.at(parsed.GrantID, parsed.Generation)
-	if !known {
-		if g, err = s.store.Grant(ctx, parsed.GrantID); errors.Is(err, ErrNotFound) {
-			return nil, errRefresh
-		}
-		if err != nil {
-			return nil, unavailable("find grant", err)
-		}
+	g, err := s.presentedGrant(ctx, parsed)
+	if err != nil {
+		return nil, err
 	}
 	if g.ClientID != c.ID || !g.Refreshable || !s.ring.CheckRefresh(parsed, g.Salt) {
 		return nil, errRefresh
@@ -52,29 +49,77 @@ func (s *Service) exchangeRefresh(ctx context.Context, c *Client, r Request) (*T
 		}
 		scope = narrowed
 	}
-	return s.rotate(ctx, c, &g, parsed.Generation, scope)
+	need := g.boundAt(parsed.Generation)
+	held, err := s.possess(ctx, c, r, s.reach(scope).tier, need)
+	if err != nil {
+		return nil, err
+	}
+	if need.Method != token.ConfirmNone && held.confirm != need {
+		return nil, errRefresh
+	}
+	if err := s.settle(ctx, c.ID, held); err != nil {
+		return nil, err
+	}
+	res, err := s.rotate(ctx, &refreshing{client: c, generation: parsed.Generation, scope: scope, held: held}, &g)
+	if err == nil {
+		res.Nonce = s.nextNonce(held)
+	}
+	return res, err
 }
 
-// rotate decides what presenting generation means, on a grant read a moment
+// presentedGrant finds the grant of a refresh token. What this node remembers
+// of it may be older than the row only in how long it may stay unused.
+func (s *Service) presentedGrant(ctx context.Context, parsed token.Refresh) (Grant, error) {
+	g, known := s.rotated.at(parsed.GrantID, parsed.Generation)
+	if known && s.now().Before(g.IdleUntil) {
+		return g, nil
+	}
+	g, err := s.store.Grant(ctx, parsed.GrantID)
+	if errors.Is(err, ErrNotFound) {
+		return Grant{}, errRefresh
+	}
+	if err != nil {
+		return Grant{}, unavailable("find grant", err)
+	}
+	return g, nil
+}
+
+// boundAt is the key that the refresh token of a generation is bound to.
+func (g *Grant) boundAt(generation uint32) token.Confirmation {
+	if generation < g.ConfirmedFrom {
+		return token.Confirmation{}
+	}
+	return g.Confirm
+}
+
+// refreshing is a refresh token that was presented as it should be.
+type refreshing struct {
+	client     *Client
+	generation uint32
+	scope      string
+	held       possession
+}
+
+// rotate decides what presenting a generation means, on a grant read a moment
 // ago. Losing the race against another request for the same generation makes
 // this one the repeated question.
-func (s *Service) rotate(ctx context.Context, c *Client, g *Grant, generation uint32, scope string) (*TokenResponse, error) {
+func (s *Service) rotate(ctx context.Context, p *refreshing, g *Grant) (*TokenResponse, error) {
 	now := s.now()
 	switch {
 	case !g.RevokedAt.IsZero():
 		return nil, refreshEnded(g.RevokeReason)
 	case !now.Before(g.IdleUntil), !now.Before(g.AbsoluteUntil):
 		return nil, refreshEnded(token.ReasonExpired)
-	case generation == g.Generation:
-		return s.rotateForward(ctx, c, g, scope, now)
-	case generation+1 == g.Generation && (!c.Type.Public() || now.Sub(g.RotatedAt) <= lostAnswerBearer):
-		res, err := s.refreshed(ctx, g, g.Generation, scope, now)
+	case p.generation == g.Generation:
+		return s.rotateForward(ctx, p, g, now)
+	case p.generation+1 == g.Generation && p.mayRepeat(g, now):
+		res, err := s.refreshed(ctx, g, g.Generation, p, now)
 		if err == nil {
-			note(ctx, audit.Event{Name: audit.RefreshRepeated, Client: c.ID, Subject: g.UserID, Grant: g.ID.String()})
+			note(ctx, audit.Event{Name: audit.RefreshRepeated, Client: p.client.ID, Subject: g.UserID, Grant: g.ID.String()})
 		}
 		return res, err
-	case generation < g.Generation:
-		note(ctx, audit.Event{Name: audit.RefreshReused, Client: c.ID, Subject: g.UserID, Grant: g.ID.String()})
+	case p.generation < g.Generation:
+		note(ctx, audit.Event{Name: audit.RefreshReused, Client: p.client.ID, Subject: g.UserID, Grant: g.ID.String()})
 		if err := s.revokeGrant(ctx, g.ID, token.ReasonReused, now); err != nil {
 			return nil, err
 		}
@@ -83,28 +128,71 @@ func (s *Service) rotate(ctx context.Context, c *Client, g *Grant, generation ui
 	return nil, errRefresh // of a generation not yet made; the row was restored from a backup
 }
 
-func (s *Service) rotateForward(ctx context.Context, c *Client, g *Grant, scope string, now time.Time) (*TokenResponse, error) {
-	res, err := s.refreshed(ctx, g, g.Generation+1, scope, now)
+// mayRepeat reports whether the answer that was lost may be given again. Whoever
+// proves a key that nobody else has may ask as long as the answer is unused: a
+// client by its authentication, an app by the key that the grant is bound to. A
+// bearer may for a minute, unless somebody has bound the grant to another key
+// meanwhile: then two have held the token.
+func (p *refreshing) mayRepeat(g *Grant, now time.Time) bool {
+	switch {
+	case !p.client.Type.Public():
+		return true
+	case g.Confirm.Method != token.ConfirmNone:
+		return p.held.confirm == g.Confirm
+	}
+	return now.Sub(g.RotatedAt) <= lostAnswerBearer
+}
+
+// stays reports whether the refresh token is not rotated. One that only its
+// client can use, with its authentication, and that gives nothing but bound
+// tokens, gains nothing by rotation, and in tier high a lost answer must not
+// cost a session (FAPI 2.0 §5.3.2.1). See ADR 0005.
+func (p *refreshing) stays(tier token.Tier) bool {
+	return !p.client.Type.Public() && p.held.confirm.Method != token.ConfirmNone && tier == token.TierHigh
+}
+
+func (s *Service) rotateForward(ctx context.Context, p *refreshing, g *Grant, now time.Time) (*TokenResponse, error) {
+	tier := s.reach(g.Scope).tier
+	next, bind := *g, token.Confirmation{}
+	next.IdleUntil = now.Add(tier.Limits().RefreshIdle)
+	if !p.stays(tier) {
+		next.Generation, next.RotatedAt = g.Generation+1, now
+	}
+	if g.Confirm.Method == token.ConfirmNone {
+		bind = p.held.binds(p.client)
+	}
+	if bind.Method != token.ConfirmNone {
+		next.Confirm, next.ConfirmedFrom = bind, next.Generation
+	}
+	res, err := s.refreshed(ctx, g, next.Generation, p, now)
 	if err != nil {
 		return nil, err
 	}
-	idle := now.Add(s.reach(g.Scope).tier.Limits().RefreshIdle)
-	err = s.store.RotateRefresh(ctx, g.ID, g.Generation, now, idle)
+	switch {
+	case next.Generation == g.Generation:
+		err = s.store.KeepRefresh(ctx, g.ID, g.Generation, now, next.IdleUntil)
+	case bind.Method != token.ConfirmNone:
+		err = s.store.BindRefresh(ctx, g.ID, g.Generation, bind, now, next.IdleUntil)
+	default:
+		err = s.store.RotateRefresh(ctx, g.ID, g.Generation, now, next.IdleUntil)
+	}
 	if errors.Is(err, ErrStale) {
-		return s.rotateLost(ctx, c, g, scope)
+		return s.rotateLost(ctx, p, g)
 	}
 	if err != nil {
 		return nil, unavailable("rotate refresh token", err)
 	}
-	next := *g
-	next.Generation, next.RotatedAt, next.IdleUntil = g.Generation+1, now, idle
 	s.rotated.put(next)
-	note(ctx, audit.Event{Name: audit.RefreshRotated, Client: c.ID, Subject: g.UserID, Grant: g.ID.String()})
+	event := audit.RefreshRotated
+	if next.Generation == g.Generation {
+		event = audit.RefreshKept
+	}
+	note(ctx, audit.Event{Name: event, Client: p.client.ID, Subject: g.UserID, Grant: g.ID.String()})
 	return res, nil
 }
 
 // rotateLost reads again after another request won.
-func (s *Service) rotateLost(ctx context.Context, c *Client, before *Grant, scope string) (*TokenResponse, error) {
+func (s *Service) rotateLost(ctx context.Context, p *refreshing, before *Grant) (*TokenResponse, error) {
 	g, err := s.store.Grant(ctx, before.ID)
 	if errors.Is(err, ErrNotFound) { // its person or client was removed
 		return nil, errRefresh
@@ -115,11 +203,11 @@ func (s *Service) rotateLost(ctx context.Context, c *Client, before *Grant, scop
 	if g.Generation == before.Generation && g.RevokedAt.IsZero() {
 		return nil, unavailable("rotate refresh token", ErrStale)
 	}
-	return s.rotate(ctx, c, &g, before.Generation, scope)
+	return s.rotate(ctx, p, &g)
 }
 
-func (s *Service) refreshed(ctx context.Context, g *Grant, generation uint32, scope string, now time.Time) (*TokenResponse, error) {
-	res, err := s.accessFor(ctx, g, scope, now)
+func (s *Service) refreshed(ctx context.Context, g *Grant, generation uint32, p *refreshing, now time.Time) (*TokenResponse, error) {
+	res, err := s.accessFor(ctx, g, p.scope, p.held.confirm, now)
 	if err != nil {
 		return nil, err
 	}

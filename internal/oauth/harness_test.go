@@ -54,6 +54,7 @@ type rig struct {
 	store   *store.Store
 	ring    *token.Ring
 	feed    *revocation.Follower
+	proofs  *token.Proofs
 	user    account.User
 	session *oauth.Session
 	secret  secret.Value // of the clients web, job and rs
@@ -79,6 +80,9 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	r := &rig{t: t, clock: c, store: s, ring: ring, feed: revocation.NewFollower(s.Feed(), c.now), secret: secret.NewHandle(secret.ClientSecret)}
+	if r.proofs, err = token.NewProofs(token.ProofOptions{Ring: ring, Replay: token.NewReplayTable(0, c.now), Now: c.now}); err != nil {
+		t.Fatal(err)
+	}
 	r.Service = r.node(r.feed)
 	if err := r.feed.CatchUp(t.Context()); err != nil {
 		t.Fatal(err)
@@ -91,7 +95,7 @@ func newRig(t *testing.T) *rig {
 func (r *rig) node(feed oauth.Feed, changes ...func(*oauth.Options)) *oauth.Service {
 	r.t.Helper()
 	o := oauth.Options{
-		Issuer: issuer, Store: r.store.OAuth(), Users: r.store.OAuth(), Ring: r.ring, Feed: feed, Now: r.clock.now, Clients: r.clients(),
+		Issuer: issuer, Store: r.store.OAuth(), Users: r.store.OAuth(), Ring: r.ring, Feed: feed, Proofs: r.proofs, Now: r.clock.now, Clients: r.clients(),
 		Resources: []oauth.Resource{
 			{Name: "catalog", Audience: catalog, Tier: token.TierStandard, Scopes: []string{"catalog.read", "catalog.write"}},
 			{Name: "pay", Audience: pay, Tier: token.TierHigh, Scopes: []string{"pay"}},
@@ -117,6 +121,10 @@ func (r *rig) clients() []oauth.Client {
 		{ID: "other", Type: oauth.Native, Scope: all, RedirectURIs: []string{callback}},
 		{ID: "web", Type: oauth.Server, Scope: all, RedirectURIs: []string{callback}, Secrets: hashed, PostLogoutRedirectURIs: []string{"https://app.example.com/bye"}},
 		{ID: "job", Type: oauth.ServiceClient, Scope: "catalog.read weather.read", Secrets: hashed},
+		{ID: "bound", Type: oauth.Native, Scope: all, RedirectURIs: []string{callback}, DPoPBound: true},
+		{ID: "bound-job", Type: oauth.ServiceClient, Scope: "catalog.read", Secrets: hashed, DPoPBound: true},
+		{ID: "cert-app", Type: oauth.Native, Scope: all, RedirectURIs: []string{callback}, CertificateBound: true},
+		{ID: "cert-job", Type: oauth.ServiceClient, Scope: "catalog.read", Secrets: hashed, CertificateBound: true},
 		{ID: "rs", Type: oauth.ServiceClient, Secrets: hashed, Resources: []string{"catalog"}},
 		{ID: "rs2", Type: oauth.ServiceClient, Secrets: hashed, Resources: []string{"weather"}},
 	}

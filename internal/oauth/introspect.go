@@ -97,7 +97,9 @@ func (s *Service) appendIntrospection(b []byte, a *token.Access, jti, audience, 
 	} else {
 		b = token.AppendJSONString(b, audience)
 	}
-	b = append(b, `,"token_type":"Bearer","jti":"`...)
+	b = append(b, `,"token_type":"`...)
+	b = append(b, tokenType(a.Confirm)...)
+	b = append(b, `","jti":"`...)
 	b = append(b, jti...)
 	b = append(b, '"')
 	b = appendInt(b, `,"iat":`, a.IssuedAt)
@@ -108,6 +110,9 @@ func (s *Service) appendIntrospection(b []byte, a *token.Access, jti, audience, 
 	if a.ACR != "" {
 		b = append(b, `,"acr":`...)
 		b = token.AppendJSONString(b, a.ACR)
+	}
+	if a.Confirm.Method != token.ConfirmNone { // RFC 9449 §6.2, RFC 8705 §3.2
+		b = a.Confirm.AppendJSON(append(b, `,"cnf":`...))
 	}
 	return append(b, '}')
 }

@@ -11,8 +11,9 @@ import (
 	"sallyport/internal/token"
 )
 
-// accessFor makes an access token for a grant, with scope within the grant's.
-func (s *Service) accessFor(ctx context.Context, g *Grant, scope string, now time.Time) (*TokenResponse, error) {
+// accessFor makes an access token for a grant, with scope within the grant's,
+// bound to confirm.
+func (s *Service) accessFor(ctx context.Context, g *Grant, scope string, confirm token.Confirmation, now time.Time) (*TokenResponse, error) {
 	to := s.reach(scope)
 	if err := s.needFresh(to.tier); err != nil {
 		return nil, err
@@ -24,7 +25,7 @@ func (s *Service) accessFor(ctx context.Context, g *Grant, scope string, now tim
 	a := token.Access{
 		GrantID: g.ID, Serial: secret.NewID(now), ClientID: g.ClientID, Subject: g.UserID,
 		Audience: to.audience, Scope: scope, IssuedAt: now.Unix(), Lifetime: seconds(life),
-		AuthTime: g.AuthTime.Unix(), ACR: g.ACR, AMR: g.AMR, Tier: to.tier,
+		AuthTime: g.AuthTime.Unix(), ACR: g.ACR, AMR: g.AMR, Tier: to.tier, Confirm: confirm,
 	}
 	return s.respond(ctx, &a, to)
 }

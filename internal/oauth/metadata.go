@@ -42,6 +42,19 @@ type metadata struct {
 	ClaimsParameterSupported     bool              `json:"claims_parameter_supported"`
 	RequestParameterSupported    bool              `json:"request_parameter_supported"`
 	RequestURIParameterSupported bool              `json:"request_uri_parameter_supported"`
+	DPoPAlgs                     []string          `json:"dpop_signing_alg_values_supported"`
+	CertificateBound             bool              `json:"tls_client_certificate_bound_access_tokens,omitempty"`
+
+	MutualTLS *mutualTLSAliases `json:"mtls_endpoint_aliases,omitempty"`
+}
+
+// mutualTLSAliases are the endpoints on the listener that asks for client
+// certificates (RFC 8705 §5).
+type mutualTLSAliases struct {
+	Token         string `json:"token_endpoint"`
+	Revocation    string `json:"revocation_endpoint"`
+	Introspection string `json:"introspection_endpoint"`
+	UserInfo      string `json:"userinfo_endpoint"`
 }
 
 func (s *Service) buildMetadata() ([]byte, error) {
@@ -90,6 +103,13 @@ func (s *Service) buildMetadata() ([]byte, error) {
 		m.ScopesSupported = append(m.ScopesSupported, scope)
 	}
 	slices.Sort(m.ScopesSupported)
+	for _, alg := range token.ProofAlgorithms {
+		m.DPoPAlgs = append(m.DPoPAlgs, string(alg))
+	}
+	if base := s.mutualTLS; base != "" {
+		m.CertificateBound = true
+		m.MutualTLS = &mutualTLSAliases{base + "/oauth/token", base + "/oauth/revoke", base + "/oauth/introspect", base + "/oauth/userinfo"}
+	}
 	b, err := json.Marshal(m)
 	if err != nil {
 		return nil, fmt.Errorf("oauth: metadata: %w", err)

@@ -34,16 +34,19 @@ type Resource struct {
 	Recipient *jose.Recipient
 }
 
-// Options configure a Service. All fields but ScopeText, Clients and MasterKey are needed.
+// Options configure a Service. All fields but ScopeText, Clients, MutualTLS and
+// MasterKey are needed.
 type Options struct {
 	Issuer    string // absolute https URI without a trailing slash
 	Store     Store
 	Users     Users
 	Ring      *token.Ring
 	Feed      Feed
+	Proofs    Proofs
 	Resources []Resource
 	ScopeText map[string]string // what a scope allows, in words for people
 	Clients   []Client          // from the configuration; they win over stored ones
+	MutualTLS string            // base URL of the listener that asks for client certificates; empty: there is none
 	Now       func() time.Time
 	MasterKey secret.Hash // of the master key as a handle, to know it when it is found; zero: not known
 	// KeysAt finds the keys that a client publishes at an address. Without it,
@@ -60,6 +63,8 @@ type Service struct {
 	reader     *token.AccessReader
 	hints      *jose.Verifier
 	feed       Feed
+	proofs     Proofs
+	mutualTLS  string
 	resources  []Resource
 	byScope    map[string]*Resource
 	scopeText  map[string]string
@@ -74,11 +79,12 @@ type Service struct {
 
 // New returns a Service, or an error that says which option is wrong.
 func New(o Options) (*Service, error) {
-	if o.Issuer == "" || o.Store == nil || o.Users == nil || o.Ring == nil || o.Feed == nil || o.Now == nil {
+	if o.Issuer == "" || o.Store == nil || o.Users == nil || o.Ring == nil || o.Feed == nil || o.Proofs == nil || o.Now == nil {
 		return nil, errors.New("oauth: incomplete options")
 	}
 	s := &Service{
 		issuer: o.Issuer, store: o.Store, users: o.Users, ring: o.Ring, feed: o.Feed,
+		proofs: o.Proofs, mutualTLS: o.MutualTLS,
 		resources: o.Resources, byScope: map[string]*Resource{}, scopeText: o.ScopeText, now: o.Now,
 		recipients: recipients{keysAt: o.KeysAt}, master: o.MasterKey,
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sallyport/internal/secret"
+	"sallyport/internal/token"
 )
 
 // What a caller of the store must tell apart.
@@ -40,6 +41,15 @@ type Store interface {
 	// RotateRefresh moves a grant from generation from to from+1 if it is alive
 	// and still at from; otherwise ErrStale, and nothing changes.
 	RotateRefresh(ctx context.Context, id secret.ID, from uint32, now, idleUntil time.Time) error
+
+	// BindRefresh is RotateRefresh that also binds a grant to a key: the refresh
+	// tokens from generation from+1 on. ErrStale also if it is bound already.
+	BindRefresh(ctx context.Context, id secret.ID, from uint32, to token.Confirmation, now, idleUntil time.Time) error
+
+	// KeepRefresh lets the refresh token of generation at, which stays the
+	// current one, live until idleUntil, if the grant is alive and still there;
+	// otherwise ErrStale, and nothing changes.
+	KeepRefresh(ctx context.Context, id secret.ID, at uint32, now, idleUntil time.Time) error
 
 	// RevokeGrant ends a grant. Ending it twice is not an error and adds nothing
 	// to the feed.
@@ -92,6 +102,8 @@ type Client struct {
 	Disabled               bool
 	Contacts               []string // e-mail addresses of those who look after it (RFC 7591 §2)
 	Responses              Responses
+	DPoPBound              bool // gets no token without a DPoP proof: dpop_bound_access_tokens, RFC 9449 §5.2
+	CertificateBound       bool // nor without a client certificate: tls_client_certificate_bound_access_tokens, RFC 8705 §3.4
 	// Epoch is what the codes of the client, and the tokens that it has for
 	// itself, count under. Disabling or removing the client and compromising its
 	// secret end it.
@@ -137,6 +149,11 @@ type Grant struct {
 	RotatedAt     time.Time // when Generation last moved; CreatedAt at first
 	IdleUntil     time.Time
 	AbsoluteUntil time.Time
+
+	// Confirm is the key that the refresh tokens of a public client are bound to,
+	// from generation ConfirmedFrom on; those before are bearer tokens.
+	Confirm       token.Confirmation
+	ConfirmedFrom uint32
 
 	RevokedAt    time.Time // zero: alive
 	RevokeReason string

@@ -12,17 +12,21 @@ import (
 // TokenResponse is a successful answer of the token endpoint (RFC 6749 §5.1).
 type TokenResponse struct {
 	AccessToken      secret.Value
+	TokenType        string // Bearer or DPoP
 	ExpiresInSeconds int64
 	Scope            string
 	RefreshToken     secret.Value // zero: none
 	IDToken          secret.Value // zero: none
+	Nonce            string       // for DPoP-Nonce: the client's next proofs should have it; or empty
 }
 
 // AppendJSON appends the body of the response to dst.
 func (t *TokenResponse) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `{"access_token":`...)
 	dst = token.AppendJSONString(dst, t.AccessToken.Reveal())
-	dst = append(dst, `,"token_type":"Bearer","expires_in":`...)
+	dst = append(dst, `,"token_type":"`...)
+	dst = append(dst, t.TokenType...)
+	dst = append(dst, `","expires_in":`...)
 	dst = strconv.AppendInt(dst, t.ExpiresInSeconds, 10)
 	dst = append(dst, `,"scope":`...)
 	dst = token.AppendJSONString(dst, t.Scope)
@@ -38,8 +42,10 @@ func (t *TokenResponse) AppendJSON(dst []byte) []byte {
 }
 
 // Token answers the token endpoint: find the grant type, authenticate the
-// client, check that it may use it, exchange. Nothing is written before all
-// checks have passed, so a stranger's request neither spends nor revokes.
+// client, check that it may use it, exchange. The proof of a key is judged when
+// what is presented has been found right, and spent last. Nothing is written
+// before all checks have passed, so a stranger's request neither spends nor
+// revokes.
 func (s *Service) Token(ctx context.Context, r Request) (*TokenResponse, error) {
 	name := r.param("grant_type")
 	if name == "" {

@@ -237,7 +237,7 @@ func TestClientCredentials(t *testing.T) {
 func TestIntrospectionTellsOnlyTheAudience(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	res := r.tokens("scope", "openid catalog.read pay")
+	res := r.mustSend(with(r.redemption("app", r.code("scope", "openid catalog.read pay")), r.newKey().proof()))
 	if got := r.introspect("rs2", res.AccessToken); len(got) != 1 || got["active"] != false {
 		t.Errorf("IN04: the resource server of another API sees %v", got)
 	}
@@ -401,7 +401,8 @@ func TestAT_HashAndScopesOfTiers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for scope, want := range map[string]int64{"weather.read": 3600, "catalog.read": 600, "pay": 300, "openid pay weather.read": 300, "openid": 600} {
-		if got := r.tokens("scope", scope).ExpiresInSeconds; got != want {
+		res := r.mustSend(with(r.redemption("app", r.code("scope", scope)), r.newKey().proof()))
+		if got := res.ExpiresInSeconds; got != want {
 			t.Errorf("T031: scope %q lives %d s, want %d", scope, got, want)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"sallyport/internal/secret"
 	"sallyport/internal/token"
 )
 
@@ -19,19 +20,23 @@ func (s *Service) UserInfo(ctx context.Context, r Request) (*UserInfoAnswer, err
 	if len(r.Authorization) == 0 {
 		return nil, &Error{}
 	}
-	presented, ok := bearer(r.Authorization)
+	scheme, presented, ok := credential(r.Authorization)
 	if !ok {
-		return nil, fail(InvalidRequest, "exactly one Authorization header of scheme Bearer is needed")
+		return nil, fail(InvalidRequest, "exactly one Authorization header of scheme Bearer or DPoP is needed")
 	}
 	var a token.Access
-	if _, err := s.openAccess(ctx, presented, &a); err != nil || a.Expired(s.now()) || a.Confirm.Method != token.ConfirmNone {
-		return nil, errUserInfoToken
+	if _, err := s.openAccess(ctx, presented, &a); err != nil || a.Expired(s.now()) || !strings.EqualFold(scheme, tokenType(a.Confirm)) {
+		return nil, errUserInfoToken // RFC 9449 §7.2: a bound token is not sent as a bearer token, nor the reverse
 	}
 	if err := s.needFresh(a.Tier); err != nil {
 		return nil, err
 	}
 	if s.feed.Revoked(&a) {
 		return nil, errUserInfoToken
+	}
+	held, err := s.possessToken(ctx, r, &a, secret.New(presented))
+	if err != nil {
+		return nil, err
 	}
 	if !a.HasScope("openid") || !a.HasAudience(s.issuer) {
 		return nil, fail(InsufficientScope, "the scope openid is needed")
@@ -58,6 +63,9 @@ func (s *Service) UserInfo(ctx context.Context, r Request) (*UserInfoAnswer, err
 		}
 		answer.Body, answer.JWT = []byte(jwt.Reveal()), true
 	}
+	if err := s.settle(ctx, a.ClientID, held); err != nil {
+		return nil, err
+	}
 	return answer, nil
 }
 
@@ -68,12 +76,33 @@ type UserInfoAnswer struct {
 	JWT  bool
 }
 
-func bearer(lines []string) (string, bool) {
-	if len(lines) != 1 {
-		return "", false
+// possessToken finds the key that the access token is bound to in the request
+// that presents it: a proof over this token (RFC 9449 §7.1), or the certificate
+// of the connection (RFC 8705 §3).
+func (s *Service) possessToken(ctx context.Context, r Request, a *token.Access, presented secret.Value) (possession, error) {
+	switch a.Confirm.Method {
+	case token.ConfirmNone:
+		return possession{}, nil
+	case token.ConfirmX5T:
+		if r.Certificate == nil || !a.Confirm.ConfirmedBy(token.ConfirmX5T, token.CertificateDigest(r.Certificate)) {
+			return possession{}, errUserInfoToken
+		}
+		return possession{}, nil
+	default:
+		held, err := s.checkProof(ctx, a.ClientID, r, token.ProofRequest{Token: presented, NeedNonce: a.Tier.Limits().ProofNonce})
+		if err == nil && held.confirm != a.Confirm {
+			err = errUserInfoToken
+		}
+		return held, err
 	}
-	scheme, tok, found := strings.Cut(lines[0], " ")
-	return tok, found && strings.EqualFold(scheme, "Bearer") && tok != ""
+}
+
+func credential(lines []string) (scheme, tok string, ok bool) {
+	if len(lines) != 1 {
+		return "", "", false
+	}
+	scheme, tok, _ = strings.Cut(lines[0], " ")
+	return scheme, tok, tok != "" && (strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "DPoP"))
 }
 
 func appendUserInfo(a *token.Access, u User) []byte {

@@ -16,7 +16,7 @@ import (
 
 // selectClients gives one row for each secret, or one for a client without.
 const selectClients = `SELECT c.id, c.name, c.type, c.redirect_uris, c.post_logout_redirect_uris, c.scope, c.resources, c.contacts, c.disabled, c.created_s, c.epoch, c.responses,
-	s.hash, s.created_s, s.expires_s FROM clients c LEFT JOIN client_secrets s ON s.client_id = c.id`
+	c.dpop_bound, c.certificate_bound, s.hash, s.created_s, s.expires_s FROM clients c LEFT JOIN client_secrets s ON s.client_id = c.id`
 
 // Client implements oauth.Store.
 func (o OAuth) Client(ctx context.Context, clientID string) (oauth.Client, error) {
@@ -64,14 +64,15 @@ func (o OAuth) clients(ctx context.Context, q string, args ...any) ([]oauth.Clie
 func scanClient(scan func(...any) error) (oauth.Client, error) {
 	var c oauth.Client
 	var redirects, postLogout, resources, contacts, epoch, responses string
-	var disabled, created int64
+	var disabled, created, dpopBound, certificateBound int64
 	var hash sql.NullString
 	var secretCreated, secretExpires sql.NullInt64
-	err := scan(&c.ID, &c.Name, &c.Type, &redirects, &postLogout, &c.Scope, &resources, &contacts, &disabled, &created, &epoch, &responses, &hash, &secretCreated, &secretExpires)
+	err := scan(&c.ID, &c.Name, &c.Type, &redirects, &postLogout, &c.Scope, &resources, &contacts, &disabled, &created, &epoch, &responses,
+		&dpopBound, &certificateBound, &hash, &secretCreated, &secretExpires)
 	if err != nil {
 		return c, err
 	}
-	c.Disabled, c.CreatedAt = disabled != 0, at(created)
+	c.Disabled, c.CreatedAt, c.DPoPBound, c.CertificateBound = disabled != 0, at(created), dpopBound != 0, certificateBound != 0
 	if c.Epoch, err = secret.ParseID(epoch); err != nil {
 		return c, fmt.Errorf("client %s: epoch: %w", c.ID, err)
 	}
@@ -123,9 +124,11 @@ func (o OAuth) AddClient(ctx context.Context, c oauth.Client) error {
 	}
 	return o.s.write(ctx, "add client", func(ctx context.Context, t *tx) error {
 		err := changed(ctx, t, oauth.ErrExists, `INSERT INTO clients
-			(id, name, type, redirect_uris, post_logout_redirect_uris, scope, resources, disabled, created_s, epoch, contacts, responses)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING`,
-			c.ID, c.Name, string(c.Type), text[0], text[1], c.Scope, text[2], number(c.Disabled), seconds(c.CreatedAt), c.Epoch.String(), text[3], string(responses))
+			(id, name, type, redirect_uris, post_logout_redirect_uris, scope, resources, disabled, created_s, epoch, contacts, responses,
+				dpop_bound, certificate_bound)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING`,
+			c.ID, c.Name, string(c.Type), text[0], text[1], c.Scope, text[2], number(c.Disabled), seconds(c.CreatedAt), c.Epoch.String(), text[3], string(responses),
+			number(c.DPoPBound), number(c.CertificateBound))
 		if err != nil {
 			return err
 		}

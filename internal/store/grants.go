@@ -14,10 +14,11 @@ import (
 	"sallyport/internal/oauth"
 	"sallyport/internal/revocation"
 	"sallyport/internal/secret"
+	"sallyport/internal/token"
 )
 
 const grantColumns = `id, client_id, user_id, sid, scope, audience, acr, amr, auth_time_s, nonce, created_s, refreshable,
-	generation, salt, rotated_s, idle_until_s, absolute_until_s, revoked_s, revoke_reason`
+	generation, salt, rotated_s, idle_until_s, absolute_until_s, revoked_s, revoke_reason, confirmation, confirmed_from`
 
 // RedeemCode implements oauth.Store. The code also counts for nothing, and the
 // error is oauth.ErrStale, if its person is gone or disabled, the session has
@@ -48,10 +49,11 @@ func (o OAuth) RedeemCode(ctx context.Context, g oauth.Grant) error {
 // insertGrant returns oauth.ErrExists if the ID is taken.
 func (t *tx) insertGrant(ctx context.Context, g *oauth.Grant) error {
 	return changed(ctx, t, oauth.ErrExists, `INSERT INTO grants (`+grantColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) ON CONFLICT DO NOTHING`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) ON CONFLICT DO NOTHING`,
 		g.ID.String(), g.ClientID, g.UserID, g.SID.String(), g.Scope, g.Audience, g.ACR, g.AMR, seconds(g.AuthTime), g.Nonce,
 		seconds(g.CreatedAt), number(g.Refreshable), int64(g.Generation), hex.EncodeToString(g.Salt), seconds(g.RotatedAt),
-		seconds(g.IdleUntil), seconds(g.AbsoluteUntil), seconds(g.RevokedAt), g.RevokeReason)
+		seconds(g.IdleUntil), seconds(g.AbsoluteUntil), seconds(g.RevokedAt), g.RevokeReason,
+		confirmationText(g.Confirm), int64(g.ConfirmedFrom))
 }
 
 // mayStart reports whether everything that the grant stands on is alive, and
@@ -96,11 +98,12 @@ func ignoreNone(err error) error {
 // the database on the row. Nothing in them has the separator but the nonce,
 // which a client chose, so that comes last.
 const grantFields = `concat_ws($2, client_id, user_id, sid, scope, audience, acr, amr, auth_time_s, created_s, refreshable,
-	generation, salt, rotated_s, idle_until_s, absolute_until_s, revoked_s, revoke_reason, nonce)`
+	generation, salt, rotated_s, idle_until_s, absolute_until_s, revoked_s, revoke_reason,
+	confirmation, confirmed_from, nonce)`
 
 const (
 	fieldSeparator  = "\x1f"
-	grantFieldCount = 18
+	grantFieldCount = 20
 )
 
 // Grant implements oauth.Store.
@@ -124,9 +127,17 @@ func parseGrant(f []string) (oauth.Grant, error) {
 	}
 	g := oauth.Grant{
 		ClientID: f[0], UserID: f[1], Scope: f[3], Audience: f[4], ACR: f[5], AMR: f[6], Refreshable: f[9] != "0",
-		RevokeReason: f[16], Nonce: f[17],
+		RevokeReason: f[16], Nonce: f[19],
 	}
 	var err error
+	if g.Confirm, err = parseConfirmation(f[17]); err != nil {
+		return oauth.Grant{}, err
+	}
+	from, err := strconv.ParseUint(f[18], 10, 32)
+	if err != nil {
+		return oauth.Grant{}, err
+	}
+	g.ConfirmedFrom = uint32(from)
 	if g.SID, err = secret.ParseID(f[2]); err != nil {
 		return oauth.Grant{}, err
 	}
@@ -158,6 +169,28 @@ func (o OAuth) RotateRefresh(ctx context.Context, id secret.ID, from uint32, now
 		return changed(ctx, t, oauth.ErrStale, `UPDATE grants SET generation = generation + 1, rotated_s = $3, idle_until_s = $4
 			WHERE id = $1 AND generation = $2 AND revoked_s = 0 AND idle_until_s > $3 AND absolute_until_s > $3`,
 			id.String(), int64(from), seconds(now), seconds(idleUntil))
+	})
+}
+
+// BindRefresh implements oauth.Store.
+func (o OAuth) BindRefresh(ctx context.Context, id secret.ID, from uint32, to token.Confirmation, now, idleUntil time.Time) error {
+	if to.Method == token.ConfirmNone {
+		return errors.New("bind refresh token: there is no key")
+	}
+	return o.s.write(ctx, "bind refresh token", func(ctx context.Context, t *tx) error {
+		return changed(ctx, t, oauth.ErrStale, `UPDATE grants SET generation = generation + 1, rotated_s = $3, idle_until_s = $4,
+				confirmation = $5, confirmed_from = generation + 1
+			WHERE id = $1 AND generation = $2 AND confirmation = '' AND revoked_s = 0 AND idle_until_s > $3 AND absolute_until_s > $3`,
+			id.String(), int64(from), seconds(now), seconds(idleUntil), confirmationText(to))
+	})
+}
+
+// KeepRefresh implements oauth.Store.
+func (o OAuth) KeepRefresh(ctx context.Context, id secret.ID, at uint32, now, idleUntil time.Time) error {
+	return o.s.write(ctx, "keep refresh token", func(ctx context.Context, t *tx) error {
+		return changed(ctx, t, oauth.ErrStale, `UPDATE grants SET idle_until_s = $4
+			WHERE id = $1 AND generation = $2 AND revoked_s = 0 AND idle_until_s > $3 AND absolute_until_s > $3`,
+			id.String(), int64(at), seconds(now), seconds(idleUntil))
 	})
 }
 

@@ -52,7 +52,8 @@ type rules struct {
 	form     bool // a POST needs our form token, and to come from our own page
 	cookies  bool // cookies are read
 	page     bool // errors are pages
-	bearer   bool // errors carry a Bearer challenge (RFC 6750 §3)
+	bearer   bool // errors carry challenges for access tokens (RFC 6750 §3, RFC 9449 §7.1)
+	mutual   bool // also served where client certificates are asked for
 	head     bool
 	noTokens bool // a credential in the URL is refused and noted
 	headers  func(s *site, h http.Header)
@@ -64,9 +65,9 @@ var classes = [...]rules{
 	unclassified:         {name: "unclassified"},
 	classDocument:        {name: "document", origins: anyOrigin, head: true, headers: (*site).documentHeaders},
 	classStatic:          {name: "static", head: true, headers: (*site).staticHeaders},
-	classProtocol:        {name: "protocol", params: fromBody, single: true, maxBody: formLimit, noTokens: true, headers: (*site).protocolHeaders},
-	classBrowserProtocol: {name: "browser_protocol", params: fromBody, single: true, maxBody: formLimit, noTokens: true, origins: registered, headers: (*site).protocolHeaders},
-	classResource:        {name: "resource", params: fromBody, single: true, maxBody: formLimit, noTokens: true, origins: registered, bearer: true, headers: (*site).protocolHeaders},
+	classProtocol:        {name: "protocol", mutual: true, params: fromBody, single: true, maxBody: formLimit, noTokens: true, headers: (*site).protocolHeaders},
+	classBrowserProtocol: {name: "browser_protocol", mutual: true, params: fromBody, single: true, maxBody: formLimit, noTokens: true, origins: registered, headers: (*site).protocolHeaders},
+	classResource:        {name: "resource", mutual: true, params: fromBody, single: true, maxBody: formLimit, noTokens: true, origins: registered, bearer: true, headers: (*site).protocolHeaders},
 	classReport:          {name: "report", params: fromJSON, maxBody: oauth.MaxLeakReport, noTokens: true, headers: (*site).protocolHeaders},
 	classEntry:           {name: "entry", params: fromBoth, maxBody: formLimit, cookies: true, page: true, headers: (*site).pageHeaders},
 	classPage:            {name: "page", params: fromQuery, single: true, maxBody: formLimit, form: true, cookies: true, page: true, headers: (*site).pageHeaders},

@@ -18,7 +18,7 @@ func (s *site) setOrigin(h http.Header, r *http.Request, rules *rules) {
 		h.Add("Vary", "Origin")
 		if origin, ok := s.registeredOrigin(r); ok {
 			h.Set("Access-Control-Allow-Origin", origin)
-			h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After")
+			h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, DPoP-Nonce")
 		}
 	case noOrigin:
 	}
@@ -44,7 +44,7 @@ func (s *site) preflight(w http.ResponseWriter, r *http.Request, e *endpoint, ru
 	h.Add("Vary", "Access-Control-Request-Method, Access-Control-Request-Headers")
 	h.Set("Access-Control-Allow-Methods", strings.ReplaceAll(e.allow, " ", ""))
 	if rules.origins == registered {
-		h.Set("Access-Control-Allow-Headers", "authorization, content-type")
+		h.Set("Access-Control-Allow-Headers", "authorization, content-type, dpop")
 	}
 	h.Set("Access-Control-Max-Age", "600")
 	w.WriteHeader(http.StatusNoContent)

@@ -218,8 +218,11 @@ func tidy(p url.Values, single bool) (url.Values, error) {
 }
 
 // protocolRequest is what the core gets to see of a request.
-func protocolRequest(r *http.Request, p url.Values) oauth.Request {
-	return oauth.Request{Params: p, Authorization: r.Header["Authorization"], Remote: remote(r)}
+func (s *site) protocolRequest(r *http.Request, p url.Values) oauth.Request {
+	return oauth.Request{
+		Params: p, Authorization: r.Header["Authorization"], Remote: remote(r),
+		DPoP: r.Header["Dpop"], Method: r.Method, URL: s.address(r), Certificate: clientCertificate(r, s.now()),
+	}
 }
 
 // remote is the address of the peer, or the zero Addr.

@@ -25,7 +25,7 @@ func FuzzDecode(f *testing.F) {
 		r.URL.RawQuery = query
 		p, err := s.decode(httptest.NewRecorder(), r, classProtocol.rules())
 		if err != nil {
-			if what := problemOf(r, err, false); what.status < 400 || what.status >= 500 {
+			if what := problemOf(r, err, classProtocol.rules()); what.status < 400 || what.status >= 500 {
 				t.Errorf("%q: status %d", body, what.status)
 			}
 			return

@@ -15,13 +15,16 @@ func (s *site) dispatch(w *answer, r *http.Request) {
 	path := r.URL.EscapedPath()
 	e := s.endpoints[path]
 	if e == nil && !s.owns(path) {
-		if host := strings.ToLower(r.Host); !s.hosts[host] && !s.apiHosts[host] {
+		if !s.servesAPIHost(r) {
 			s.fail(w, r, classProtocol.rules(), errHost)
 			return
 		}
 		w.meter = s.meters.gateway
 		s.gateway.ServeHTTP(w, r)
 		return
+	}
+	if e != nil && isMutual(r) && !e.class.rules().mutual {
+		e = nil
 	}
 	if e == nil {
 		s.fail(w, r, classNotFound(r), &httpError{status: http.StatusNotFound, code: notFound, description: "there is nothing at this address"})
@@ -45,7 +48,7 @@ func classNotFound(r *http.Request) *rules {
 
 // serve is the list of checks that stand before every handler.
 func (s *site) serve(w *answer, r *http.Request, e *endpoint, rules *rules) error {
-	if !s.hosts[strings.ToLower(r.Host)] {
+	if !s.servesHost(r) {
 		return errHost
 	}
 	s.setOrigin(w.Header(), r, rules)

@@ -56,6 +56,7 @@ type problem struct {
 	reason      string // error_reason
 	allow       string
 	retryAfter  time.Duration
+	nonce       string // DPoP-Nonce
 	id          string // of a 5xx, also in the log
 }
 
@@ -69,7 +70,7 @@ var statusOf = func() map[string]int {
 
 // problemOf maps an error to what the outside may know. It is the only place
 // that chooses a status for an error.
-func problemOf(r *http.Request, err error, page bool) problem {
+func problemOf(r *http.Request, err error, rules *rules) problem {
 	var (
 		protocol  *oauth.Error
 		shown     *oauth.PageError
@@ -82,11 +83,11 @@ func problemOf(r *http.Request, err error, page bool) problem {
 	case errors.As(err, &shown):
 		return problem{status: pageStatus(shown.Code), code: shown.Code, description: shown.Description, retryAfter: retryOf(shown.Code)}
 	case errors.As(err, &protocol):
-		p := problem{status: statusOf[protocol.Code], code: protocol.Code, description: protocol.Description, reason: protocol.Reason, retryAfter: retryOf(protocol.Code)}
-		if p.status == 0 {
+		p := problem{status: statusOf[protocol.Code], code: protocol.Code, description: protocol.Description, reason: protocol.Reason, retryAfter: retryOf(protocol.Code), nonce: protocol.Nonce}
+		if p.status == 0 || rules.bearer && proofCodes[p.code] {
 			p.status = http.StatusUnauthorized
 		}
-		if page {
+		if rules.page {
 			p.status = pageStatus(p.code)
 		}
 		return p
@@ -99,6 +100,10 @@ func problemOf(r *http.Request, err error, page bool) problem {
 	}
 	return problem{status: http.StatusInternalServerError, code: oauth.ServerError, description: "something went wrong on our side"}
 }
+
+// proofCodes are 400 where tokens are asked for, and 401 where one is used (RFC
+// 9449 §5, §7.1, §8, §9).
+var proofCodes = map[string]bool{oauth.InvalidDPoPProof: true, oauth.UseDPoPNonce: true}
 
 // pageStatus is 400 for whatever a person is shown because of a bad request
 // (AZ03); a 401 would ask a browser for something it cannot give.

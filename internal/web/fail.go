@@ -22,7 +22,7 @@ func (s *site) fail(w *answer, r *http.Request, rules *rules, err error) {
 			return
 		}
 	}
-	p := problemOf(r, err, rules.page)
+	p := problemOf(r, err, rules)
 	rec := audit.FromContext(r.Context())
 	if p.status >= http.StatusInternalServerError {
 		p.id = w.shortID()
@@ -44,6 +44,9 @@ func (s *site) fail(w *answer, r *http.Request, rules *rules, err error) {
 	if p.allow != "" {
 		h.Set("Allow", p.allow)
 	}
+	if p.nonce != "" {
+		h.Set("DPoP-Nonce", p.nonce)
+	}
 	if p.retryAfter > 0 {
 		setRetryAfter(h, p.retryAfter)
 	}
@@ -59,23 +62,37 @@ func (s *site) fail(w *answer, r *http.Request, rules *rules, err error) {
 	writeErrorJSON(w, r, p)
 }
 
-// challenge sets WWW-Authenticate: Bearer where access tokens are used (RFC
-// 6750 §3), Basic where the client tried the Authorization header (RFC 6749
+// challenge sets WWW-Authenticate: Bearer and DPoP where access tokens are used
+// (RFC 6750 §3, RFC 9449 §7.1), the error with the scheme that was used; Basic where the client tried the Authorization header (RFC 6749
 // §5.2), otherwise none.
 func challenge(h http.Header, r *http.Request, rules *rules, p problem) {
 	switch {
 	case rules.bearer && p.status < 500 && p.status != http.StatusMethodNotAllowed && p.status != http.StatusMisdirectedRequest:
-		c := `Bearer realm="sallyport"`
+		what := ""
 		if p.code != "" {
-			c += `, error="` + p.code + `", error_description="` + quotable(p.description) + `"`
+			what = `, error="` + p.code + `", error_description="` + quotable(p.description) + `"`
 		}
 		if p.code == oauth.InsufficientScope {
-			c += `, scope="openid"`
+			what += `, scope="openid"`
 		}
-		h.Set("WWW-Authenticate", c)
+		bearer, dpop := `Bearer realm="sallyport"`, `DPoP realm="sallyport", algs="`+oauth.ProofAlgorithms()+`"`
+		if usesDPoP(r) {
+			h["Www-Authenticate"] = []string{dpop + what, bearer}
+		} else {
+			h["Www-Authenticate"] = []string{bearer + what, dpop}
+		}
 	case p.status == http.StatusUnauthorized && len(r.Header["Authorization"]) > 0:
 		h.Set("WWW-Authenticate", `Basic realm="sallyport", charset="UTF-8"`)
 	}
+}
+
+func usesDPoP(r *http.Request) bool {
+	lines := r.Header["Authorization"]
+	if len(lines) == 0 {
+		return false
+	}
+	scheme, _, _ := strings.Cut(lines[0], " ")
+	return strings.EqualFold(scheme, "DPoP")
 }
 
 // quotable keeps the characters that error_description may have (RFC 6749 §5.2).

@@ -94,6 +94,8 @@ type options struct {
 	origins []string
 	clients []oauth.Client
 	log     io.Writer // nil: kept for the test to read
+
+	mutualTLS string
 }
 
 func newHouse(t testing.TB, o options) *house {
@@ -124,8 +126,10 @@ func newHouse(t testing.TB, o options) *house {
 	ring, err := token.OpenRing(t.Context(), h.store.Keys(), master, h.clock.now)
 	must(err)
 	feed := revocation.NewFollower(h.store.Feed(), h.clock.now)
+	proofs, err := token.NewProofs(token.ProofOptions{Ring: ring, Replay: token.NewReplayTable(0, h.clock.now), Now: h.clock.now})
+	must(err)
 	h.oauth, err = oauth.New(oauth.Options{
-		Issuer: o.issuer, Store: h.store.OAuth(), Users: h.store.OAuth(), Ring: ring, Feed: feed, Now: h.clock.now,
+		Issuer: o.issuer, Store: h.store.OAuth(), Users: h.store.OAuth(), Ring: ring, Feed: feed, Proofs: proofs, Now: h.clock.now, MutualTLS: o.mutualTLS,
 		Clients: append(h.clients(), o.clients...),
 		Resources: []oauth.Resource{
 			{Name: "catalog", Audience: "https://api.example.com/catalog", Tier: token.TierStandard, Scopes: []string{"catalog.read", "catalog.write"}},
@@ -140,8 +144,8 @@ func newHouse(t testing.TB, o options) *house {
 	must(err)
 	h.handler, err = web.New(web.Options{
 		Issuer: o.issuer, OAuth: h.oauth, Accounts: h.accounts, Ring: ring, Gateway: o.gateway, Now: h.clock.now,
-		Logger:     slog.New(slog.NewJSONHandler(o.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Registerer: h.registry, BrowserOrigins: o.origins, Audiences: []string{"https://api.example.com/catalog"},
+		Logger:    slog.New(slog.NewJSONHandler(o.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		MutualTLS: o.mutualTLS, Registerer: h.registry, BrowserOrigins: o.origins, Audiences: []string{"https://api.example.com/catalog"},
 	})
 	must(err)
 	return h

@@ -17,6 +17,9 @@ func (s *site) token(w http.ResponseWriter, r *http.Request, p url.Values) error
 		if err != nil {
 			return err
 		}
+		if res.Nonce != "" {
+			w.Header().Set("DPoP-Nonce", res.Nonce)
+		}
 		writeJSON(w, r, http.StatusOK, res.AppendJSON(make([]byte, 0, 1024)))
 		return nil
 	})
@@ -65,7 +68,7 @@ func (s *site) userInfo(w http.ResponseWriter, r *http.Request, p url.Values) er
 	if p.Has("access_token") {
 		return bad("the access token belongs into the Authorization header")
 	}
-	answer, err := s.oauth.UserInfo(r.Context(), protocolRequest(r, p))
+	answer, err := s.oauth.UserInfo(r.Context(), s.protocolRequest(r, p))
 	if err != nil {
 		return err
 	}
@@ -83,7 +86,7 @@ func (s *site) userInfo(w http.ResponseWriter, r *http.Request, p url.Values) er
 // is never counted: so nobody who shares an address with a client, or sends
 // requests from its user's browser, can lock it out.
 func (s *site) guardClient(w http.ResponseWriter, r *http.Request, p url.Values, serve func(oauth.Request) error) error {
-	req := protocolRequest(r, p)
+	req := s.protocolRequest(r, p)
 	err := serve(req)
 	var e *oauth.Error
 	if !errors.As(err, &e) || e.Code != oauth.InvalidClient {

@@ -33,6 +33,7 @@ type Options struct {
 	Registerer     prometheus.Registerer // nil: no metrics
 	Limits         *ratelimit.Table      // of client authentication; nil: one of its own
 	BrowserOrigins []string              // exact origins of browser apps that may call the token endpoint
+	MutualTLS      string                // base URL of the listener that asks for client certificates; empty: there is none
 }
 
 // site is the edge. Safe for concurrent use.
@@ -49,9 +50,15 @@ type site struct {
 
 	prefix    string          // path of the issuer, "" for most
 	authority string          // host and port of the issuer, as people see it
+	origin    string          // scheme and authority
 	hosts     map[string]bool // Host headers that are the issuer's
 	apiHosts  map[string]bool // Host headers that are an API's
 	hsts      bool
+
+	mutualOrigin   string
+	mutualHosts    map[string]bool
+	mutualAPIHosts map[string]bool
+
 	endpoints map[string]*endpoint
 	assets    map[string]*document // by path
 	metadata  document
@@ -88,6 +95,9 @@ func New(o Options) (http.Handler, error) {
 	if err := s.setIssuer(o.Issuer); err != nil {
 		return nil, err
 	}
+	if err := s.setMutual(o.MutualTLS, o.Audiences); err != nil {
+		return nil, err
+	}
 	s.apiHosts = map[string]bool{}
 	for _, audience := range o.Audiences {
 		if u, err := url.Parse(audience); err == nil && u.Host != "" {
@@ -111,24 +121,37 @@ var loopbackNames = []string{"localhost", "127.0.0.1", "::1"}
 // setIssuer derives what follows from the issuer's URL. Nothing is ever derived
 // from a request's Host header (MD01); it is only compared.
 func (s *site) setIssuer(issuer string) error {
-	u, err := url.Parse(issuer)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.HasSuffix(u.Path, "/") ||
-		u.RawQuery != "" || u.Fragment != "" || u.User != nil || u.RawPath != "" {
-		return fmt.Errorf("web: issuer %q is not an absolute URL without slash at the end, query and fragment", issuer)
+	u, err := parseBase(issuer)
+	if err != nil {
+		return err
 	}
-	s.prefix, s.authority = u.Path, u.Host
-	names := []string{strings.ToLower(u.Hostname())}
-	loopback := slices.Contains(loopbackNames, names[0])
-	if loopback {
-		names = loopbackNames
-	}
+	s.prefix, s.authority, s.origin = u.Path, u.Host, u.Scheme+"://"+u.Host
 	// A browser would remember it for the other servers of this machine too.
-	s.hsts = u.Scheme == "https" && !loopback
+	s.hsts = u.Scheme == "https" && !slices.Contains(loopbackNames, strings.ToLower(u.Hostname()))
 	s.hosts = map[string]bool{}
-	for _, name := range names {
+	for _, name := range hostNames(u) {
 		addHost(s.hosts, name, u)
 	}
 	return nil
+}
+
+func parseBase(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.HasSuffix(u.Path, "/") ||
+		u.RawQuery != "" || u.Fragment != "" || u.User != nil || u.RawPath != "" {
+		return nil, fmt.Errorf("web: %q is not an absolute URL without slash at the end, query and fragment", address)
+	}
+	return u, nil
+}
+
+// hostNames are the names by which the host of u may be called: this machine
+// has several.
+func hostNames(u *url.URL) []string {
+	name := strings.ToLower(u.Hostname())
+	if slices.Contains(loopbackNames, name) {
+		return loopbackNames
+	}
+	return []string{name}
 }
 
 // addHost adds the forms that a Host header for name has, at the port of u.

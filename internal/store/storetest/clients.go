@@ -54,6 +54,14 @@ func (r *rig) wantClient(want oauth.Client) {
 
 func clientRoundTrip(r *rig) {
 	full, bare := r.client("web"), oauth.Client{ID: "app", Type: oauth.Native, CreatedAt: r.clock(), Epoch: secret.NewID(start)}
+	bound, certified := r.client("bound"), r.client("certified")
+	bound.DPoPBound, certified.CertificateBound = true, true
+	for _, c := range []oauth.Client{bound, certified} {
+		r.ok(r.OAuth.AddClient(r.ctx(), c))
+		r.wantClient(c)
+		r.ok(r.OAuth.RemoveClient(r.ctx(), c.ID, r.clock(), r.keep()))
+	}
+	before := r.entries()
 	for _, c := range []oauth.Client{full, bare} {
 		r.ok(r.OAuth.AddClient(r.ctx(), c))
 		r.wantClient(c)
@@ -71,7 +79,9 @@ func clientRoundTrip(r *rig) {
 		_, err = r.OAuth.Client(r.ctx(), id)
 		r.is("client "+id, err, oauth.ErrNotFound)
 	}
-	r.wantFeed()
+	if after := r.entries(); len(after) != len(before) {
+		r.t.Errorf("adding clients added %d entries to the feed", len(after)-len(before))
+	}
 }
 
 func addSecret(r *rig) {

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -10,6 +11,7 @@ import (
 	"sallyport/internal/oauth"
 	"sallyport/internal/revocation"
 	"sallyport/internal/secret"
+	"sallyport/internal/token"
 )
 
 var grantTests = []test{
@@ -18,6 +20,8 @@ var grantTests = []test{
 	{"a code is stale when what it stands on has ended", redeemStale},
 	{"a replay stays a replay after the session has ended", replayAfterEnd},
 	{"a rotation needs the generation it starts from and a living grant", rotate},
+	{"PP17 a grant comes back bound to its key, and is bound once", bind},
+	{"C8 a refresh token that stays needs its generation and a living grant", keepRefresh},
 	{"RV21 ending a grant twice adds one entry", revokeTwice},
 	{"ending one token twice adds one entry", revokeSerial},
 	{"a session takes its own living grants along", endSession},
@@ -126,6 +130,58 @@ func rotate(r *rig) {
 	if got := r.stored(dead.ID).Generation; got != 1 {
 		r.t.Errorf("a revoked grant moved to generation %d", got)
 	}
+}
+
+func bind(r *rig) {
+	_, s, g := r.signedIn("ada")
+	for i, c := range []token.Confirmation{{Method: token.ConfirmJKT, Digest: [32]byte{1}}, {Method: token.ConfirmX5T, Digest: [32]byte{31: 255}}} {
+		bound := r.grant(s)
+		bound.Confirm, bound.ConfirmedFrom = c, uint32(i+1)
+		r.ok(r.OAuth.RedeemCode(r.ctx(), bound))
+		if d := cmp.Diff(bound, r.stored(bound.ID)); d != "" {
+			r.t.Error(d)
+		}
+		r.is("bound by its code", r.OAuth.BindRefresh(r.ctx(), bound.ID, 1, c, r.clock(), r.keep()), oauth.ErrStale)
+	}
+	key := token.Confirmation{Method: token.ConfirmJKT, Digest: [32]byte{7}}
+	other := token.Confirmation{Method: token.ConfirmJKT, Digest: [32]byte{8}}
+	idle := r.clock().Add(24 * time.Hour)
+	if err := r.OAuth.BindRefresh(r.ctx(), g.ID, 1, token.Confirmation{}, r.clock(), idle); err == nil || errors.Is(err, oauth.ErrStale) {
+		r.t.Errorf("bound to no key: %v", err)
+	}
+	r.is("another generation", r.OAuth.BindRefresh(r.ctx(), g.ID, 2, key, r.clock(), idle), oauth.ErrStale)
+	r.is("at its idle end", r.OAuth.BindRefresh(r.ctx(), g.ID, 1, key, g.IdleUntil, idle), oauth.ErrStale)
+	r.ok(r.OAuth.BindRefresh(r.ctx(), g.ID, 1, key, r.clock(), idle))
+	g.Generation, g.RotatedAt, g.IdleUntil, g.Confirm, g.ConfirmedFrom = 2, r.clock(), idle, key, 2
+	r.is("bound already", r.OAuth.BindRefresh(r.ctx(), g.ID, 2, other, r.clock(), idle), oauth.ErrStale)
+	if d := cmp.Diff(g, r.stored(g.ID)); d != "" {
+		r.t.Error(d)
+	}
+	r.ok(r.OAuth.RotateRefresh(r.ctx(), g.ID, 2, r.clock(), idle))
+	if got := r.stored(g.ID); got.Confirm != key || got.ConfirmedFrom != 2 {
+		r.t.Errorf("a rotation changed the key: %+v", got)
+	}
+	r.ok(r.OAuth.RevokeGrant(r.ctx(), g.ID, revocation.ReasonReused, r.clock(), r.keep()))
+	r.is("revoked", r.OAuth.BindRefresh(r.ctx(), g.ID, 3, other, r.clock(), idle), oauth.ErrStale)
+}
+
+func keepRefresh(r *rig) {
+	_, _, g := r.signedIn("ada")
+	r.advance(time.Minute)
+	idle := r.clock().Add(24 * time.Hour)
+	for _, at := range []uint32{0, 2} {
+		r.is("another generation", r.OAuth.KeepRefresh(r.ctx(), g.ID, at, r.clock(), idle), oauth.ErrStale)
+	}
+	r.ok(r.OAuth.KeepRefresh(r.ctx(), g.ID, 1, r.clock(), idle))
+	g.IdleUntil = idle
+	if d := cmp.Diff(g, r.stored(g.ID)); d != "" {
+		r.t.Error(d)
+	}
+	r.is("at its idle end", r.OAuth.KeepRefresh(r.ctx(), g.ID, 1, idle, idle.Add(time.Hour)), oauth.ErrStale)
+	r.ok(r.OAuth.KeepRefresh(r.ctx(), g.ID, 1, r.clock(), g.AbsoluteUntil.Add(time.Hour)))
+	r.is("at its absolute end", r.OAuth.KeepRefresh(r.ctx(), g.ID, 1, g.AbsoluteUntil, g.AbsoluteUntil.Add(time.Hour)), oauth.ErrStale)
+	r.ok(r.OAuth.RevokeGrant(r.ctx(), g.ID, revocation.ReasonReused, r.clock(), r.keep()))
+	r.is("revoked", r.OAuth.KeepRefresh(r.ctx(), g.ID, 1, r.clock(), idle), oauth.ErrStale)
 }
 
 func revokeTwice(r *rig) {

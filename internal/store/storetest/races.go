@@ -15,6 +15,7 @@ import (
 var raceTests = []test{
 	{"TK08 sixteen redeem each of fifty codes and one wins", raceRedeem},
 	{"sixteen rotate each of twenty grants and one wins", raceRotate},
+	{"PP17 sixteen bind each of twenty grants to keys of their own and one wins", raceBind},
 	{"RV21 sixteen end the same grant, session and token and the feed says so once", raceRevoke},
 	{"sixteen add the first key and one counts", raceFirstKey},
 	{"KY08 sixteen make a successor and one counts", raceSuccessor},
@@ -47,6 +48,28 @@ func raceRotate(r *rig) {
 		}
 		if got := r.stored(g.ID).Generation; got != 2 {
 			r.t.Fatalf("generation is %d", got)
+		}
+	}
+}
+
+func raceBind(r *rig) {
+	s := r.addSession(r.addUser("ada"))
+	for range 20 {
+		g := r.addGrant(s)
+		var mu sync.Mutex
+		var winner token.Confirmation
+		won := r.fight(oauth.ErrStale, func(n int) error {
+			key := token.Confirmation{Method: token.ConfirmJKT, Digest: [32]byte{byte(n)}}
+			err := r.OAuth.BindRefresh(r.ctx(), g.ID, 1, key, r.clock(), r.keep())
+			if err == nil {
+				mu.Lock()
+				winner = key
+				mu.Unlock()
+			}
+			return err
+		})
+		if got := r.stored(g.ID); won != 1 || got.Confirm != winner || got.Generation != 2 {
+			r.t.Fatalf("%d bound the same grant, which is now %+v", won, got)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -68,6 +69,8 @@ type clientView struct {
 	PostLogoutRedirectURIs []string     `json:"post_logout_redirect_uris"`
 	Scope                  string       `json:"scope"`
 	Resources              []string     `json:"resources"`
+	DPoPBound              bool         `json:"dpop_bound_access_tokens"`
+	CertificateBound       bool         `json:"tls_client_certificate_bound_access_tokens"`
 	Disabled               bool         `json:"disabled"`
 	Source                 string       `json:"source"` // config or store
 	CreatedAt              string       `json:"created_at,omitempty"`
@@ -88,11 +91,23 @@ func viewClient(c oauth.Client, source string) clientView {
 		ClientID: c.ID, Name: c.Name, Type: string(c.Type), Scope: c.Scope, Disabled: c.Disabled, Source: source,
 		RedirectURIs: append([]string{}, c.RedirectURIs...), PostLogoutRedirectURIs: append([]string{}, c.PostLogoutRedirectURIs...),
 		Resources: append([]string{}, c.Resources...), CreatedAt: moment(c.CreatedAt), Secrets: []secretView{}, Responses: c.Responses,
+		DPoPBound: c.DPoPBound, CertificateBound: c.CertificateBound,
 	}
 	for _, s := range c.Secrets {
 		v.Secrets = append(v.Secrets, secretView{moment(s.CreatedAt), moment(s.ExpiresAt)})
 	}
 	return v
+}
+
+// boundTo says in words what the client's tokens are bound to.
+func (v *clientView) boundTo() string {
+	switch {
+	case v.DPoPBound:
+		return "a DPoP key"
+	case v.CertificateBound:
+		return "its certificate"
+	}
+	return "a DPoP key if it proves one"
 }
 
 func (a *admin) configClient(id string) (oauth.Client, bool) {
@@ -157,6 +172,8 @@ func (p *program) clientAdd(t *target) *cobra.Command {
 	cmd.Flags().StringVar(&c.Scope, "scope", "", "all scopes that it may ask for, separated by spaces")
 	cmd.Flags().StringArrayVar(&c.Resources, "resource", nil, "`API` whose tokens it may introspect; may be repeated")
 	responseFlags(cmd, &answers)
+	cmd.Flags().BoolVar(&c.DPoPBound, "dpop-bound-access-tokens", false, "no token without a DPoP proof")
+	cmd.Flags().BoolVar(&c.CertificateBound, "tls-client-certificate-bound-access-tokens", false, "no token without a client certificate")
 	return cmd
 }
 
@@ -179,7 +196,7 @@ func (a *admin) judgeClient(c oauth.Client) error {
 	if !known {
 		wrong = append(wrong, "type: use native, browser, server or service")
 	} else {
-		for _, p := range append(append(redirectProblems(c), a.config.scopeProblems(c)...), responseProblem(c)) {
+		for _, p := range slices.Concat(redirectProblems(c), a.config.scopeProblems(c), a.config.bindingProblems(c), []problem{responseProblem(c)}) {
 			if p.Text == "" {
 				continue
 			}
@@ -253,9 +270,9 @@ func (p *program) clientShow(t *target) *cobra.Command {
 			}
 			v := viewClient(c, source)
 			return a.print(v, "client_id    %s\nname         %s\ntype         %s\nscope        %s\nredirects    %s\nafter logout %s\n"+
-				"resources    %s\nanswers      %s\ndisabled     %t\nsource       %s\ncreated      %s\nsecrets      %d",
+				"resources    %s\nbound to     %s\nanswers      %s\ndisabled     %t\nsource       %s\ncreated      %s\nsecrets      %d",
 				v.ClientID, v.Name, v.Type, v.Scope, strings.Join(v.RedirectURIs, " "), strings.Join(v.PostLogoutRedirectURIs, " "),
-				strings.Join(v.Resources, " "), answersText(v.Responses), v.Disabled, v.Source, v.CreatedAt, len(v.Secrets))
+				strings.Join(v.Resources, " "), v.boundTo(), answersText(v.Responses), v.Disabled, v.Source, v.CreatedAt, len(v.Secrets))
 		}),
 	}
 }

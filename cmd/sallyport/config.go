@@ -16,6 +16,8 @@ type config struct {
 	Issuer        string            `yaml:"issuer" need:"yes" example:"https://auth.example.com" doc:"Address of the issuer, as apps and tokens name it. https, without path, query or a slash at the end."`
 	Listen        string            `yaml:"listen" default:":8443" example:":8443" doc:"Address of the TLS listener for issuer and gateway."`
 	MetricsListen string            `yaml:"metrics_listen" default:"127.0.0.1:9464" example:"127.0.0.1:9464" doc:"Address for /healthz, /readyz and /metrics, plain HTTP. Keep it away from the internet."`
+	MTLSListen    string            `yaml:"mtls_listen" example:":8444" doc:"Address of a second TLS listener that asks for client certificates, for programs whose tokens are bound to theirs. Without it there is none."`
+	MTLSURL       string            `yaml:"mtls_url" example:"https://mtls.auth.example.com" doc:"Where clients reach mtls_listen. Without it, the host of the issuer at the port of mtls_listen."`
 	TLS           tlsConfig         `yaml:"tls" need:"yes" doc:"The certificate of the listener."`
 	Store         string            `yaml:"store" example:"sqlite:sallyport.db" doc:"Where users, clients, grants and keys are kept: sqlite:FILE, or postgres://… without a password."`
 	StoreFile     string            `yaml:"store_file" example:"/run/secrets/sallyport-dsn" doc:"A file that holds what store would, for connection strings with a password."`
@@ -76,6 +78,9 @@ type clientConfig struct {
 	UserInfoSig            string   `yaml:"userinfo_signed_response_alg" enum:"ES256" example:"ES256" doc:"Answer userinfo with a signed JWT instead of JSON."`
 	UserInfoAlg            string   `yaml:"userinfo_encrypted_response_alg" enum:"ECDH-ES,ECDH-ES+A128KW,ECDH-ES+A256KW,RSA-OAEP-256" example:"ECDH-ES+A256KW" doc:"Encrypt it too, to a key of the client for this algorithm."`
 	UserInfoEnc            string   `yaml:"userinfo_encrypted_response_enc" enum:"A128GCM,A256GCM,A128CBC-HS256,A256CBC-HS512" example:"A256GCM" doc:"How its content is encrypted. Without it, A128CBC-HS256."`
+
+	DPoPBound        bool `yaml:"dpop_bound_access_tokens" example:"true" doc:"Give the client no token without a DPoP proof, by the key of which the token is bound. Without it, a proof is welcome and not needed, but for APIs of tier high."`
+	CertificateBound bool `yaml:"tls_client_certificate_bound_access_tokens" example:"false" doc:"Give the client no token without a client certificate, to which the token is bound. It needs mtls_listen."`
 }
 
 // duration is written as 90s, 5m or 12h.
@@ -162,5 +167,6 @@ func (c *clientConfig) client() oauth.Client {
 	return oauth.Client{
 		ID: c.ClientID, Name: c.Name, Type: oauth.ClientType(c.Type), Scope: c.Scope,
 		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, Resources: c.Resources,
+		DPoPBound: c.DPoPBound, CertificateBound: c.CertificateBound,
 	}
 }

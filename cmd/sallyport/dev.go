@@ -51,8 +51,10 @@ func (p *program) devCommand() *cobra.Command {
 // dev holds what one run of the command has opened.
 type dev struct {
 	state                       *devState
-	public, app, ops, backends  net.Listener
+	doors                       listeners
+	app, backends               net.Listener
 	issuer, appURL, backendsURL string
+	mutualURL                   string
 	caFile                      string
 	password                    secret.Value
 	config                      *config
@@ -106,20 +108,20 @@ func (d *dev) withAdvice(err error) error {
 	return fmt.Errorf("%w (to start with nothing: --reset, which removes all data in %s)", err, d.state.dir)
 }
 
-// listen takes four ports. Only this machine can reach them: the password is
+// listen takes five ports. Only this machine can reach them: the password is
 // printed, and the backends speak plain HTTP.
 func (d *dev) listen(ctx context.Context, address string) error {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || !isLoopback(host) {
 		return fmt.Errorf("--listen %s: dev listens on this machine only: write for example 127.0.0.1:8443", address)
 	}
-	if d.public, err = listen(ctx, address); err != nil {
+	if d.doors.public, err = listen(ctx, address); err != nil {
 		if errors.Is(err, errInUse) {
 			return fmt.Errorf("%w: stop it, or choose another port with --listen", err)
 		}
 		return fmt.Errorf("%w: choose another address with --listen", err)
 	}
-	n := d.public.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it is a TCP listener
+	n := d.doors.public.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // it is a TCP listener
 	d.issuer = "https://localhost:" + strconv.Itoa(n)
 	next := net.JoinHostPort(host, strconv.Itoa(n+1))
 	if port == "0" || n == 65535 {
@@ -131,9 +133,13 @@ func (d *dev) listen(ctx context.Context, address string) error {
 		}
 	}
 	d.appURL = "https://localhost:" + strconv.Itoa(d.app.Addr().(*net.TCPAddr).Port) //nolint:forcetypeassert // it is a TCP listener
-	if d.ops, err = listen(ctx, "127.0.0.1:0"); err != nil {
+	if d.doors.ops, err = listen(ctx, "127.0.0.1:0"); err != nil {
 		return err
 	}
+	if d.doors.mutual, err = listen(ctx, net.JoinHostPort(host, "0")); err != nil {
+		return err
+	}
+	d.mutualURL = "https://localhost:" + strconv.Itoa(d.doors.mutual.Addr().(*net.TCPAddr).Port) //nolint:forcetypeassert // it is a TCP listener
 	if d.backends, err = listen(ctx, "127.0.0.1:0"); err != nil {
 		return err
 	}
@@ -142,7 +148,8 @@ func (d *dev) listen(ctx context.Context, address string) error {
 }
 
 func (d *dev) close() {
-	for _, l := range []net.Listener{d.public, d.app, d.ops, d.backends} {
+	d.doors.close()
+	for _, l := range []net.Listener{d.app, d.backends} {
 		if l != nil {
 			_ = l.Close()
 		}
@@ -192,7 +199,7 @@ func (d *dev) run(ctx context.Context, p *program, n *node, logger *slog.Logger,
 	go func() { _ = front.ServeTLS(d.app, "", "") }()
 	defer func() { _ = errors.Join(front.Close(), backends.Close()) }()
 	var printed error
-	err = n.serve(ctx, d.public, d.ops, func() {
+	err = n.serve(ctx, d.doors, func() {
 		logger.InfoContext(ctx, "ready", slog.String("issuer", d.issuer), slog.String("app", d.appURL))
 		printed = d.print(p.stdout, asJSON)
 	})

@@ -55,7 +55,7 @@ const (
 	demoCookie   = "__Host-sallyport-demo"
 	maxSessions  = 1000
 	sessionLife  = 12 * time.Hour
-	readScopes   = "openid profile catalog.read weather.read payments.write"
+	readScopes   = "openid profile catalog.read weather.read"
 	writeScopes  = readScopes + " catalog.write"
 	demoPolicy   = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' "
 	maxDemoForm  = 4 << 10

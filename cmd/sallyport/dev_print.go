@@ -36,7 +36,8 @@ func (d *dev) configText() []byte {
 	var b bytes.Buffer
 	err := devConfigTemplate.Execute(&b, map[string]string{
 		"Issuer": d.issuer, "App": d.appURL, "Backends": d.backendsURL,
-		"Listen": `"` + d.public.Addr().String() + `"`, "Metrics": `"` + d.ops.Addr().String() + `"`,
+		"Listen": `"` + d.doors.public.Addr().String() + `"`, "Metrics": `"` + d.doors.ops.Addr().String() + `"`,
+		"Mutual": `"` + d.doors.mutual.Addr().String() + `"`,
 	})
 	if err != nil {
 		panic(err) // the template has these fields and no others
@@ -56,6 +57,7 @@ type devReady struct {
 	PID               int      `json:"pid"`
 	Metrics           string   `json:"metrics"`
 	App               string   `json:"app"`
+	MutualTLS         string   `json:"mtls"`
 	ServiceClientID   string   `json:"service_client_id"`
 	ServiceSecretFile string   `json:"service_secret_file"`
 }
@@ -72,8 +74,8 @@ type devAPI struct {
 func (d *dev) print(w io.Writer, asJSON bool) error {
 	r := devReady{
 		Issuer: d.issuer, CAFile: d.caFile, Username: demoUser, Password: d.password.Reveal(),
-		ClientID: demoNative, RedirectURI: demoRedirect, PID: os.Getpid(), Metrics: "http://" + d.ops.Addr().String() + "/metrics",
-		App: d.appURL, ServiceClientID: demoService, ServiceSecretFile: d.state.file(devServiceSecret),
+		ClientID: demoNative, RedirectURI: demoRedirect, PID: os.Getpid(), Metrics: "http://" + d.doors.ops.Addr().String() + "/metrics",
+		App: d.appURL, MutualTLS: d.mutualURL, ServiceClientID: demoService, ServiceSecretFile: d.state.file(devServiceSecret),
 	}
 	for _, a := range d.config.APIs {
 		r.APIs = append(r.APIs, devAPI{a.Name, d.issuer + a.Path, a.Tier, a.Audience})

@@ -31,7 +31,8 @@ func (p *program) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run issuer and gateway",
-		Long: "Serve runs issuer and gateway on one TLS listener, and health and metrics on another.\n" +
+		Long: "Serve runs issuer and gateway on one TLS listener, and health and metrics on another. With mtls_listen, programs\n" +
+			"that are to prove a certificate have a third.\n" +
 			"It logs to standard error. SIGINT and SIGTERM let running requests end, for ten seconds at most;\n" +
 			"another one, two seconds later or more, ends it at once.",
 		Example: "  sallyport serve\n  sallyport serve -c /etc/sallyport/sallyport.yaml",
@@ -49,24 +50,19 @@ func (p *program) serve(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	public, err := listen(ctx, c.Listen)
+	doors, err := listenAll(ctx, c)
 	if err != nil {
 		return err
 	}
-	defer public.Close()
-	ops, err := listen(ctx, c.MetricsListen)
-	if err != nil {
-		return err
-	}
-	defer ops.Close()
+	defer doors.close()
 	logger := p.logger()
 	n, err := openNode(ctx, c, logger, p.now)
 	if err != nil {
 		return interrupted(ctx, err)
 	}
 	defer n.close()
-	return n.serve(ctx, public, ops, func() {
-		logger.InfoContext(ctx, "ready", slog.String("issuer", c.Issuer), slog.String("listen", public.Addr().String()), slog.String("metrics_listen", ops.Addr().String()))
+	return n.serve(ctx, doors, func() {
+		logger.InfoContext(ctx, "ready", slog.String("issuer", c.Issuer), slog.String("listen", doors.public.Addr().String()), slog.String("metrics_listen", doors.ops.Addr().String()))
 	})
 }
 
@@ -120,6 +116,7 @@ type node struct {
 	accounts *account.Service
 	gateway  *gateway.Gateway
 	public   *http.Server
+	mutual   *http.Server // nil where mtls_listen is not set
 	ops      *http.Server
 	draining atomic.Bool
 }
@@ -147,6 +144,9 @@ func openNode(ctx context.Context, c *config, logger *slog.Logger, now func() ti
 		return nil, errors.Join(err, st.Close())
 	}
 	n.public.TLSConfig = tlsConfigFor(cert)
+	if c.MTLSListen != "" {
+		n.mutual = n.newMutual(n.public.Handler, cert)
+	}
 	return n, nil
 }
 
@@ -161,12 +161,12 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 		return err
 	}
 	n.feed = revocation.NewFollower(n.store.Feed(), n.now)
-	proofs, err := token.NewProofs(token.ProofOptions{Ring: ring, Replay: token.NewReplayTable(0, n.now), Now: n.now})
+	proofs, err := n.newProofs(ring)
 	if err != nil {
 		return err
 	}
 	n.oauth, err = oauth.New(oauth.Options{
-		Issuer: c.Issuer, Store: n.store.OAuth(), Users: n.store.OAuth(), Ring: ring, Feed: n.feed,
+		Issuer: c.Issuer, Store: n.store.OAuth(), Users: n.store.OAuth(), Ring: ring, Feed: n.feed, Proofs: proofs, MutualTLS: c.mutualURL(),
 		Resources: resources, ScopeText: c.Scopes, Clients: clients, Now: n.now,
 	})
 	if err != nil {
@@ -205,6 +205,7 @@ func (n *node) assembleEdge(ctx context.Context, c *config, ring *token.Ring) er
 	handler, err := web.New(web.Options{
 		Issuer: c.Issuer, OAuth: n.oauth, Accounts: n.accounts, Ring: ring, Gateway: n.gateway, Logger: n.log,
 		Registerer: registry, Limits: limits, Now: n.now, BrowserOrigins: origins, Audiences: c.audiences(),
+		MutualTLS: c.mutualURL(),
 	})
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -20,9 +19,9 @@ const (
 	expireEvery = time.Hour
 )
 
-// serve answers on both listeners until ctx ends, then lets running requests
+// serve answers on all listeners until ctx ends, then lets running requests
 // end and returns nil. Another error means that a listener failed.
-func (n *node) serve(ctx context.Context, public, ops net.Listener, ready func()) error {
+func (n *node) serve(ctx context.Context, doors listeners, ready func()) error {
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
 	var work sync.WaitGroup
 	defer work.Wait()
@@ -30,9 +29,12 @@ func (n *node) serve(ctx context.Context, public, ops net.Listener, ready func()
 	work.Go(func() { n.feed.Run(background, n.reportFeed) })
 	work.Go(func() { n.keys.run(background) })
 	work.Go(func() { n.expire(background) })
-	failed := make(chan error, 2)
-	work.Go(func() { failed <- n.public.ServeTLS(public, "", "") })
-	work.Go(func() { failed <- n.ops.Serve(ops) })
+	failed := make(chan error, 3)
+	work.Go(func() { failed <- n.public.ServeTLS(doors.public, "", "") })
+	work.Go(func() { failed <- n.ops.Serve(doors.ops) })
+	if n.mutual != nil {
+		work.Go(func() { failed <- n.mutual.ServeTLS(doors.mutual, "", "") })
+	}
 	ready()
 	var err error
 	select {
@@ -51,10 +53,19 @@ func (n *node) drain(ctx context.Context) {
 	n.log.InfoContext(ctx, "stopping")
 	limit, cancel := context.WithTimeout(ctx, drainTime)
 	defer cancel()
-	if err := n.public.Shutdown(limit); err != nil {
-		n.log.WarnContext(ctx, "some requests were cut off", slog.Any("error", err))
-		_ = n.public.Close()
+	var work sync.WaitGroup
+	for _, s := range []*http.Server{n.public, n.mutual} {
+		if s == nil {
+			continue
+		}
+		work.Go(func() {
+			if err := s.Shutdown(limit); err != nil {
+				n.log.WarnContext(ctx, "some requests were cut off", slog.Any("error", err))
+				_ = s.Close()
+			}
+		})
 	}
+	work.Wait()
 	_ = n.ops.Close()
 }
 

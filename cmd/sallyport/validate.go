@@ -34,6 +34,8 @@ var rules = []rule{
 	{"KY05", "tokens are encrypted only where that is asked for, by sound algorithms, to keys that are for it", "name one of jwks_file and jwks_uri; the set needs an EC key (P-256, P-384, P-521) or an RSA key of 2048 bits with use enc", checkEncryption},
 	{"KY07", "no secret is a placeholder or easy to guess", "let sallyport client rotate-secret or openssl rand -base64 33 make one", checkPlaceholders},
 	{"KY08", "keys change often enough, and not too often for caches", "remove the setting: the default is right for most", checkKeys},
+	{"PP16", "tokens are bound to one key, and those for APIs of tier high are bound", "set dpop_bound_access_tokens for apps, or tls_client_certificate_bound_access_tokens and mtls_listen for programs", checkBinding},
+	{"PP21", "the listener that asks for client certificates has an address of its own", "set mtls_listen to host:port, for example :8444, and mtls_url where clients reach it by another name", checkMutual},
 	{"CF10", "files with keys and secrets can be read by their owner only", "chmod 600 FILE", checkPermissions},
 	{"CF11", "the listener has a certificate that is valid for the issuer and fits its key", "set tls.cert_file and tls.key_file to a valid pair", checkTLS},
 }

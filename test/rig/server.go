@@ -37,6 +37,7 @@ type Ready struct {
 	PID               int    `json:"pid"`
 	Metrics           string `json:"metrics"` // URL
 	App               string `json:"app"`     // URL of the demo web page
+	MutualTLS         string `json:"mtls"`    // URL of the listener that asks for client certificates
 	ServiceClientID   string `json:"service_client_id"`
 	ServiceSecretFile string `json:"service_secret_file"`
 }

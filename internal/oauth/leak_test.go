@@ -200,7 +200,7 @@ func TestT037LeakedSecretOfTheConfiguration(t *testing.T) {
 		t.Fatal("the token is not active")
 	}
 	got := r.leaked("SECRET=" + r.secret.Reveal())
-	if len(got) != 4 { // web, job, rs, rs2
+	if len(got) != 6 { // web, job, bound-job, cert-job, rs, rs2
 		t.Fatalf("found %+v", got)
 	}
 	for _, s := range []*oauth.Service{r.Service, peer} {
@@ -215,7 +215,7 @@ func TestT037LeakedSecretOfTheConfiguration(t *testing.T) {
 	if err := r.ring.OpenAccess(grant.AccessToken.Reveal(), &a); err != nil || r.feed.Revoked(&a) {
 		t.Errorf("what a person agreed to has ended: %v", err)
 	}
-	if got := r.leaked(r.secret.Reveal()); len(got) != 4 || got[0].Alive {
+	if got := r.leaked(r.secret.Reveal()); len(got) != 6 || got[0].Alive {
 		t.Errorf("again: %+v", got)
 	}
 }
@@ -226,7 +226,7 @@ func TestT035LeakedForeignSecret(t *testing.T) {
 	foreign := base64.StdEncoding.EncodeToString(secret.Random(33))
 	r := newRig(t)
 	s, err := oauth.New(oauth.Options{
-		Issuer: issuer, Store: r.store.OAuth(), Users: r.store.OAuth(), Ring: r.ring, Feed: r.feed, Now: r.clock.now,
+		Issuer: issuer, Store: r.store.OAuth(), Users: r.store.OAuth(), Ring: r.ring, Feed: r.feed, Proofs: r.proofs, Now: r.clock.now,
 		Clients: []oauth.Client{{ID: "mate", Type: oauth.ServiceClient, Secrets: []oauth.ClientSecret{{Hash: secret.New(foreign).Hash()}}}},
 	})
 	if err != nil {
@@ -247,7 +247,7 @@ func TestT035MasterKeyCannotBeRevokedAndAlarms(t *testing.T) {
 	r := newRig(t)
 	master := secret.NewHandle(secret.MasterKey)
 	s, err := oauth.New(oauth.Options{
-		Issuer: issuer, Store: r.store.OAuth(), Users: r.store.OAuth(), Ring: r.ring, Feed: r.feed, Now: r.clock.now, MasterKey: master.Hash(),
+		Issuer: issuer, Store: r.store.OAuth(), Users: r.store.OAuth(), Ring: r.ring, Feed: r.feed, Proofs: r.proofs, Now: r.clock.now, MasterKey: master.Hash(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -287,7 +287,7 @@ func TestLeakReporterNeedsScopeAndSecret(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	s, err := oauth.New(oauth.Options{
-		Issuer: issuer, Store: r.store.OAuth(), Users: r.store.OAuth(), Ring: r.ring, Feed: r.feed, Now: r.clock.now,
+		Issuer: issuer, Store: r.store.OAuth(), Users: r.store.OAuth(), Ring: r.ring, Feed: r.feed, Proofs: r.proofs, Now: r.clock.now,
 		Clients: []oauth.Client{
 			{ID: "partner", Type: oauth.ServiceClient, Scope: "catalog.read " + oauth.ReportScope, Secrets: []oauth.ClientSecret{{Hash: r.secret.Hash()}}},
 			{ID: "plain", Type: oauth.ServiceClient, Scope: "catalog.read", Secrets: []oauth.ClientSecret{{Hash: r.secret.Hash()}}},
@@ -331,7 +331,7 @@ func TestLeakReporterNeedsScopeAndSecret(t *testing.T) {
 		t.Error("a person can be asked for the scope")
 	}
 	_, err = oauth.New(oauth.Options{
-		Issuer: issuer, Store: r.store.OAuth(), Users: r.store.OAuth(), Ring: r.ring, Feed: r.feed, Now: r.clock.now,
+		Issuer: issuer, Store: r.store.OAuth(), Users: r.store.OAuth(), Ring: r.ring, Feed: r.feed, Proofs: r.proofs, Now: r.clock.now,
 		Resources: []oauth.Resource{{Name: "x", Audience: catalog, Scopes: []string{oauth.ReportScope}}},
 	})
 	if err == nil {

@@ -96,8 +96,12 @@ func newProduct(ctx context.Context, dir, baseURL string) (http.Handler, hello, 
 	go feed.Run(ctx, func(error) {})
 	issuer := "https" + baseURL[len("http"):]
 	sec := secret.NewHandle(secret.ClientSecret)
+	proofs, err := token.NewProofs(token.ProofOptions{Ring: ring, Replay: token.NewReplayTable(0, time.Now), Now: time.Now})
+	if err != nil {
+		return nil, hello{}, err
+	}
 	svc, err := oauth.New(oauth.Options{
-		Issuer: issuer, Store: st.OAuth(), Users: st.OAuth(), Ring: ring, Feed: feed, Now: time.Now,
+		Issuer: issuer, Store: st.OAuth(), Users: st.OAuth(), Ring: ring, Feed: feed, Proofs: proofs, Now: time.Now,
 		Resources: []oauth.Resource{{Name: "catalog", Audience: "https://api.example.com/catalog", Tier: token.TierStandard, Scopes: []string{"catalog.read"}}},
 		Clients: []oauth.Client{
 			{ID: "job", Type: oauth.ServiceClient, Scope: "catalog.read", Secrets: []oauth.ClientSecret{{Hash: sec.Hash()}}, Resources: []string{"catalog"}},

@@ -19,7 +19,7 @@ func (s *Service) respond(ctx context.Context, a *token.Access, to reach) (*Toke
 	if err != nil {
 		return nil, err
 	}
-	return &TokenResponse{AccessToken: written, ExpiresInSeconds: a.Lifetime, Scope: a.Scope}, nil
+	return &TokenResponse{AccessToken: written, TokenType: tokenType(a.Confirm), ExpiresInSeconds: a.Lifetime, Scope: a.Scope}, nil
 }
 
 func (s *Service) writeAccess(ctx context.Context, a *token.Access, to reach) (secret.Value, error) {

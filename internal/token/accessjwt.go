@@ -1,7 +1,6 @@
 package token
 
 import (
-	"encoding/base64"
 	"errors"
 	"strconv"
 	"strings"
@@ -68,16 +67,11 @@ func (a *Access) appendClaims(b []byte, issuer string) []byte {
 	if a.AMR != "" {
 		b = appendJSONStrings(append(b, `,"amr":`...), strings.Fields(a.AMR))
 	}
-	if name := confirmationNames[a.Confirm.Method]; name != "" {
-		b = append(append(append(b, `,"cnf":{"`...), name...), `":"`...)
-		b = base64.RawURLEncoding.AppendEncode(b, a.Confirm.Digest[:])
-		b = append(b, `"}`...)
+	if a.Confirm.Method != ConfirmNone {
+		b = a.Confirm.AppendJSON(append(b, `,"cnf":`...))
 	}
 	return append(b, '}')
 }
-
-// confirmationNames are the members of cnf (RFC 9449 §6.1, RFC 8705 §3.1).
-var confirmationNames = map[ConfirmationMethod]string{ConfirmJKT: "jkt", ConfirmX5T: "x5t#S256"}
 
 func appendJSONStrings(b []byte, list []string) []byte {
 	b = append(b, '[')

@@ -115,10 +115,6 @@ func newProduct(ctx context.Context, dir, baseURL string) (http.Handler, hello, 
 	if err != nil {
 		return nil, hello{}, err
 	}
-	proofs, err := token.NewProofs(token.ProofOptions{Ring: ring, Replay: token.NewReplayTable(0, time.Now), Now: time.Now})
-	if err != nil {
-		return nil, hello{}, err
-	}
 	gw, err := gateway.New(gateway.Options{Issuer: issuer, Ring: ring, Feed: feed, Proofs: proofs, Now: time.Now, APIs: []gateway.API{{
 		Name: "catalog", Audience: "https://api.example.com/catalog", Path: "/catalog", Upstream: target, Tier: token.TierStandard,
 		Operations: []gateway.Operation{{Method: "GET", Path: "/items/{id}", Scope: "catalog.read"}},

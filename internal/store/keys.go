@@ -183,26 +183,14 @@ func (k Keys) RewrapKeys(ctx context.Context, by string, at time.Time, f func(to
 	})
 }
 
-// ExpireKeys implements token.KeyAdmin. It takes the lock only if there is
-// something to delete: every node asks twice a minute.
+// ExpireKeys implements token.KeyAdmin.
 func (k Keys) ExpireKeys(ctx context.Context, p token.Purpose, retired, compromised time.Time) (n int64, err error) {
 	// A key that was compromised before it made anything has retired none.
 	const ended = `purpose = $1 AND (compromised_s > 0 AND compromised_s <= $3 OR compromised_s = 0 AND EXISTS (
 		SELECT 1 FROM token_keys n WHERE n.purpose = $1 AND n.active_s > token_keys.active_s AND n.active_s <= $2
 		AND (n.compromised_s = 0 OR n.compromised_s >= n.active_s)))`
-	args := []any{string(p), seconds(retired), seconds(compromised)}
-	found := 0
-	err = k.s.engine.read(ctx, func(ctx context.Context, q queryer) error {
-		return row(ctx, q, []any{&found}, `SELECT count(*) FROM token_keys WHERE `+ended, args...)
-	})
-	if err != nil {
-		return 0, fmt.Errorf("read ended keys: %w", err)
-	}
-	if found == 0 {
-		return 0, nil
-	}
 	err = k.change(ctx, "delete ended keys", func(ctx context.Context, t *tx) ([]revocation.Entry, error) {
-		n, err = t.exec(ctx, `DELETE FROM token_keys WHERE `+ended, args...)
+		n, err = t.exec(ctx, `DELETE FROM token_keys WHERE `+ended, string(p), seconds(retired), seconds(compromised))
 		return nil, err
 	})
 	return n, err

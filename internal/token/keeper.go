@@ -49,8 +49,10 @@ func (k *Keeper) Tend(ctx context.Context) (made []KeyRecord, err error) {
 
 func (k *Keeper) tend(ctx context.Context, p Policy, records []KeyRecord) (*KeyRecord, error) {
 	now := k.Now()
-	if _, err := k.Store.ExpireKeys(ctx, p.Purpose, now.Add(-p.Keep), now.Add(-CompromisedKept)); err != nil {
-		return nil, err
+	if haveEnded(p, records, now) {
+		if _, err := k.Store.ExpireKeys(ctx, p.Purpose, now.Add(-p.Keep), now.Add(-CompromisedKept)); err != nil {
+			return nil, err
+		}
 	}
 	newest, ok := newestOf(p.Purpose, records)
 	if !ok || now.Before(newest.ActiveAt.Add(k.interval(p)-p.Lead)) {
@@ -65,6 +67,17 @@ func (k *Keeper) tend(ctx context.Context, p Policy, records []KeyRecord) (*KeyR
 		return nil, nil //nolint:nilnil // another node was first
 	}
 	return &r, err
+}
+
+// haveEnded reports whether there is a key of p to delete. The store decides.
+func haveEnded(p Policy, records []KeyRecord, now time.Time) bool {
+	for _, r := range dated(records) {
+		dead := !r.CompromisedAt.IsZero()
+		if r.Purpose == p.Purpose && (dead && !r.CompromisedAt.After(now.Add(-CompromisedKept)) || !dead && !r.until.IsZero() && !r.until.After(now)) {
+			return true
+		}
+	}
+	return false
 }
 
 func (k *Keeper) succeed(ctx context.Context, p Policy, records []KeyRecord, newest KeyRecord, active time.Time) (KeyRecord, error) {

@@ -131,7 +131,7 @@ func spell(d time.Duration) string {
 	if days := d / (24 * time.Hour); days >= 2 {
 		return fmt.Sprintf("%d days", days)
 	}
-	return d.String()
+	return strings.Replace(strings.TrimSuffix(d.String(), "0s"), "h0m", "h", 1)
 }
 
 // keyProblem explains what the keeper says.

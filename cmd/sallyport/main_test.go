@@ -16,7 +16,7 @@ import (
 var update = flag.Bool("update", false, "write the reference pages anew")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"sallyport": main})
+	testscript.Main(m, map[string]func(){"sallyport": main, "rewrap-killed": killedRewrap})
 }
 
 func TestScripts(t *testing.T) {

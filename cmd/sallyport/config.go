@@ -42,17 +42,18 @@ type tlsConfig struct {
 }
 
 type apiConfig struct {
-	Name        string            `yaml:"name" need:"yes" example:"catalog" doc:"Short name, for logs and for resources of clients."`
-	Audience    string            `yaml:"audience" need:"yes" example:"https://api.example.com/catalog" doc:"Absolute URI that tokens for this API carry as aud. Each API has its own."`
-	Path        string            `yaml:"path" example:"/catalog" doc:"Prefix under which the gateway serves the API. Without path, upstream and operations the API verifies tokens itself, and scopes lists what it knows."`
-	Upstream    string            `yaml:"upstream" example:"http://127.0.0.1:9000" doc:"Address of the backend. Needed with path."`
-	Tier        string            `yaml:"tier" default:"standard" enum:"low,standard,high" example:"standard" doc:"Risk of the API. It sets lifetimes, factors, and how stale the view of revocations may be."`
-	TokenFormat string            `yaml:"token_format" default:"sealed" enum:"sealed,jwt,nested" example:"jwt" doc:"How access tokens for the API are written: sealed, opaque to everybody else; jwt, readable by whoever holds one (RFC 9068); nested, such a JWT encrypted to the API, which must verify it itself."`
-	JWKSFile    string            `yaml:"jwks_file" example:"reports.jwks.json" doc:"File with the public keys that nested tokens are encrypted to, a JWK Set."`
-	JWKSURI     string            `yaml:"jwks_uri" example:"https://reports.example.com/jwks.json" doc:"Where the API publishes these keys, instead of jwks_file."`
-	Scopes      []string          `yaml:"scopes" example:"[reports.read]" doc:"Scopes of an API that verifies tokens itself. A scope belongs to one API."`
-	Operations  []operationConfig `yaml:"operations" doc:"What may be called. Everything that is not listed is refused. Needed with path."`
-	CORSOrigins []string          `yaml:"cors_origins" example:"[https://app.example.com]" doc:"Exact origins of browser apps that may call the API."`
+	Name         string            `yaml:"name" need:"yes" example:"catalog" doc:"Short name, for logs and for resources of clients."`
+	Audience     string            `yaml:"audience" need:"yes" example:"https://api.example.com/catalog" doc:"Absolute URI that tokens for this API carry as aud. Each API has its own."`
+	Path         string            `yaml:"path" example:"/catalog" doc:"Prefix under which the gateway serves the API. Without path, upstream and operations the API verifies tokens itself, and scopes lists what it knows."`
+	Upstream     string            `yaml:"upstream" example:"http://127.0.0.1:9000" doc:"Address of the backend. Needed with path."`
+	Tier         string            `yaml:"tier" default:"standard" enum:"low,standard,high" example:"standard" doc:"Risk of the API. It sets lifetimes, factors, and how stale the view of revocations may be."`
+	TokenFormat  string            `yaml:"token_format" default:"sealed" enum:"sealed,jwt,nested" example:"jwt" doc:"How access tokens for the API are written: sealed, opaque to everybody else; jwt, readable by whoever holds one (RFC 9068); nested, such a JWT encrypted to the API, which must verify it itself."`
+	JWKSFile     string            `yaml:"jwks_file" example:"reports.jwks.json" doc:"File with the public keys that nested tokens are encrypted to, a JWK Set."`
+	JWKSURI      string            `yaml:"jwks_uri" example:"https://reports.example.com/jwks.json" doc:"Where the API publishes these keys, instead of jwks_file."`
+	JWKSNetworks []string          `yaml:"jwks_networks" example:"[10.0.0.0/8]" doc:"Private networks in which jwks_uri may be. Without them, it must be reachable on the internet, or on this machine."`
+	Scopes       []string          `yaml:"scopes" example:"[reports.read]" doc:"Scopes of an API that verifies tokens itself. A scope belongs to one API."`
+	Operations   []operationConfig `yaml:"operations" doc:"What may be called. Everything that is not listed is refused. Needed with path."`
+	CORSOrigins  []string          `yaml:"cors_origins" example:"[https://app.example.com]" doc:"Exact origins of browser apps that may call the API."`
 }
 
 type operationConfig struct {
@@ -91,12 +92,10 @@ func (d duration) std() time.Duration { return time.Duration(d) }
 // notYet are fields of later versions. They are refused and not ignored: who
 // writes one counts on what it does.
 var notYet = map[string]string{
-	"egress":             "this version cannot hold keys of other APIs for apps yet: remove it",
-	"shared":             "this version keeps short-lived state in memory and runs as one node: remove it",
-	"tls.acme":           "this version cannot get certificates by itself yet: set cert_file and key_file",
-	"apis[].jwks_uri":    "this version does not fetch keys yet: set jwks_file",
-	"clients[].jwks_uri": "this version does not fetch keys yet: set jwks_file",
-	"apis[].openapi":     "this version does not read OpenAPI files yet: list the operations",
+	"egress":         "this version cannot hold keys of other APIs for apps yet: remove it",
+	"shared":         "this version keeps short-lived state in memory and runs as one node: remove it",
+	"tls.acme":       "this version cannot get certificates by itself yet: set cert_file and key_file",
+	"apis[].openapi": "this version does not read OpenAPI files yet: list the operations",
 }
 
 // file returns a path of the configuration as it is to be opened: relative

@@ -155,7 +155,10 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 	if err != nil {
 		return err
 	}
-	keys := newKeyFinder(n.now)
+	keys, err := newKeyFinder(c, n.now)
+	if err != nil {
+		return err
+	}
 	resources, err := c.resources(keys)
 	if err != nil {
 		return err
@@ -168,6 +171,7 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 	n.oauth, err = oauth.New(oauth.Options{
 		Issuer: c.Issuer, Store: n.store.OAuth(), Users: n.store.OAuth(), Ring: ring, Feed: n.feed, Proofs: proofs, MutualTLS: c.mutualURL(),
 		Resources: resources, ScopeText: c.Scopes, Clients: clients, Now: n.now,
+		KeysAt: keys.ofClient,
 	})
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"os"
 	"regexp"
@@ -76,7 +77,14 @@ func checkEncryption(j *judge) {
 			j.failf(at+".jwks_file", "keys of an API are for nested tokens alone: set token_format to nested, or remove it")
 		case !nested && a.JWKSURI != "":
 			j.failf(at+".jwks_uri", "keys of an API are for nested tokens alone: set token_format to nested, or remove it")
+		case len(a.JWKSNetworks) > 0 && a.JWKSURI == "":
+			j.failf(at+".jwks_networks", "is for jwks_uri, which is not there")
 		case nested:
+			for k, network := range a.JWKSNetworks {
+				if _, err := netip.ParsePrefix(network); err != nil {
+					j.failf(fmt.Sprintf("%s.jwks_networks[%d]", at, k), "%q is not a network: write for example 10.0.0.0/8", network)
+				}
+			}
 			jwks, p := j.c.keysProblem(a.JWKSFile, a.JWKSURI)
 			if p.Text == "" {
 				p = usableProblem(jwks, "", jose.A256GCM)
@@ -178,7 +186,7 @@ func (c *config) resources(keys *keyFinder) ([]oauth.Resource, error) {
 		a := &c.APIs[i]
 		r := oauth.Resource{Name: a.Name, Audience: a.Audience, Tier: a.tier(), Scopes: a.scopes(), Format: a.format()}
 		if r.Format == token.FormatNested {
-			source, err := keys.of(c, a)
+			source, err := keys.ofAPI(c, a)
 			if err == nil {
 				r.Recipient, err = jose.NewRecipient(source, "", jose.A256GCM)
 			}

@@ -93,7 +93,7 @@ func (r *Responses) keysProblem() (setting, why string) {
 // recipients remembers for whom is encrypted, so that keys are read once. It is
 // bounded; a full one is emptied. Safe for concurrent use.
 type recipients struct {
-	keysAt func(uri string) (jose.KeySource, error)
+	keysAt func(owner, uri string) (jose.KeySource, error)
 	mu     sync.Mutex
 	m      map[recipientOf]*jose.Recipient
 }
@@ -120,7 +120,7 @@ func (t *recipients) find(c *Client, alg jose.Algorithm, enc jose.Encryption) (*
 	case key.jwks != "":
 		keys, err = jose.ParseKeySet([]byte(key.jwks))
 	case t.keysAt != nil:
-		keys, err = t.keysAt(key.uri)
+		keys, err = t.keysAt(c.ID, key.uri)
 	default:
 		err = jose.ErrKeysUnavailable
 	}

@@ -177,10 +177,10 @@ func TestAnswersWithoutKeys(t *testing.T) {
 	keys, asked := &lostKeys{err: jose.ErrKeysUnavailable}, 0
 	r.Service = r.node(r.feed, func(o *oauth.Options) {
 		o.Clients[0].Responses = oauth.Responses{JWKSURI: "https://app.example.com/jwks", IDTokenAlg: jose.ECDHES}
-		o.KeysAt = func(uri string) (jose.KeySource, error) {
+		o.KeysAt = func(owner, uri string) (jose.KeySource, error) {
 			asked++
-			if uri != "https://app.example.com/jwks" {
-				t.Errorf("asked for %s", uri)
+			if owner != "app" || uri != "https://app.example.com/jwks" {
+				t.Errorf("asked for %s of %s", uri, owner)
 			}
 			return keys, nil
 		}

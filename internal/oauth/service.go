@@ -49,9 +49,10 @@ type Options struct {
 	MutualTLS string            // base URL of the listener that asks for client certificates; empty: there is none
 	Now       func() time.Time
 	MasterKey secret.Hash // of the master key as a handle, to know it when it is found; zero: not known
-	// KeysAt finds the keys that a client publishes at an address. Without it,
-	// nothing is encrypted for clients that have a jwks_uri.
-	KeysAt func(uri string) (jose.KeySource, error)
+	// KeysAt finds the keys that a client publishes at an address: keys of two
+	// owners never meet. Without it, nothing is encrypted for clients that have a
+	// jwks_uri.
+	KeysAt func(owner, uri string) (jose.KeySource, error)
 }
 
 // Service is the authorization server. Safe for concurrent use.

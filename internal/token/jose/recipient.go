@@ -57,8 +57,18 @@ func (r *Recipient) Usable(ctx context.Context) error {
 }
 
 func (r *Recipient) encrypter(ctx context.Context) (*Encrypter, error) {
+	keys := r.keys
+	if remote, ok := keys.(*RemoteKeys); ok {
+		// Looking in turn for algorithms that the set has not must not look like
+		// asking for new keys.
+		set, err := remote.Set(ctx)
+		if err != nil {
+			return nil, err
+		}
+		keys = set
+	}
 	for _, alg := range r.algs {
-		k, err := r.keys.Key(ctx, "", alg)
+		k, err := keys.Key(ctx, "", alg)
 		if errors.Is(err, ErrNoKey) {
 			continue
 		}

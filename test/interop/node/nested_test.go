@@ -45,7 +45,7 @@ clients:
     type: native
     redirect_uris: ["%[6]s"]
     scope: openid profile catalog.read reports.read
-    jwks_file: client.jwks
+    jwks_uri: %[7]s
     id_token_encrypted_response_alg: ECDH-ES+A256KW
     id_token_encrypted_response_enc: A256GCM
     userinfo_signed_response_alg: ES256
@@ -81,9 +81,15 @@ func TestT062JavaScriptReadsEncryptedTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	clientKey := writeJWKS(t, filepath.Join(s.State, "client.jwks"), jose.JSONWebKey{Key: ec, KeyID: "app-1", Use: "enc"})
+	published := filepath.Join(s.State, "client.jwks")
+	clientKey := writeJWKS(t, published, jose.JSONWebKey{Key: ec, KeyID: "app-1", Use: "enc"})
 	reportsKey := writeJWKS(t, filepath.Join(s.State, "reports.jwks"), jose.JSONWebKey{Key: rsaKey, KeyID: "reports-1", Use: "enc", Algorithm: "RSA-OAEP-256"})
-	serveText(t, s, fmt.Sprintf(nestedConfig, s.Issuer, s.Listen, rig.FreeAddr(t), backend.URL, s.ClientID, s.RedirectURI))
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/jwk-set+json")
+		http.ServeFile(w, r, published)
+	}))
+	t.Cleanup(app.Close)
+	serveText(t, s, fmt.Sprintf(nestedConfig, s.Issuer, s.Listen, rig.FreeAddr(t), backend.URL, s.ClientID, s.RedirectURI, app.URL+"/jwks.json"))
 	s.Node(t, "nested.mjs", map[string]any{
 		"issuer": s.Issuer, "client_id": s.ClientID, "redirect_uri": s.RedirectURI, "client_key": clientKey,
 		"reports": "https://reports.example.com", "reports_key": reportsKey,

@@ -49,6 +49,13 @@ func (p *publisher) set(body string, err error) {
 	p.body, p.err = body, err
 }
 
+// change is for the rest.
+func (p *publisher) change(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f()
+}
+
 func (p *publisher) fetches() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -275,8 +282,9 @@ func TestMD06StaleKeysServeForAnHourAtMost(t *testing.T) {
 		p := &publisher{body: jwks(public("k1", ecKey))}
 		r := remote(p)
 		want(t, find(t, r, "k1"), nil)
+		fetched := r.Status().FetchedAt
 		p.set("", errors.New("no route"))
-		for time.Sleep(59 * time.Second); time.Since(p.times[0]) < time.Hour; time.Sleep(59 * time.Second) {
+		for time.Sleep(59 * time.Second); time.Since(fetched) < time.Hour; time.Sleep(59 * time.Second) {
 			want(t, find(t, r, "k1"), nil)
 		}
 		want(t, find(t, r, "k1"), jose.ErrKeysUnavailable)
@@ -294,7 +302,7 @@ func TestMD06KnownKeysAnswerDuringASlowFetch(t *testing.T) {
 		p := &publisher{body: jwks(public("k1", ecKey))}
 		r := remote(p)
 		want(t, find(t, r, "k1"), nil)
-		p.delay = 14 * time.Second
+		p.change(func() { p.delay = 14 * time.Second })
 		for _, tc := range []struct{ age, first time.Duration }{
 			{time.Minute, 0}, {8 * time.Minute, 0}, {20 * time.Minute, time.Second},
 		} {
@@ -356,13 +364,13 @@ func TestJ132NoSetChangesNothing(t *testing.T) {
 			"a panic":        func() { p.broken = true },
 			"an error":       func() { p.err = errors.New("500") },
 		} {
-			p.body, p.err, p.delay, p.broken = good, nil, 0, false
+			p.change(func() { p.body, p.err, p.delay, p.broken = good, nil, 0, false })
 			time.Sleep(11 * time.Minute)
 			want(t, find(t, r, "k1"), nil)
 			if s := r.Status(); s.Err != nil {
 				t.Fatalf("%s: before: %v", name, s.Err)
 			}
-			change()
+			p.change(change)
 			time.Sleep(11 * time.Minute)
 			want(t, find(t, r, "k1"), nil)
 			time.Sleep(15 * time.Second)

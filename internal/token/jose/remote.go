@@ -109,18 +109,18 @@ func (r *RemoteKeys) Key(ctx context.Context, kid string, alg Algorithm) (*Key, 
 func (r *RemoteKeys) Set(ctx context.Context) (*KeySet, error) {
 	now, g := r.o.Now(), r.good.Load()
 	if g == nil {
-		return r.wait(ctx, r.begin(now), 0)
+		return r.wait(ctx, r.begin(ctx, now), 0)
 	}
 	switch age := now.Sub(g.at); {
 	case age >= 0 && age < r.o.MaxAge*3/4:
 		return g.set, nil
 	case age >= 0 && age < r.o.MaxAge:
-		r.begin(now) // nobody waits for it yet
+		r.begin(ctx, now) // nobody waits for it yet
 		return g.set, nil
 	case age < r.o.MaxStale:
-		return r.wait(ctx, r.begin(now), patience)
+		return r.wait(ctx, r.begin(ctx, now), patience)
 	}
-	return r.wait(ctx, r.begin(now), 0)
+	return r.wait(ctx, r.begin(ctx, now), 0)
 }
 
 // wait waits for a flight, if there is one, and returns the keys that count
@@ -144,7 +144,7 @@ func (r *RemoteKeys) unknown(ctx context.Context, kid string, alg Algorithm) (*K
 	if r.isMissing(id, now) {
 		return nil, ErrNoKey
 	}
-	f := r.begin(now)
+	f := r.begin(ctx, now)
 	if f == nil {
 		if k, err := r.good.Load().set.Key(ctx, kid, alg); err == nil {
 			return k, nil // a flight has ended since the set was looked at

@@ -44,7 +44,7 @@ func (f *flight) wait(ctx context.Context, now time.Time, limit time.Duration) e
 
 // begin returns the flight that is under way, or begins one; nil if it is too
 // early for that. It takes no lock unless it begins one.
-func (r *RemoteKeys) begin(now time.Time) *flight {
+func (r *RemoteKeys) begin(ctx context.Context, now time.Time) *flight {
 	if f := r.flight.Load(); f != nil {
 		return f
 	}
@@ -60,7 +60,7 @@ func (r *RemoteKeys) begin(now time.Time) *flight {
 	r.next.Store(now.Add(refetchEvery).UnixNano())
 	r.status.Fetches++
 	r.flight.Store(f)
-	go r.fly(f)
+	go r.fly(context.WithoutCancel(ctx), f) // for everybody, so it ends with no caller
 	return f
 }
 
@@ -71,9 +71,9 @@ func (r *RemoteKeys) tooEarly(now time.Time) bool {
 	return rest > 0 && rest <= int64(refetchEvery)
 }
 
-// fly fetches for everybody, so it ends with no caller's context.
-func (r *RemoteKeys) fly(f *flight) {
-	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
+// fly fetches for everybody who waits for f.
+func (r *RemoteKeys) fly(ctx context.Context, f *flight) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	set, err := r.load(ctx)
 	r.mu.Lock()

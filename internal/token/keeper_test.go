@@ -247,7 +247,7 @@ func TestKY08NothingRevivesACompromisedKey(t *testing.T) {
 		}
 	}
 	frozen.thaw()
-	h.ok(ring.Reload(t.Context()))
+	h.advance(time.Second) // the ring does not ask more often for what it lacks
 	again, err := ring.SealAccess(&a)
 	h.ok(err)
 	if err := ring.OpenAccess(again.Reveal(), &a); err != nil {

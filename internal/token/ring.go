@@ -21,7 +21,8 @@ type Ring struct {
 	current atomic.Pointer[snapshot]
 	drops   atomic.Uint64
 
-	reloading sync.Mutex // one reader at a time: what was read first must not win
+	reloading sync.Mutex // one reader at a time: what was read first must not win; guards inVain
+	inVain    time.Time
 
 	mu     sync.Mutex // one change at a time; guards what follows
 	master *Master
@@ -91,6 +92,10 @@ func (ring *Ring) FollowMaster(reread func() (*Master, error)) {
 func (ring *Ring) Reload(ctx context.Context) error {
 	ring.reloading.Lock()
 	defer ring.reloading.Unlock()
+	return ring.reload(ctx)
+}
+
+func (ring *Ring) reload(ctx context.Context) error {
 	records, err := ring.store.Keys(ctx)
 	if err != nil {
 		return fmt.Errorf("read keys: %w", err)
@@ -140,12 +145,39 @@ func (ring *Ring) Drops() uint64 { return ring.drops.Load() }
 
 // maker returns the key that makes for p now.
 func (ring *Ring) maker(p Purpose) (*liveKey, error) {
-	s := ring.current.Load()
-	k := s.keys[p].maker(ring.now)
+	k := ring.current.Load().keys[p].maker(ring.now)
 	if k == nil {
-		return nil, fmt.Errorf("%s: %w", p, ErrNoKey)
+		return ring.replacement(p)
 	}
 	return k, nil
+}
+
+// replaceLimit is how long a maker waits for the successor of a dropped key,
+// and how long all makers fail at once after one has waited in vain.
+const replaceLimit = time.Second
+
+// replacement finds the successor of a key that was dropped a moment ago. It
+// is in the store already, so it is better to wait than to fail.
+func (ring *Ring) replacement(p Purpose) (*liveKey, error) {
+	ring.reloading.Lock()
+	defer ring.reloading.Unlock()
+	k := ring.current.Load().keys[p].maker(ring.now)
+	if k != nil {
+		return k, nil
+	}
+	err := ErrNoKey
+	if now := ring.now(); now.Sub(ring.inVain).Abs() >= replaceLimit {
+		ctx, cancel := context.WithTimeout(context.Background(), replaceLimit)
+		defer cancel()
+		if reloadErr := ring.reload(ctx); reloadErr != nil {
+			err = fmt.Errorf("%w: %w", ErrNoKey, reloadErr)
+		}
+		if k = ring.current.Load().keys[p].maker(ring.now); k != nil {
+			return k, nil
+		}
+		ring.inVain = now
+	}
+	return nil, fmt.Errorf("%s: %w", p, err)
 }
 
 // all returns the keys of p, oldest first.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -14,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"sallyport/internal/audit"
+	"sallyport/internal/revocation"
 	"sallyport/internal/secret"
 	"sallyport/internal/store"
 	"sallyport/internal/token"
@@ -288,5 +291,57 @@ func TestKY08IntervalsAreBounded(t *testing.T) {
 		if got := c.Keys.rotate()[p.Group]; got != p.Rotate {
 			t.Errorf("%s: the configuration says %v, the policy %v", p.Purpose, got, p.Rotate)
 		}
+	}
+}
+
+// LG01: every change of keys is logged by every node that follows the feed,
+// once, and what happened before it started is not news.
+func TestLG01ChangesOfKeysAreLogged(t *testing.T) {
+	t.Parallel()
+	v := newVault(t)
+	c, err := readConfig(v.config(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := c.openStore(t.Context(), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = st.Close() })
+	log := &watched{}
+	k, err := c.openKeyring(t.Context(), st, slog.New(slog.NewJSONHandler(log, nil)), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	feed := revocation.NewFollower(st.Feed(), time.Now)
+	feed.OnEntry(k.onEntry)
+	if err := feed.CatchUp(t.Context()); err != nil || log.String() != "" {
+		t.Fatalf("old events: %v %s", err, log)
+	}
+	k.told = true
+	for _, args := range [][]string{{"rotate", "sign_id"}, {"rotate", "sign_id", "--now"}, {"compromise", "--purpose", "mac_nonce"}, {"rewrap", "--generate"}} {
+		if status, _, problem := execute(t, "", append(append([]string{"key"}, args...), "-c", v.config())...); status != exitOK {
+			t.Fatal(problem)
+		}
+	}
+	if err := feed.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[audit.Name]int{audit.KeyMade: 2, audit.KeyActivated: 1, audit.KeyCompromised: 1, audit.KeyRewrapped: 1} {
+		if got := strings.Count(log.String(), `"event":"`+string(name)+`"`); got != want {
+			t.Errorf("%s is logged %d times, want %d:\n%s", name, got, want, log)
+		}
+	}
+}
+
+func TestAFailureOfTheScheduleIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	log := &watched{}
+	var c complaint
+	for _, err := range []error{nil, errors.New("away"), errors.New("away"), errors.New("still"), nil, nil, errors.New("away")} {
+		c.about(t.Context(), slog.New(slog.NewJSONHandler(log, nil)), "keys cannot be rotated", err)
+	}
+	if n, over := strings.Count(log.String(), "cannot be rotated"), strings.Count(log.String(), "followed again"); n != 2 || over != 1 {
+		t.Errorf("logged %d times, and %d times that it is over:\n%s", n, over, log)
 	}
 }

@@ -84,6 +84,7 @@ type seen struct {
 type fixture struct {
 	t       testing.TB
 	ring    *token.Ring
+	stored  *memKeys
 	log     *memLog
 	feed    *revocation.Follower
 	backend *httptest.Server
@@ -98,13 +99,15 @@ type fixture struct {
 
 func (f *fixture) now() time.Time { return time.Now().Add(time.Duration(f.ahead.Load())) }
 
-func newRing(t testing.TB) *token.Ring {
+func newRing(t testing.TB) *token.Ring { return newRingOver(t, &memKeys{}) }
+
+func newRingOver(t testing.TB, keys *memKeys) *token.Ring {
 	t.Helper()
 	master, err := token.NewMaster(secret.NewHandle(secret.MasterKey))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring, err := token.OpenRing(context.Background(), &memKeys{}, master, time.Now)
+	ring, err := token.OpenRing(context.Background(), keys, master, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +146,8 @@ func withOperations(ops ...gateway.Operation) change {
 // newFixture starts everything. A nil backend echoes.
 func newFixture(t testing.TB, backend http.HandlerFunc, changes ...change) *fixture {
 	t.Helper()
-	f := &fixture{t: t, ring: newRing(t), log: &memLog{}}
+	keys := &memKeys{}
+	f := &fixture{t: t, ring: newRingOver(t, keys), stored: keys, log: &memLog{}}
 	f.feed = revocation.NewFollower(f.log, f.now)
 	f.catchUp()
 	if backend == nil {

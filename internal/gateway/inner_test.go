@@ -99,6 +99,21 @@ func TestT058GW19InnerToken(t *testing.T) {
 			t.Error("a second call has another inner token")
 		}
 	})
+	t.Run("KY08 and again after any key was compromised", func(t *testing.T) {
+		for _, r := range f.stored.rows {
+			if r.Purpose == token.MACForm {
+				f.ring.Drop(r.ID)
+			}
+		}
+		second := inner()
+		if second == first {
+			t.Error("it is still the one from before")
+		}
+		if first = inner(); first != second {
+			t.Error("it is minted for each call now")
+		}
+		claims = verified(t, f.keys(), first)
+	})
 	t.Run("and again before it gets old", func(t *testing.T) {
 		f.ahead.Store(int64(49 * time.Second))
 		f.catchUp()

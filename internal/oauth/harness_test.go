@@ -53,6 +53,7 @@ type rig struct {
 	clock   *clock
 	store   *store.Store
 	ring    *token.Ring
+	master  *token.Master
 	feed    *revocation.Follower
 	proofs  *token.Proofs
 	user    account.User
@@ -79,7 +80,7 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, clock: c, store: s, ring: ring, feed: revocation.NewFollower(s.Feed(), c.now), secret: secret.NewHandle(secret.ClientSecret)}
+	r := &rig{t: t, clock: c, store: s, ring: ring, master: master, feed: revocation.NewFollower(s.Feed(), c.now), secret: secret.NewHandle(secret.ClientSecret)}
 	if r.proofs, err = token.NewProofs(token.ProofOptions{Ring: ring, Replay: token.NewReplayTable(0, c.now), Now: c.now}); err != nil {
 		t.Fatal(err)
 	}

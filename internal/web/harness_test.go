@@ -78,6 +78,8 @@ type house struct {
 	t        testing.TB
 	clock    *clock
 	store    *store.Store
+	ring     *token.Ring
+	master   *token.Master
 	oauth    *oauth.Service
 	feed     *revocation.Follower
 	accounts *account.Service
@@ -121,10 +123,11 @@ func newHouse(t testing.TB, o options) *house {
 	must(err)
 	t.Cleanup(func() { _ = h.store.Close() })
 	must(h.store.Migrate(t.Context()))
-	master, err := token.NewMaster(secret.NewHandle(secret.MasterKey))
+	h.master, err = token.NewMaster(secret.NewHandle(secret.MasterKey))
 	must(err)
-	ring, err := token.OpenRing(t.Context(), h.store.Keys(), master, h.clock.now)
+	ring, err := token.OpenRing(t.Context(), h.store.Keys(), h.master, h.clock.now)
 	must(err)
+	h.ring = ring
 	feed := revocation.NewFollower(h.store.Feed(), h.clock.now)
 	proofs, err := token.NewProofs(token.ProofOptions{Ring: ring, Replay: token.NewReplayTable(0, h.clock.now), Now: h.clock.now})
 	must(err)

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -29,16 +33,17 @@ func (p *program) checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Judge a configuration: each rule, passed or failed, and how to fix it",
-		Long: "Check reads the configuration and judges it by every rule, without touching the store.\n" +
+		Long: "Check reads the configuration and judges it by every rule. It changes nothing; it looks into the store, if it can be\n" +
+			"opened, for secrets of the file that have been compromised.\n" +
 			"It ends with 0 if no rule fails, 1 if one does, 2 if there is no file. A warning stops nothing: serve starts.",
 		Example: "  sallyport check\n  sallyport check -c /etc/sallyport/sallyport.yaml --json\n  sallyport check --schema > sallyport.schema.json",
 		Args:    noArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			if schema {
 				_, err := p.stdout.Write(configSchema())
 				return err
 			}
-			return p.check(file, asJSON)
+			return p.check(cmd.Context(), file, asJSON)
 		},
 	}
 	configFlag(cmd, &file)
@@ -51,7 +56,7 @@ func configFlag(cmd *cobra.Command, file *string) {
 	cmd.Flags().StringVarP(file, "config", "c", defaultConfig, "configuration `FILE`")
 }
 
-func (p *program) check(file string, asJSON bool) error {
+func (p *program) check(ctx context.Context, file string, asJSON bool) error {
 	c, err := readConfig(file, p.env)
 	reading := verdict{Rule: readable}
 	if unread := (*problemsError)(nil); errors.As(err, &unread) {
@@ -60,6 +65,7 @@ func (p *program) check(file string, asJSON bool) error {
 		return err
 	}
 	verdicts := append([]verdict{reading}, validate(c, environment{now: p.now()})...)
+	verdicts = append(verdicts, c.judgeDead(ctx, p.now))
 	findings, failed := make([]finding, 0, len(verdicts)), 0
 	for _, v := range verdicts {
 		f := v.finding(file)
@@ -119,4 +125,46 @@ func printFindings(w io.Writer, file string, findings []finding, failed int) err
 	}
 	_, err := fmt.Fprintf(w, "%s: %d rules, %d failed%s\n", file, len(findings), failed, unjudged)
 	return err
+}
+
+// notDead is the one rule that needs the store.
+var notDead = rule{ID: "LK03", What: "no secret of the file has been compromised", Fix: "put a new secret into the file and start the server again"}
+
+// storeTime is how long check waits for a store.
+const storeTime = 3 * time.Second
+
+// judgeDead asks the store. One that is not there, cannot be opened or has
+// another schema leaves the rule unjudged: check works without it.
+func (c *config) judgeDead(ctx context.Context, now func() time.Time) verdict {
+	v := verdict{Rule: notDead, Unjudged: true}
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	dsn, err := c.dsn()
+	if err != nil || c.unread {
+		return v
+	}
+	if file, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
+		if info, err := os.Stat(file); err != nil || info.Size() == 0 {
+			return v
+		}
+	}
+	st, err := c.openStore(ctx, now)
+	if err != nil {
+		return v
+	}
+	defer st.Close()
+	if needed, err := st.NeedsMigration(ctx); err != nil || needed {
+		return v
+	}
+	dead, err := c.deadSecrets(deadIn(ctx, st))
+	if err != nil {
+		return v
+	}
+	v.Unjudged = false
+	j := judge{c: c}
+	for _, i := range dead {
+		j.warnf(fmt.Sprintf("clients[%d].secret_file", i), "%s", c.deadSentence(i))
+	}
+	v.Warnings = j.warnings
+	return v
 }

@@ -43,7 +43,7 @@ func (p *program) clientCommand() *cobra.Command {
 		}
 	}
 	cmd.AddCommand(
-		p.clientAdd(t), p.clientList(t), p.clientShow(t), p.clientRotate(t),
+		p.clientAdd(t), p.clientList(t), p.clientShow(t), p.clientRotate(t), p.clientCompromise(t),
 		one("disable", "Refuse a client, and end all that it has", "  sallyport client disable shop-app",
 			func(ctx context.Context, s oauth.ClientAdmin, id string, now time.Time) error {
 				return s.SetClientDisabled(ctx, id, true, now, keep(now))
@@ -69,6 +69,7 @@ type clientView struct {
 	PostLogoutRedirectURIs []string     `json:"post_logout_redirect_uris"`
 	Scope                  string       `json:"scope"`
 	Resources              []string     `json:"resources"`
+	Contacts               []string     `json:"contacts"`
 	DPoPBound              bool         `json:"dpop_bound_access_tokens"`
 	CertificateBound       bool         `json:"tls_client_certificate_bound_access_tokens"`
 	Disabled               bool         `json:"disabled"`
@@ -90,7 +91,7 @@ func viewClient(c oauth.Client, source string) clientView {
 	v := clientView{
 		ClientID: c.ID, Name: c.Name, Type: string(c.Type), Scope: c.Scope, Disabled: c.Disabled, Source: source,
 		RedirectURIs: append([]string{}, c.RedirectURIs...), PostLogoutRedirectURIs: append([]string{}, c.PostLogoutRedirectURIs...),
-		Resources: append([]string{}, c.Resources...), CreatedAt: moment(c.CreatedAt), Secrets: []secretView{}, Responses: c.Responses,
+		Resources: append([]string{}, c.Resources...), Contacts: append([]string{}, c.Contacts...), CreatedAt: moment(c.CreatedAt), Secrets: []secretView{}, Responses: c.Responses,
 		DPoPBound: c.DPoPBound, CertificateBound: c.CertificateBound,
 	}
 	for _, s := range c.Secrets {
@@ -171,6 +172,7 @@ func (p *program) clientAdd(t *target) *cobra.Command {
 	cmd.Flags().StringArrayVar(&c.PostLogoutRedirectURIs, "post-logout-redirect-uri", nil, "`URI` after signing out; may be repeated")
 	cmd.Flags().StringVar(&c.Scope, "scope", "", "all scopes that it may ask for, separated by spaces")
 	cmd.Flags().StringArrayVar(&c.Resources, "resource", nil, "`API` whose tokens it may introspect; may be repeated")
+	cmd.Flags().StringArrayVar(&c.Contacts, "contact", nil, "e-mail `ADDRESS` of who looks after it and is told of leaks; may be repeated")
 	responseFlags(cmd, &answers)
 	cmd.Flags().BoolVar(&c.DPoPBound, "dpop-bound-access-tokens", false, "no token without a DPoP proof")
 	cmd.Flags().BoolVar(&c.CertificateBound, "tls-client-certificate-bound-access-tokens", false, "no token without a client certificate")
@@ -196,7 +198,7 @@ func (a *admin) judgeClient(c oauth.Client) error {
 	if !known {
 		wrong = append(wrong, "type: use native, browser, server or service")
 	} else {
-		for _, p := range slices.Concat(redirectProblems(c), a.config.scopeProblems(c), a.config.bindingProblems(c), []problem{responseProblem(c)}) {
+		for _, p := range slices.Concat(redirectProblems(c), a.config.scopeProblems(c), a.config.bindingProblems(c), contactProblems(c.Contacts), []problem{responseProblem(c)}) {
 			if p.Text == "" {
 				continue
 			}
@@ -210,7 +212,11 @@ func (a *admin) judgeClient(c oauth.Client) error {
 }
 
 func (a *admin) printClient(c oauth.Client, made secret.Value, line string) error {
-	v := viewClient(c, "store")
+	return a.printClientOf(c, "store", made, line)
+}
+
+func (a *admin) printClientOf(c oauth.Client, source string, made secret.Value, line string) error {
+	v := viewClient(c, source)
 	v.ClientSecret = made.Reveal()
 	if v.ClientSecret != "" && !a.asJSON {
 		line += "\nclient_secret: " + v.ClientSecret + "\nIt is shown this once; only its hash is kept."
@@ -224,7 +230,8 @@ func (p *program) clientRotate(t *target) *cobra.Command {
 		Use:   "rotate-secret CLIENT_ID",
 		Short: "Make a new secret; the old ones go on working for a while",
 		Example: "  sallyport client rotate-secret shop-web\n" +
-			"  sallyport client rotate-secret shop-web --overlap 0    # the old one has leaked",
+			"  sallyport client rotate-secret shop-web --overlap 1h\n" +
+			"  sallyport client compromise-secret shop-web    # the old one has leaked",
 		Args: oneArg("CLIENT_ID"),
 		RunE: t.run(p, func(ctx context.Context, a *admin, args []string) error {
 			c, err := a.storedClient(ctx, args[0])
@@ -270,9 +277,9 @@ func (p *program) clientShow(t *target) *cobra.Command {
 			}
 			v := viewClient(c, source)
 			return a.print(v, "client_id    %s\nname         %s\ntype         %s\nscope        %s\nredirects    %s\nafter logout %s\n"+
-				"resources    %s\nbound to     %s\nanswers      %s\ndisabled     %t\nsource       %s\ncreated      %s\nsecrets      %d",
+				"resources    %s\ncontacts     %s\nbound to     %s\nanswers      %s\ndisabled     %t\nsource       %s\ncreated      %s\nsecrets      %d",
 				v.ClientID, v.Name, v.Type, v.Scope, strings.Join(v.RedirectURIs, " "), strings.Join(v.PostLogoutRedirectURIs, " "),
-				strings.Join(v.Resources, " "), v.boundTo(), answersText(v.Responses), v.Disabled, v.Source, v.CreatedAt, len(v.Secrets))
+				strings.Join(v.Resources, " "), strings.Join(v.Contacts, " "), v.boundTo(), answersText(v.Responses), v.Disabled, v.Source, v.CreatedAt, len(v.Secrets))
 		}),
 	}
 }

@@ -22,6 +22,8 @@ type config struct {
 	Store         string            `yaml:"store" example:"sqlite:sallyport.db" doc:"Where users, clients, grants and keys are kept: sqlite:FILE, or postgres://… without a password."`
 	StoreFile     string            `yaml:"store_file" example:"/run/secrets/sallyport-dsn" doc:"A file that holds what store would, for connection strings with a password."`
 	MasterKeyFile string            `yaml:"master_key_file" need:"yes" example:"master.key" doc:"The file with the key that wraps all other keys. Keep it apart from the database, with a copy."`
+	Mail          mailConfig        `yaml:"mail" doc:"The mail server. People are told of leaks by mail."`
+	Leaks         leaksConfig       `yaml:"leaks" doc:"Who is told when a credential of ours is found where it should not be."`
 	Keys          keysConfig        `yaml:"keys" doc:"How often keys change by themselves."`
 	Scopes        map[string]string `yaml:"scopes" example:"{catalog.read: See the catalog}" doc:"What each scope allows, in words for the page that asks people to agree."`
 	APIs          []apiConfig       `yaml:"apis" doc:"The guarded APIs."`
@@ -71,6 +73,7 @@ type clientConfig struct {
 	PostLogoutRedirectURIs []string `yaml:"post_logout_redirect_uris" example:"[\"https://shop.example.com/\"]" doc:"Where people may be sent after signing out."`
 	Scope                  string   `yaml:"scope" example:"openid catalog.read" doc:"All scopes that the client may ask for, separated by single spaces."`
 	SecretFile             string   `yaml:"secret_file" example:"shop-web.secret" doc:"File with the secret of a server or service client. Only its hash is kept in memory."`
+	Contacts               []string `yaml:"contacts" example:"[owner@example.com]" doc:"E-mail addresses of those who look after the client: they are told when a credential of it leaks."`
 	Resources              []string `yaml:"resources" example:"[catalog]" doc:"Names of the APIs whose tokens the client may introspect, as their resource server."`
 	JWKSFile               string   `yaml:"jwks_file" example:"shop-web.jwks.json" doc:"File with the public keys of the client, a JWK Set."`
 	JWKSURI                string   `yaml:"jwks_uri" example:"https://shop.example.com/jwks.json" doc:"Where the client publishes its keys, instead of jwks_file."`
@@ -165,7 +168,7 @@ func (o *operationConfig) acr() string {
 func (c *clientConfig) client() oauth.Client {
 	return oauth.Client{
 		ID: c.ClientID, Name: c.Name, Type: oauth.ClientType(c.Type), Scope: c.Scope,
-		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, Resources: c.Resources,
+		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, Resources: c.Resources, Contacts: c.Contacts,
 		DPoPBound: c.DPoPBound, CertificateBound: c.CertificateBound,
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 	"sallyport/internal/account"
 	"sallyport/internal/gateway"
+	"sallyport/internal/notify"
 	"sallyport/internal/oauth"
 	"sallyport/internal/ratelimit"
 	"sallyport/internal/revocation"
@@ -115,6 +116,7 @@ type node struct {
 	oauth    *oauth.Service
 	accounts *account.Service
 	gateway  *gateway.Gateway
+	notices  *notify.Worker
 	public   *http.Server
 	mutual   *http.Server // nil where mtls_listen is not set
 	ops      *http.Server
@@ -171,7 +173,7 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 	n.oauth, err = oauth.New(oauth.Options{
 		Issuer: c.Issuer, Store: n.store.OAuth(), Users: n.store.OAuth(), Ring: ring, Feed: n.feed, Proofs: proofs, MutualTLS: c.mutualURL(),
 		Resources: resources, ScopeText: c.Scopes, Clients: clients, Now: n.now,
-		KeysAt: keys.ofClient,
+		KeysAt: keys.ofClient, IsMaster: c.isMaster,
 	})
 	if err != nil {
 		return err
@@ -192,6 +194,9 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 	}
 	n.gateway, err = gateway.New(gateway.Options{Issuer: c.Issuer, APIs: apis, Ring: ring, Feed: n.feed, Proofs: proofs, Now: n.now})
 	if err != nil {
+		return err
+	}
+	if err := n.assembleNotices(ctx, c); err != nil {
 		return err
 	}
 	return n.assembleEdge(ctx, c, ring)

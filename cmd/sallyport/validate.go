@@ -36,6 +36,8 @@ var rules = []rule{
 	{"KY08", "keys change often enough, and not too often for caches", "remove the setting: the default is right for most", checkKeys},
 	{"PP16", "tokens are bound to one key, and those for APIs of tier high are bound", "set dpop_bound_access_tokens for apps, or tls_client_certificate_bound_access_tokens and mtls_listen for programs", checkBinding},
 	{"PP21", "the listener that asks for client certificates has an address of its own", "set mtls_listen to host:port, for example :8444, and mtls_url where clients reach it by another name", checkMutual},
+	{"LK01", "mail goes over TLS, and senders and recipients are addresses", "write server: smtps://mail.example.com and from: Sallyport <auth@example.com>", checkMail},
+	{"LK02", "the webhook is https and its calls are signed", "set webhook to an https address and webhook_secret_file to a file that openssl rand -base64 33 made", checkWebhook},
 	{"CF10", "files with keys and secrets can be read by their owner only", "chmod 600 FILE", checkPermissions},
 	{"CF11", "the listener has a certificate that is valid for the issuer and fits its key", "set tls.cert_file and tls.key_file to a valid pair", checkTLS},
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sallyport/internal/gateway"
+	"sallyport/internal/oauth"
 	"sallyport/internal/revocation"
 	"sallyport/internal/secret"
 	"sallyport/internal/token"
@@ -183,7 +184,7 @@ func checkScopes(j *judge) {
 	for i := range j.c.APIs {
 		a := &j.c.APIs[i]
 		own := func(at, scope string) {
-			if slices.Contains(identityScopes, scope) {
+			if slices.Contains(identityScopes, scope) || scope == oauth.ReportScope {
 				j.failf(at, "%s is a scope of the issuer", scope)
 			} else if other, taken := owner[scope]; taken && other != a.Name && scope != "" {
 				j.failf(at, "%s belongs to the API %s already", scope, other)

@@ -177,6 +177,10 @@ func (c *config) scopeProblems(client oauth.Client) []problem {
 	for scope := range strings.SplitSeq(client.Scope, " ") {
 		switch {
 		case client.Scope == "":
+		case scope == oauth.ReportScope:
+			if why := reportScopeProblem(client); why != "" {
+				r.addf(0, "scope", "%s", why)
+			}
 		case scope == "":
 			r.addf(0, "scope", "has more than one space between scopes, or one at an end")
 		case !slices.Contains(known, scope) && c.unclear("apis"): // CF00 says so

@@ -166,6 +166,7 @@ func checkPermissions(j *judge) {
 	}
 	private := []struct{ path, file string }{
 		{"master_key_file", j.c.MasterKeyFile}, {"store_file", j.c.StoreFile}, {"tls.key_file", j.c.TLS.KeyFile},
+		{"mail.password_file", j.c.Mail.PasswordFile}, {"leaks.webhook_secret_file", j.c.Leaks.WebhookSecretFile},
 	}
 	for i, c := range j.c.Clients {
 		private = append(private, struct{ path, file string }{fmt.Sprintf("clients[%d].secret_file", i), c.SecretFile})

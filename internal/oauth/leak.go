@@ -189,3 +189,16 @@ func (l *leak) finding(done Ended) []LeakFinding {
 	}
 	return []LeakFinding{{Leak: l.Leak, Alive: done.Alive, Lost: done.Lost}}
 }
+
+// CompromiseEnding is what an operator's compromise of a client's secrets says
+// to the feed and to people.
+func CompromiseEnding(clientID string, killGrants bool, now time.Time) (Ending, error) {
+	l := &leak{now: now, Leak: audit.Leak{At: now.UTC().Truncate(time.Second), Event: audit.SecretCompromised, Reporter: Operator}}
+	action := audit.ActionSecretsEnded
+	if killGrants {
+		action = audit.ActionAllEnded
+	}
+	l.is(kindSecret, action, clientID, "")
+	notices, err := l.notices()
+	return Ending{Reason: token.ReasonLeaked, Now: now, Keep: token.KeepRevocation(now), Notices: notices}, err
+}

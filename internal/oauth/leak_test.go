@@ -247,7 +247,7 @@ func TestT035MasterKeyCannotBeRevokedAndAlarms(t *testing.T) {
 	r := newRig(t)
 	master := secret.NewHandle(secret.MasterKey)
 	s, err := oauth.New(oauth.Options{
-		Issuer: issuer, Store: r.store.OAuth(), Users: r.store.OAuth(), Ring: r.ring, Feed: r.feed, Proofs: r.proofs, Now: r.clock.now, MasterKey: master.Hash(),
+		Issuer: issuer, Store: r.store.OAuth(), Users: r.store.OAuth(), Ring: r.ring, Feed: r.feed, Proofs: r.proofs, Now: r.clock.now, IsMaster: master.Equal,
 	})
 	if err != nil {
 		t.Fatal(err)

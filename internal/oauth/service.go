@@ -35,7 +35,7 @@ type Resource struct {
 }
 
 // Options configure a Service. All fields but ScopeText, Clients, MutualTLS and
-// MasterKey are needed.
+// IsMaster are needed.
 type Options struct {
 	Issuer    string // absolute https URI without a trailing slash
 	Store     Store
@@ -48,7 +48,7 @@ type Options struct {
 	Clients   []Client          // from the configuration; they win over stored ones
 	MutualTLS string            // base URL of the listener that asks for client certificates; empty: there is none
 	Now       func() time.Time
-	MasterKey secret.Hash // of the master key as a handle, to know it when it is found; zero: not known
+	IsMaster  func(secret.Value) bool // knows the master key when it is found; nil: nobody does
 	// KeysAt finds the keys that a client publishes at an address: keys of two
 	// owners never meet. Without it, nothing is encrypted for clients that have a
 	// jwks_uri.
@@ -74,7 +74,7 @@ type Service struct {
 	rotated    grantCache
 	recipients recipients
 	told       toldOnce
-	master     secret.Hash
+	isMaster   func(secret.Value) bool
 	metadata   []byte
 }
 
@@ -87,7 +87,7 @@ func New(o Options) (*Service, error) {
 		issuer: o.Issuer, store: o.Store, users: o.Users, ring: o.Ring, feed: o.Feed,
 		proofs: o.Proofs, mutualTLS: o.MutualTLS,
 		resources: o.Resources, byScope: map[string]*Resource{}, scopeText: o.ScopeText, now: o.Now,
-		recipients: recipients{keysAt: o.KeysAt}, master: o.MasterKey,
+		recipients: recipients{keysAt: o.KeysAt}, isMaster: o.IsMaster,
 	}
 	for i := range s.resources {
 		if nested := s.resources[i].Format == token.FormatNested; nested != (s.resources[i].Recipient != nil) {

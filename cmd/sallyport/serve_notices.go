@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"net/url"
+
+	"sallyport/internal/audit"
+	"sallyport/internal/notify"
+	"sallyport/internal/oauth"
+	"sallyport/internal/outbound"
+	"sallyport/internal/secret"
+	"sallyport/internal/store"
+)
+
+// assembleNotices makes the worker that tells people of leaks, and says which
+// secrets of the file are refused.
+func (n *node) assembleNotices(ctx context.Context, c *config) error {
+	dead, err := c.deadSecrets(deadIn(ctx, n.store))
+	if err != nil {
+		return err
+	}
+	for _, i := range dead {
+		n.log.WarnContext(ctx, c.deadSentence(i), slog.String("client_id", c.Clients[i].ClientID)) //nolint:sloglint // names the file to mend
+	}
+	mailer, err := c.mailer()
+	if err != nil {
+		return err
+	}
+	hook, err := c.webhook()
+	if err != nil {
+		return err
+	}
+	n.notices = notify.NewWorker(notify.Options{
+		Outbox: n.store.Outbox(), Directory: directory{c, n.store.OAuth()}, Issuer: c.Issuer, Operators: c.Leaks.Notify,
+		Mailer: mailer, Webhook: hook, Now: n.now, Record: n.recordLeak, Report: n.reportDelivery,
+	})
+	return nil
+}
+
+func deadIn(ctx context.Context, st *store.Store) func(secret.Hash) (bool, error) {
+	return func(h secret.Hash) (bool, error) {
+		dead, err := st.OAuth().DeadSecrets(ctx, []secret.Hash{h})
+		return len(dead) > 0, err
+	}
+}
+
+// webhook is nil where none is called.
+func (c *config) webhook() (*notify.Webhook, error) {
+	l := &c.Leaks
+	if l.Webhook == "" {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	text, err := readSecret(c.file(l.WebhookSecretFile))
+	if err != nil {
+		return nil, fmt.Errorf("secret of the webhook: %w", err)
+	}
+	u, err := url.Parse(l.Webhook)
+	if err != nil {
+		return nil, fmt.Errorf("leaks.webhook: %w", err)
+	}
+	o := outbound.Options{AllowLoopback: isLoopback(u.Hostname()), Ports: []uint16{webhookPort(u)}}
+	for _, network := range l.WebhookNetworks {
+		p, err := netip.ParsePrefix(network)
+		if err != nil {
+			return nil, fmt.Errorf("leaks.webhook_networks: %w", err)
+		}
+		o.AllowNetworks = append(o.AllowNetworks, p)
+	}
+	return notify.NewWebhook(l.Webhook, secret.New(text), outbound.NewClient(o).PostJSON), nil
+}
+
+// recordLeak writes the record of one leak. All that it has is fit for a log.
+func (n *node) recordLeak(l audit.Leak) {
+	level := slog.LevelWarn
+	if l.Event == audit.LeakMasterKey {
+		level = slog.LevelError
+	}
+	attrs := []slog.Attr{slog.String("events", string(l.Event)), slog.String("incident", l.ID), slog.Time("at", l.At)}
+	for _, a := range [][2]string{
+		{"kind", l.Kind}, {"hash_prefix", l.HashPrefix}, {"action", l.Action}, {"client_id", l.ClientID}, {"subject", l.Subject},
+		{"grant_id", l.Grant}, {"url", l.URL}, {"source", l.Source}, {"reporter", l.Reporter},
+	} {
+		if a[1] != "" {
+			attrs = append(attrs, slog.String(a[0], a[1]))
+		}
+	}
+	n.log.LogAttrs(context.Background(), level, "leak", attrs...)
+}
+
+func (n *node) reportDelivery(d notify.Delivery) {
+	attrs := []slog.Attr{slog.String("to", d.To), slog.Int("notices", d.Notices)}
+	level, what := slog.LevelWarn, "a notice could not be sent yet"
+	switch d.Event {
+	case audit.NoticeSent:
+		level, what = slog.LevelInfo, "notice"
+	case audit.NoticeLost:
+		level, what = slog.LevelError, "notice"
+	}
+	if d.Event != "" {
+		attrs = append(attrs, slog.String("events", string(d.Event)))
+	}
+	if d.Err != nil {
+		attrs = append(attrs, slog.Any("error", d.Err))
+	}
+	n.log.LogAttrs(context.Background(), level, what, attrs...) //nolint:sloglint // one of two texts
+}
+
+// directory finds addresses in the configuration and the store.
+type directory struct {
+	c     *config
+	store store.OAuth
+}
+
+// Contacts implements notify.Directory.
+func (d directory) Contacts(ctx context.Context, clientID string) ([]string, error) {
+	for i := range d.c.Clients {
+		if d.c.Clients[i].ClientID == clientID {
+			return d.c.Clients[i].Contacts, nil
+		}
+	}
+	c, err := d.store.Client(ctx, clientID)
+	if errors.Is(err, oauth.ErrNotFound) {
+		return nil, nil
+	}
+	return c.Contacts, err
+}
+
+// Address implements notify.Directory. An address that nobody has made sure of
+// may be somebody else's, so it is told nothing.
+func (d directory) Address(ctx context.Context, userID string) (string, error) {
+	u, err := d.store.User(ctx, userID)
+	if errors.Is(err, oauth.ErrNotFound) || err == nil && !u.EmailVerified {
+		return "", nil
+	}
+	return u.Email, err
+}

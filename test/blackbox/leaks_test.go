@@ -493,12 +493,21 @@ func TestT035AnswersTellNothing(t *testing.T) {
 	if len(answers) != 1 {
 		t.Errorf("the answers differ: %v", answers)
 	}
-	lowest, highest := time.Hour, time.Duration(0)
+	// A busy machine delays the requests of a round alike, so they are compared
+	// with each other: ours is not the later one.
+	for name, list := range times {
+		var later []time.Duration
+		for round := range list {
+			later = append(later, times["ours"][round]-list[round])
+		}
+		slices.Sort(later)
+		if median := later[len(later)/2].Abs(); median > 50*time.Millisecond {
+			t.Errorf("what is ours is answered %s apart from %s", median, name)
+		}
+	}
 	for name, list := range times {
 		slices.Sort(list)
-		median := list[len(list)/2]
-		lowest, highest = min(lowest, median), max(highest, median)
-		t.Logf("%-10s min %s, median %s, max %s", name, list[0], median, list[len(list)-1])
+		t.Logf("%-10s min %s, median %s, max %s", name, list[0], list[len(list)/2], list[len(list)-1])
 		if list[0] < 500*time.Millisecond {
 			t.Errorf("%s is answered after %s", name, list[0])
 		}
@@ -507,9 +516,6 @@ func TestT035AnswersTellNothing(t *testing.T) {
 				t.Errorf("%s and %s do not overlap", name, other)
 			}
 		}
-	}
-	if highest-lowest > 50*time.Millisecond {
-		t.Errorf("medians lie %s apart", highest-lowest)
 	}
 	for name, c := range map[string]struct{ body, secret, want string }{
 		"not JSON":     {"found=x", h.ServiceSecret(t), "400 "},

@@ -21,6 +21,8 @@ type config struct {
 	TLS           tlsConfig         `yaml:"tls" need:"yes" doc:"The certificate of the listener."`
 	Store         string            `yaml:"store" example:"sqlite:sallyport.db" doc:"Where users, clients, grants and keys are kept: sqlite:FILE, or postgres://… without a password."`
 	StoreFile     string            `yaml:"store_file" example:"/run/secrets/sallyport-dsn" doc:"A file that holds what store would, for connection strings with a password."`
+	Shared        string            `yaml:"shared" example:"rediss://cache.example.com:6379" doc:"Redis or Valkey, where many nodes share what may be used once: redis:// or rediss:// without a password. One node needs none."`
+	SharedFile    string            `yaml:"shared_file" example:"/run/secrets/sallyport-shared" doc:"A file that holds what shared would, for addresses with a password."`
 	MasterKeyFile string            `yaml:"master_key_file" need:"yes" example:"master.key" doc:"The file with the key that wraps all other keys. Keep it apart from the database, with a copy."`
 	Mail          mailConfig        `yaml:"mail" doc:"The mail server. People are told of leaks by mail."`
 	Leaks         leaksConfig       `yaml:"leaks" doc:"Who is told when a credential of ours is found where it should not be."`
@@ -96,7 +98,6 @@ func (d duration) std() time.Duration { return time.Duration(d) }
 // writes one counts on what it does.
 var notYet = map[string]string{
 	"egress":         "this version cannot hold keys of other APIs for apps yet: remove it",
-	"shared":         "this version keeps short-lived state in memory and runs as one node: remove it",
 	"tls.acme":       "this version cannot get certificates by itself yet: set cert_file and key_file",
 	"apis[].openapi": "this version does not read OpenAPI files yet: list the operations",
 }

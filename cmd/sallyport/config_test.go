@@ -63,7 +63,6 @@ func TestConfigIsStrict(t *testing.T) {
 		"nothing":                                 {"", "f.yaml: is empty"},
 		"more than one document":                  {"issuer: a\n---\nissuer: b\n", "more than one document"},
 		"egress is not possible yet":              {"egress: []\n", "f.yaml:1: egress: this version cannot hold keys"},
-		"shared is not possible yet":              {"shared: redis://x\n", "f.yaml:1: shared: this version keeps short-lived state in memory"},
 		"acme is not possible yet":                {"tls: {acme: {email: a}}\n", "f.yaml:1: tls.acme: this version cannot get certificates"},
 		"openapi is not possible yet":             {"apis:\n  - openapi: x.yaml\n", "f.yaml:2: apis[0].openapi: this version does not read OpenAPI files"},
 		"an alias that holds itself ends":         {"apis: &a\n  - *a\n", "f.yaml:"},

@@ -22,6 +22,7 @@ import (
 	"sallyport/internal/oauth"
 	"sallyport/internal/ratelimit"
 	"sallyport/internal/revocation"
+	"sallyport/internal/shared"
 	"sallyport/internal/store"
 	"sallyport/internal/token"
 	"sallyport/internal/web"
@@ -111,6 +112,7 @@ type node struct {
 	log      *slog.Logger
 	now      func() time.Time
 	store    *store.Store
+	shared   *shared.Store // nil on one node
 	keys     *keyring
 	feed     *revocation.Follower
 	oauth    *oauth.Service
@@ -143,6 +145,7 @@ func openNode(ctx context.Context, c *config, logger *slog.Logger, now func() ti
 		err = n.assemble(ctx, c, n.keys.Ring)
 	}
 	if err != nil {
+		n.closeShared()
 		return nil, errors.Join(err, st.Close())
 	}
 	n.public.TLSConfig = tlsConfigFor(cert)
@@ -166,7 +169,7 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 		return err
 	}
 	n.feed = revocation.NewFollower(n.store.Feed(), n.now)
-	proofs, err := n.newProofs(ring)
+	proofs, err := n.newProofs(ctx, c, ring)
 	if err != nil {
 		return err
 	}
@@ -312,6 +315,7 @@ func (c *config) readyStore(ctx context.Context, now func() time.Time) (*store.S
 }
 
 func (n *node) close() {
+	n.closeShared()
 	if err := n.store.Close(); err != nil {
 		n.log.Warn("close store", slog.Any("error", err))
 	}

@@ -44,8 +44,12 @@ func listenAll(ctx context.Context, c *config) (l listeners, err error) {
 }
 
 // newProofs is the one judge of DPoP proofs, of issuer and gateway.
-func (n *node) newProofs(ring *token.Ring) (*token.Proofs, error) {
-	return token.NewProofs(token.ProofOptions{Ring: ring, Replay: token.NewReplayTable(0, n.now), Now: n.now})
+func (n *node) newProofs(ctx context.Context, c *config, ring *token.Ring) (*token.Proofs, error) {
+	replay, err := n.openReplay(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return token.NewProofs(token.ProofOptions{Ring: ring, Replay: replay, Now: n.now})
 }
 
 // newMutual makes the server of the listener that asks for client certificates.

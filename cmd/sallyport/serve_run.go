@@ -110,6 +110,7 @@ func (n *node) ready(ctx context.Context) error {
 }
 
 func (n *node) registerMetrics(r prometheus.Registerer) {
+	n.registerShared(r)
 	gauge := func(name, help string, f func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
 	}

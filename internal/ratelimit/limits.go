@@ -14,6 +14,8 @@ const (
 	ClientAuth   Name = "client_auth"
 	Introspect   Name = "introspect"
 	LeakReport   Name = "leak_report"
+	LogNetwork   Name = "log_network"
+	LogAll       Name = "log_all"
 )
 
 // Limit lets Burst events happen at once, and one more each time Every has
@@ -26,7 +28,7 @@ type Limit struct {
 	Why   string
 }
 
-// Limits lists every limit. All but the last count failures only: who is right
+// Limits lists every limit. Those about people, clients and tokens count failures only: who is right
 // is never slowed by having been right often.
 var Limits = []Limit{
 	{
@@ -56,5 +58,13 @@ var Limits = []Limit{
 	{
 		LeakReport, 60, time.Second, "reporting client",
 		"a partner that floods: each report can hold a hundred strings and makes the store look for them",
+	},
+	{
+		LogNetwork, 200, 100 * time.Millisecond, "network",
+		"lines of the log about requests that were refused; past it they are counted and left out",
+	},
+	{
+		LogAll, 2000, 2 * time.Millisecond, "nothing: one for all",
+		"the same from many networks at once",
 	},
 }

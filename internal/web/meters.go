@@ -14,6 +14,7 @@ import (
 type meters struct {
 	gateway, other *meter
 	events         map[audit.Name]prometheus.Counter
+	leftOut        prometheus.Counter
 }
 
 // meter counts one route.
@@ -36,8 +37,11 @@ func newMeters(reg prometheus.Registerer, endpoints map[string]*endpoint) (*mete
 	events := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "sallyport_security_events_total", Help: "Security events by name.",
 	}, []string{"event"})
+	leftOut := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "sallyport_log_lines_left_out_total", Help: "Lines about refused requests that were not written, because there were too many.",
+	})
 	if reg != nil {
-		for _, c := range []prometheus.Collector{requests, took, events} {
+		for _, c := range []prometheus.Collector{requests, took, events, leftOut} {
 			if err := reg.Register(c); err != nil {
 				return nil, err
 			}
@@ -55,7 +59,7 @@ func newMeters(reg prometheus.Registerer, endpoints map[string]*endpoint) (*mete
 		known[route] = m
 		return m
 	}
-	m := &meters{gateway: of("gateway"), other: of("none"), events: map[audit.Name]prometheus.Counter{}}
+	m := &meters{gateway: of("gateway"), other: of("none"), events: map[audit.Name]prometheus.Counter{}, leftOut: leftOut}
 	for _, e := range endpoints {
 		e.meter = of(e.path)
 	}

@@ -77,6 +77,10 @@ func (s *site) finish(w *answer, r *http.Request, rec *audit.Record, took time.D
 	if !s.log.Enabled(ctx, level) {
 		return
 	}
+	if !s.flood.takes(s.now(), w, r, events) {
+		s.meters.leftOut.Inc()
+		return
+	}
 	attrs := make([]slog.Attr, 0, 20)
 	attrs = append(attrs,
 		slog.String("request_id", w.id.String()), slog.String("method", knownMethod(r.Method)), slog.String("route", w.meter.route),
@@ -85,6 +89,9 @@ func (s *site) finish(w *answer, r *http.Request, rec *audit.Record, took time.D
 	set := rec.Attrs()
 	attrs = append(attrs, set...)
 	attrs = appendEvents(attrs, set, events)
+	if n := s.flood.leftOut.Swap(0); n > 0 {
+		attrs = append(attrs, slog.Int64("lines_left_out", n))
+	}
 	for i := range attrs {
 		attrs[i] = safeAttr(attrs[i])
 	}

@@ -45,6 +45,7 @@ type site struct {
 	log      *slog.Logger
 	now      func() time.Time
 	limits   *ratelimit.Table
+	flood    flood
 	origins  map[string]bool
 	csrf     *http.CrossOriginProtection
 
@@ -86,6 +87,7 @@ func New(o Options) (http.Handler, error) {
 	if s.limits == nil {
 		s.limits = ratelimit.New(ratelimit.Options{})
 	}
+	s.flood.limits = s.limits
 	for _, origin := range o.BrowserOrigins {
 		if u, err := url.Parse(origin); err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin {
 			return nil, fmt.Errorf("web: %q is not an origin: write for example https://app.example.com", origin)

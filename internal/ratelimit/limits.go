@@ -28,8 +28,8 @@ type Limit struct {
 	Why   string
 }
 
-// Limits lists every limit. Those about people, clients and tokens count failures only: who is right
-// is never slowed by having been right often.
+// Limits lists every limit. Those about people, clients and tokens count
+// failures only: who is right is never slowed by having been right often.
 var Limits = []Limit{
 	{
 		LoginPair, 10, 5 * time.Minute, "account and address",

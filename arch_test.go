@@ -121,6 +121,26 @@ func TestArchitecture(t *testing.T) {
 	}
 }
 
+// One package reads JOSE objects. Another that called the library would go
+// without the checks that the profile makes around it (T068).
+func TestT068OnlyTheProfileImportsTheJOSELibrary(t *testing.T) {
+	users := 0
+	for _, p := range listPackages(t, "./...") {
+		for _, i := range p.Imports {
+			if !strings.HasPrefix(i, "github.com/go-jose/") && !strings.Contains(i, "/jwx/") && !strings.Contains(i, "golang-jwt") {
+				continue
+			}
+			users++
+			if p.ImportPath != "sallyport/internal/token/jose" {
+				t.Errorf("%s must not import %s", p.ImportPath, i)
+			}
+		}
+	}
+	if users == 0 {
+		t.Error("nobody imports a JOSE library: this test looks for the wrong name")
+	}
+}
+
 // Black box tests know the product only by its binary, so they may share
 // test/rig and test/attack and nothing more.
 func TestBlackBoxTestsKnowOnlyTheBinary(t *testing.T) {

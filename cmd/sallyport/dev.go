@@ -18,6 +18,7 @@ import (
 
 	"sallyport/internal/account"
 	"sallyport/internal/secret"
+	"sallyport/internal/token/jose"
 )
 
 // defaultState is where dev keeps its files.
@@ -192,7 +193,11 @@ func (d *dev) run(ctx context.Context, p *program, n *node, logger *slog.Logger,
 	for _, a := range d.config.APIs {
 		audiences[a.Name] = a.Audience
 	}
-	backends := newServer(newDemoBackends(d.issuer, audiences, client, p.now), logger)
+	demo, err := newDemoBackends(d.issuer, audiences, client, p.now)
+	if err != nil {
+		return err
+	}
+	backends := newServer(demo, logger)
 	front := newServer(app, logger)
 	front.TLSConfig = n.public.TLSConfig.Clone()
 	go func() { _ = backends.Serve(d.backends) }()
@@ -235,9 +240,13 @@ func (d *dev) demoApp(client *http.Client, logger *slog.Logger, now func() time.
 	for _, a := range d.config.APIs {
 		apis[a.Name] = d.issuer + a.Path
 	}
+	keys, err := jose.NewRemoteKeys(jose.RemoteOptions{URL: d.issuer + "/.well-known/jwks.json", Fetch: fetchKeys(client), Now: now})
+	if err != nil {
+		return nil, err
+	}
 	return newDemoApp(&demoClient{
 		issuer: d.issuer, clientID: demoWeb, secret: secret.New(text), redirectURI: d.appURL + "/callback", http: client, now: now,
-		keys: &keySet{url: d.issuer + "/.well-known/jwks.json", client: client, now: now},
+		keys: keys,
 	}, apis, logger), nil
 }
 

@@ -283,15 +283,19 @@ func newTestRing(t *testing.T) *token.Ring {
 func TestDemoBackendsTrustNothingButTheInnerToken(t *testing.T) {
 	t.Parallel()
 	ring, fetched := newTestRing(t), 0
-	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	issuer := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fetched++
+		w.Header().Set("Content-Type", "application/json")
 		b, _ := ring.JWKS(token.SignInner)
 		_, _ = w.Write(b)
 	}))
 	t.Cleanup(issuer.Close)
-	d := newDemoBackends(issuer.URL, map[string]string{"catalog": "https://a.example/catalog", "payments": "https://a.example/payments"}, issuer.Client(), time.Now)
+	d, err := newDemoBackends(issuer.URL, map[string]string{"catalog": "https://a.example/catalog", "payments": "https://a.example/payments"}, issuer.Client(), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
 	good := func() map[string]any {
-		return map[string]any{"iss": issuer.URL, "aud": "https://a.example/catalog", "sub": "u1", "client_id": "app", "scope": "catalog.read", "exp": time.Now().Add(time.Minute).Unix()}
+		return map[string]any{"iss": issuer.URL, "aud": "https://a.example/catalog", "sub": "u1", "client_id": "app", "scope": "catalog.read", "jti": "j1", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix()}
 	}
 	with := func(k string, v any) map[string]any { m := good(); m[k] = v; return m }
 	without := func(k string) map[string]any { m := good(); delete(m, k); return m }
@@ -312,7 +316,7 @@ func TestDemoBackendsTrustNothingButTheInnerToken(t *testing.T) {
 		"another issuer":           {bearer(sign(with("iss", "https://evil.example"))), 401},
 		"another backend's":        {bearer(sign(with("aud", "https://a.example/payments"))), 401},
 		"for more than one":        {bearer(sign(with("aud", []string{"https://a.example/catalog", "x"}))), 401},
-		"expired":                  {bearer(sign(with("exp", time.Now().Add(-time.Second).Unix()))), 401},
+		"expired":                  {bearer(sign(with("exp", time.Now().Add(-20*time.Second).Unix()))), 401},
 		"without expiry":           {bearer(sign(without("exp"))), 401},
 		"without a subject":        {bearer(sign(without("sub"))), 401},
 		"with a changed signature": {bearer(sign(good())[:len(sign(good()))-4] + "AAAA"), 401},

@@ -150,3 +150,24 @@ func TestJ095TheJWTFormIsRevoked(t *testing.T) {
 		}
 	}
 }
+
+// T143: the JWT form in a URL is as leaked as a sealed token there; other JWTs
+// may be what an API is about.
+func TestT143AJWTInAURL(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	line := f.jwt()
+	tok := strings.TrimPrefix(line, "Bearer ")
+	for _, target := range []string{"/catalog/items/" + tok, "/catalog/items/1?jwt=" + tok, "/catalog/items/1?a=b&q=x" + tok} {
+		if got := f.get(target, line); got.Status != http.StatusBadRequest || strings.Join(f.reasons(), ",") != "token.in_url token_in_url" {
+			t.Errorf("%.60s: %d %v", target, got.Status, f.reasons())
+		}
+	}
+	other, err := f.ring.Signer(token.SignIDToken).Sign("JWT", []byte("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := f.get("/catalog/items/1?signed="+other, line); got.Status != http.StatusOK {
+		t.Errorf("another JWT: %d %v", got.Status, f.reasons())
+	}
+}

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"bytes"
+	"encoding/base64"
 	"net/url"
 	"strings"
 	"unicode"
@@ -23,7 +25,7 @@ func (c *call) readTarget() refusal {
 	if len(raw) > maxTarget {
 		return refusal{problem: invalidRequest, reason: "target_too_long"}
 	}
-	if carriesToken(raw) {
+	if carriesToken(raw) || carriesJWT(raw) {
 		return refusal{problem: tokenInURL, reason: "token_in_url", event: audit.TokenInURL}
 	}
 	path, query, hasQuery := strings.Cut(raw, "?")
@@ -63,6 +65,28 @@ func carriesToken(s string) bool {
 		}
 	}
 	return false
+}
+
+// carriesJWT reports whether s holds an access token in the JWT form, whoever
+// made it. Other JWTs may well travel in URLs.
+func carriesJWT(s string) bool {
+	const begin, longest = "eyJ", 256 // {" in base64url; a header of ours has some 100 bytes
+	for {
+		i := strings.Index(s, begin)
+		if i < 0 {
+			return false
+		}
+		s = s[i:]
+		end := len(begin)
+		for end < len(s) && end < longest && unreserved[s[end]] && s[end] != '.' && s[end] != '~' {
+			end++
+		}
+		header, err := base64.RawURLEncoding.DecodeString(s[:end])
+		if err == nil && end < len(s) && s[end] == '.' && bytes.Contains(bytes.ToLower(header), []byte(`at+jwt"`)) {
+			return true
+		}
+		s = s[len(begin):]
+	}
 }
 
 // pathByte says which bytes may stand in a path as they are: pchar and "/" of

@@ -49,15 +49,18 @@ func FuzzDecode(f *testing.F) {
 
 func TestLG04WhatIsLoggedIsHarmless(t *testing.T) {
 	for in, want := range map[string]string{
-		"plain":                       "plain",
-		"a\r\nfake line":              "a  fake line",
-		"\x1b[31mred":                 " [31mred",
-		"line\u2028sep\u2029x":        "line sep x",
-		"turn\u202earound":            "turn around",
-		"bad\xffutf":                  "bad utf",
-		"spat_AAAA in the middle":     "spat_[redacted] in the middle",
-		"x=sprt_abc-DEF_1&spcs_q":     "x=sprt_[redacted]&spcs_[redacted]",
-		strings.Repeat("é", 600) + "": strings.Repeat("é", 256) + "…",
+		"plain":                   "plain",
+		"a\r\nfake line":          "a  fake line",
+		"\x1b[31mred":             " [31mred",
+		"line\u2028sep\u2029x":    "line sep x",
+		"turn\u202earound":        "turn around",
+		"bad\xffutf":              "bad utf",
+		"spat_AAAA in the middle": "spat_[redacted] in the middle",
+		"x=sprt_abc-DEF_1&spcs_q": "x=sprt_[redacted]&spcs_[redacted]",
+		"eyJ is a word":           "eyJ is a word",
+		"a eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln b": "a eyJ[redacted] b",
+		"cut eyJhbGciOiJFUzI1NiIsImtpZCI6":              "cut eyJ[redacted]",
+		strings.Repeat("é", 600) + "":                   strings.Repeat("é", 256) + "…",
 	} {
 		if got := safe(in, maxLogged); got != want {
 			t.Errorf("safe(%q) = %q, want %q", in, got, want)

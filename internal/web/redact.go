@@ -53,7 +53,29 @@ func safe(s string, most int) string {
 	if !plain {
 		s = strip(s, most)
 	}
-	return withoutHandles(s)
+	return withoutJWTs(withoutHandles(s))
+}
+
+// withoutJWTs replaces what looks like a JWT or JWE, whole or cut. Whose it is
+// does not matter: it may be good somewhere.
+func withoutJWTs(s string) string {
+	const begin, least = "eyJ", 20 // {" in base64url; shorter ones are words
+	for from := 0; ; {
+		at := strings.Index(s[from:], begin)
+		if at < 0 {
+			return s
+		}
+		start := from + at
+		end := start + len(begin)
+		for end < len(s) && (handleByte(s[end]) || s[end] == '.') {
+			end++
+		}
+		from = end
+		if end-start >= least {
+			s = s[:start] + begin + "[redacted]" + s[end:]
+			from = start + len(begin) + len("[redacted]")
+		}
+	}
 }
 
 func strip(s string, most int) string {

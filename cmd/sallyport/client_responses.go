@@ -86,9 +86,11 @@ func responseFlags(cmd *cobra.Command, c *clientConfig) {
 func answersText(r oauth.Responses) string {
 	var list []string
 	for _, s := range [][2]string{
-		{"id_token_encrypted_response_alg", string(r.IDTokenAlg)}, {"id_token_encrypted_response_enc", string(r.IDTokenEnc)},
+		{"id_token_encrypted_response_alg", string(r.IDTokenAlg)},
+		{"id_token_encrypted_response_enc", string(r.IDTokenEnc)},
 		{"userinfo_signed_response_alg", string(r.UserInfoSig)},
-		{"userinfo_encrypted_response_alg", string(r.UserInfoAlg)}, {"userinfo_encrypted_response_enc", string(r.UserInfoEnc)},
+		{"userinfo_encrypted_response_alg", string(r.UserInfoAlg)},
+		{"userinfo_encrypted_response_enc", string(r.UserInfoEnc)},
 		{"jwks_uri", r.JWKSURI},
 	} {
 		if s[1] != "" {

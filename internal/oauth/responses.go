@@ -80,10 +80,7 @@ func (r *Responses) keysProblem() (setting, why string) {
 		return "jwks", "is not a JWK Set of public keys: " + err.Error()
 	}
 	for _, alg := range []jose.Algorithm{r.IDTokenAlg, r.UserInfoAlg} {
-		if alg == "" {
-			continue
-		}
-		if _, err := set.Key(context.Background(), "", alg); err != nil {
+		if alg != "" && !slices.ContainsFunc(set.Keys(), func(k *jose.Key) bool { return k.Encrypts(alg) }) {
 			return "jwks", fmt.Sprintf("has no key for %s: it needs one of use enc", alg)
 		}
 	}

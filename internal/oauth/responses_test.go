@@ -71,7 +71,7 @@ func (r *receiver) verify(jwt, typ string) map[string]any {
 	if err := json.Unmarshal(published, &keys); err != nil {
 		r.t.Fatal(err)
 	}
-	signed, err := gojose.ParseSigned(jwt, []gojose.SignatureAlgorithm{gojose.ES256})
+	signed, err := gojose.ParseSignedCompact(jwt, []gojose.SignatureAlgorithm{gojose.ES256})
 	if err != nil {
 		r.t.Fatal(err)
 	}

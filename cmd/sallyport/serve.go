@@ -195,7 +195,7 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 	if err != nil {
 		return err
 	}
-	n.gateway, err = gateway.New(gateway.Options{Issuer: c.Issuer, APIs: apis, Ring: ring, Feed: n.feed, Proofs: proofs, Now: n.now})
+	n.gateway, err = gateway.New(gateway.Options{Issuer: c.Issuer, APIs: apis, Ring: ring, Feed: n.feed, Proofs: proofs, MutualTLS: c.mutualURL(), Now: n.now})
 	if err != nil {
 		return err
 	}

@@ -13,18 +13,19 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"sallyport/internal/gateway"
 	"sallyport/internal/token"
 )
 
-func clientCertificate(t *testing.T) tls.Certificate {
+func clientCertificate(t *testing.T, until time.Time) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{SerialNumber: big.NewInt(1)}, &x509.Certificate{}, key.Public(), key)
+	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: until.Add(-24 * time.Hour), NotAfter: until}, &x509.Certificate{}, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,12 +38,13 @@ func clientCertificate(t *testing.T) tls.Certificate {
 
 func TestPP20CertificateOfThisConnection(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, nil, high, func(o *gateway.Options) { o.MutualTLS = true })
+	f := newFixture(t, nil, high, func(o *gateway.Options) { o.MutualTLS = mutualURL })
 	front := httptest.NewUnstartedServer(f.handler())
 	front.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
 	front.StartTLS()
 	t.Cleanup(front.Close)
-	mine, other := clientCertificate(t), clientCertificate(t)
+	hour := time.Now().Add(time.Hour)
+	mine, other, old := clientCertificate(t, hour), clientCertificate(t, hour), clientCertificate(t, time.Now().Add(-time.Minute))
 	bound := func(c tls.Certificate) string {
 		a := f.access()
 		strong(&a)
@@ -64,6 +66,7 @@ func TestPP20CertificateOfThisConnection(t *testing.T) {
 			"X-Client-Cert": {spoofed}, "Client-Cert": {spoofed}, "X-Ssl-Client-Cert": {spoofed}, "X-Forwarded-Client-Cert": {"Cert=" + spoofed},
 		}, "certificate_missing"},
 		{"header spoof with another certificate", []tls.Certificate{other}, "Bearer " + bound(mine), http.Header{"X-Client-Cert": {spoofed}}, "certificate_other"},
+		{"one that has expired", []tls.Certificate{old}, "Bearer " + bound(old), nil, "certificate_expired"},
 		{"J096 as DPoP", []tls.Certificate{mine}, "DPoP " + bound(mine), nil, "certificate_token_as_dpop"},
 		{"FAPI §5.3.4 a token that is not bound, with a certificate", []tls.Certificate{mine}, f.bearer(strong), nil, "token_not_bound"},
 		{"its own, again", []tls.Certificate{mine}, "Bearer " + bound(mine), nil, ""},

@@ -76,7 +76,7 @@ func newOffer(o *Options, api *route) offer {
 		bearer: "Bearer " + link,
 		// RFC 9449 §7.1: algs is a list with spaces.
 		dpop:  `DPoP algs="` + strings.Join(proofAlgorithms(), " ") + `", ` + link,
-		bound: api.bound, mutualTLS: o.MutualTLS,
+		bound: api.bound, mutualTLS: o.MutualTLS != "",
 	}
 }
 

@@ -44,8 +44,12 @@ func (c *call) checkCertificate() refusal {
 	if c.r.TLS == nil || len(c.r.TLS.PeerCertificates) == 0 {
 		return c.invalid("certificate_missing")
 	}
-	if !c.access.Confirm.ConfirmedBy(token.ConfirmX5T, token.CertificateDigest(c.r.TLS.PeerCertificates[0])) {
+	leaf, now := c.r.TLS.PeerCertificates[0], c.g.now()
+	switch {
+	case !c.access.Confirm.ConfirmedBy(token.ConfirmX5T, token.CertificateDigest(leaf)):
 		return c.invalid("certificate_other")
+	case now.Before(leaf.NotBefore) || now.After(leaf.NotAfter):
+		return c.invalid("certificate_expired")
 	}
 	return handled
 }
@@ -125,11 +129,19 @@ func proofAlgorithms() []string {
 type external struct{ host, port, origin string }
 
 // externals are the places where an API can be: on the host of its audience, if
-// that is a URL, and on the issuer's.
-func externals(issuer string, a API) []external {
+// that is a URL, on the issuer's, and on both at the port of the listener that
+// asks for certificates.
+func externals(o *Options, a API) []external {
 	var out []external
-	first := metadataURL(issuer, a)
-	for _, s := range []string{first, a.Audience, issuer} {
+	places := []string{metadataURL(o.Issuer, a), a.Audience, o.Issuer}
+	if m, err := url.Parse(o.MutualTLS); err == nil && m.Host != "" {
+		places = append(places, o.MutualTLS)
+		if u, err := url.Parse(a.Audience); err == nil && u.Host != "" {
+			m.Host = strings.TrimSuffix(u.Host, ":"+u.Port()) + strings.TrimPrefix(m.Host, strings.TrimSuffix(m.Host, ":"+m.Port()))
+			places = append(places, m.String())
+		}
+	}
+	for _, s := range places {
 		u, err := url.Parse(s)
 		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 			continue

@@ -16,6 +16,8 @@ import (
 	"sallyport/internal/token"
 )
 
+const mutualURL = "https://auth.example.com:8444"
+
 const algs = `algs="ES256 EdDSA Ed25519 PS256"`
 
 // passes calls with lines and wants the backend to be reached.
@@ -110,7 +112,7 @@ func TestPP12SchemeInAnyCase(t *testing.T) {
 // itself.
 func TestPP07AddressIsConfigured(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, nil)
+	f := newFixture(t, nil, func(o *gateway.Options) { o.MutualTLS = mutualURL })
 	d := f.device()
 	const path = "/catalog/items/1"
 	for _, tt := range []struct {
@@ -125,6 +127,9 @@ func TestPP07AddressIsConfigured(t *testing.T) {
 		{name: "query does not count", htu: "https://api.example.com" + path, target: path + "?a=b", host: "api.example.com", pass: true},
 		{name: "query in htu does not count", htu: "https://api.example.com" + path + "?c=d#e", target: path + "?a=b", host: "api.example.com", pass: true},
 		{name: "of the issuer", htu: "https://auth.example.com" + path, host: "auth.example.com", pass: true},
+		{name: "where certificates are asked for", htu: mutualURL + path, host: "auth.example.com:8444", pass: true},
+		{name: "where certificates are asked for, at the API's host", htu: "https://api.example.com:8444" + path, host: "api.example.com:8444", pass: true},
+		{name: "another port", htu: "https://api.example.com:8445" + path, host: "api.example.com:8445"},
 		{name: "of the issuer, at the other host", htu: "https://auth.example.com" + path, host: "api.example.com"},
 		{name: "another Host", htu: "https://evil.example" + path, host: "evil.example"},
 		{name: "X-Forwarded-Host", htu: "https://evil.example" + path, host: "api.example.com", more: []string{"X-Forwarded-Host: evil.example", "Forwarded: host=evil.example"}},
@@ -320,7 +325,7 @@ func TestPP19Challenges(t *testing.T) {
 	const link = `resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/catalog"`
 	dpop := "DPoP " + algs + ", " + link
 	bearer := "Bearer " + link
-	mutual := func(o *gateway.Options) { o.MutualTLS = true }
+	mutual := func(o *gateway.Options) { o.MutualTLS = mutualURL }
 	for _, tt := range []struct {
 		name    string
 		changes []change
@@ -514,7 +519,7 @@ func TestPP19MetadataAndCORS(t *testing.T) {
 	}{
 		{"standard", nil, false, false},
 		{"high", []change{high}, true, false},
-		{"high, with certificates", []change{high, func(o *gateway.Options) { o.MutualTLS = true }}, false, true},
+		{"high, with certificates", []change{high, func(o *gateway.Options) { o.MutualTLS = mutualURL }}, false, true},
 	} {
 		f := newFixture(t, nil, tt.changes...)
 		var doc struct {

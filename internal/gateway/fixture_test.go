@@ -91,13 +91,20 @@ type fixture struct {
 	gateway *gateway.Gateway
 	front   *httptest.Server
 	ahead   atomic.Int64 // how far the clock is ahead, in nanoseconds
+	stopped time.Time    // where the clock stands still
 
 	mu     sync.Mutex
 	calls  []seen
 	record *audit.Record // of the last request
 }
 
-func (f *fixture) now() time.Time { return time.Now().Add(time.Duration(f.ahead.Load())) }
+func (f *fixture) now() time.Time {
+	at := f.stopped
+	if at.IsZero() {
+		at = time.Now()
+	}
+	return at.Add(time.Duration(f.ahead.Load()))
+}
 
 func newRing(t testing.TB) *token.Ring { return newRingOver(t, &memKeys{}) }
 
@@ -178,6 +185,11 @@ func newFixture(t testing.TB, backend http.HandlerFunc, changes ...change) *fixt
 	}
 	for _, c := range changes {
 		c(&o)
+	}
+	if o.APIs[0].Tier == token.TierHigh {
+		// A slow machine would let a second go by, after which the tier refuses.
+		f.stopped = time.Now()
+		f.catchUp()
 	}
 	if f.gateway, err = gateway.New(o); err != nil {
 		t.Fatal(err)

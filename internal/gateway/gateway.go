@@ -56,9 +56,10 @@ type Options struct {
 	Proofs *token.Proofs // of DPoP; those of the issuer, so that a jti counts once for both
 	Now    func() time.Time
 
-	// MutualTLS says that there is a listener that asks for client certificates,
-	// so certificate-bound tokens (RFC 8705 §3) can be used.
-	MutualTLS bool
+	// MutualTLS is the base URL of the listener that asks for client certificates,
+	// without which certificate-bound tokens (RFC 8705 §3) cannot be used; empty
+	// if there is none.
+	MutualTLS string
 
 	MaxBodyBytes    int64             // of a request; 0 for 10 MiB
 	UpstreamTimeout time.Duration     // until an answer begins; 0 for 30 s
@@ -79,7 +80,7 @@ type Gateway struct {
 	reader    *token.AccessReader
 	feed      Feed
 	proofs    *token.Proofs
-	mutualTLS bool
+	mutualTLS bool // certificate-bound tokens can be used
 	now       func() time.Time
 	maxBody   int64
 	inner     innerCache
@@ -99,7 +100,7 @@ func New(o Options) (*Gateway, error) {
 		return nil, err
 	}
 	g := &Gateway{
-		issuer: o.Issuer, ring: o.Ring, reader: reader, feed: o.Feed, proofs: o.Proofs, mutualTLS: o.MutualTLS, now: o.Now,
+		issuer: o.Issuer, ring: o.Ring, reader: reader, feed: o.Feed, proofs: o.Proofs, mutualTLS: o.MutualTLS != "", now: o.Now,
 		table: compile(&o), maxBody: o.MaxBodyBytes,
 	}
 	if g.maxBody == 0 {

@@ -67,7 +67,7 @@ func compileAPI(opt *Options, index int, a API) *route {
 	up, limits := *a.Upstream, a.Tier.Limits()
 	r := &route{
 		index: index, name: a.Name, audience: a.Audience, prefix: strings.TrimSuffix(a.Path, "/"),
-		upstream: &up, base: strings.TrimSuffix(up.EscapedPath(), "/"), external: externals(opt.Issuer, a),
+		upstream: &up, base: strings.TrimSuffix(up.EscapedPath(), "/"), external: externals(opt, a),
 		tier: a.Tier, bound: limits.Bound, needNonce: limits.ProofNonce, maxLifetime: int64(limits.AccessToken / time.Second),
 		scopes: map[string]bool{}, origins: map[string]bool{}, trees: map[string]*node{},
 	}

@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "write the reference pages anew")
 // The pages of docs/reference that are derived from tables of the code.
 func TestReferencePagesAreFresh(t *testing.T) {
 	t.Parallel()
-	for name, page := range map[string]string{"errors.md": errorsPage(), "events.md": eventsPage(), "tiers.md": tiersPage()} {
+	for name, page := range map[string]string{"errors.md": errorsPage(), "events.md": eventsPage(), "tiers.md": tiersPage(), "dpop.md": proofsPage()} {
 		path := filepath.Join("..", "..", "docs", "reference", name)
 		if *update {
 			if err := os.WriteFile(path, []byte(page), 0o644); err != nil {
@@ -41,6 +41,32 @@ func errorsPage() string {
 	b.WriteString("# Error codes\n\nGenerated from `internal/oauth/error.go`.\n\n| Code | Status | From | When |\n|---|---|---|---|\n")
 	for _, c := range oauth.Codes {
 		fmt.Fprintf(&b, "| `%s` | %d | %s | %s |\n", c.Code, c.Status, c.Source, c.When)
+	}
+	return b.String()
+}
+
+func proofsPage() string {
+	var b strings.Builder
+	b.WriteString("# Reasons of a refused proof\n\nGenerated from `internal/token/prooferror.go`, in the order of the checks. They stand in the log as the reason of `proof.refused`. " +
+		"Outside there are two answers: `use_dpop_nonce`, and `invalid_dpop_proof` for everything else. How an app makes a proof: [the guide](../guide/proof-of-possession.md).\n\n" +
+		"| Reason | Means | From |\n|---|---|---|\n")
+	for _, r := range token.ProofReasons {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", r.Reason, r.Meaning, r.Source)
+	}
+	b.WriteString("\nAt the gateway, around the proof:\n\n| Reason | Means | Answer |\n|---|---|---|\n")
+	for _, r := range [][3]string{
+		{"dpop_token_as_bearer", "a DPoP-bound token with the scheme Bearer", "401 `invalid_token`"},
+		{"bearer_token_as_dpop", "a token that is not bound with the scheme DPoP", "401 `invalid_token`"},
+		{"token_not_bound", "the tier takes bound tokens only", "401 `invalid_token`"},
+		{"proof_other_key", "a good proof by another key than the token's", "401 `invalid_token`"},
+		{"certificate_missing", "a certificate-bound token on a connection without certificate", "401 `invalid_token`"},
+		{"certificate_other", "the connection has another certificate than the token", "401 `invalid_token`"},
+		{"certificate_expired", "the certificate is not valid now", "401 `invalid_token`"},
+		{"certificate_token_as_dpop", "a certificate-bound token with the scheme DPoP", "401 `invalid_token`"},
+		{"replay_full", "this key has used too many proofs in a minute, or the table is full", "503"},
+		{"replay_unavailable", "the shared table cannot be asked", "503"},
+	} {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", r[0], r[1], r[2])
 	}
 	return b.String()
 }

@@ -66,6 +66,20 @@ func TestPP13Nonces(t *testing.T) {
 	}
 }
 
+// One that the gateway handed out means nothing to the issuer either.
+func TestPP13GatewayNonceAtTheIssuer(t *testing.T) {
+	t.Parallel()
+	p, _ := newProofs(t, &proofClock{now})
+	for who, reason := range map[string]string{token.NonceIssuer: "", token.NonceGateway: "proof_nonce_stale"} {
+		d := newDraft(es256(t))
+		setClaim("nonce", p.Nonce(who))(d)
+		r := d.request(t)
+		r.NonceFor, r.NeedNonce = token.NonceIssuer, true
+		_, err := p.Check(t.Context(), r)
+		checkReason(t, err, reason)
+	}
+}
+
 func flipBit(s string) string {
 	b := []byte(s)
 	if b[20] == 'A' {

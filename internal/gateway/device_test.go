@@ -33,7 +33,8 @@ func (f *fixture) device() *device {
 	}
 	x, y := b64.EncodeToString(key.X.FillBytes(make([]byte, 32))), b64.EncodeToString(key.Y.FillBytes(make([]byte, 32)))
 	return &device{
-		f.t, f, key, map[string]any{"kty": "EC", "crv": "P-256", "x": x, "y": y},
+		f.t, f, key,
+		map[string]any{"kty": "EC", "crv": "P-256", "x": x, "y": y},
 		sha256.Sum256(fmt.Appendf(nil, `{"crv":"P-256","kty":"EC","x":%q,"y":%q}`, x, y)),
 	}
 }

@@ -286,7 +286,7 @@ func TestPP13NoncesInTierHigh(t *testing.T) {
 	}
 	nonce := own.Nonce(token.NonceGateway) // another node's, as far as this gateway knows
 	f.ahead.Store(int64(200 * time.Second))
-	f.feed.CatchUp(context.Background())
+	f.catchUp()
 	got := call(d, claim("nonce", nonce))
 	next := got.Header["Dpop-Nonce"]
 	if got.Status != 200 || len(next) != 1 || next[0] == nonce || next[0] == "of the backend" {

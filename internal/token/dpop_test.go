@@ -307,7 +307,8 @@ func TestJ019SmallOrderKey(t *testing.T) {
 		t.Errorf("not attacked: %v", err)
 	}
 	d = newDraft(appKey{
-		"EdDSA", map[string]any{"kty": "OKP", "crv": "Ed25519", "x": b64.EncodeToString(identity)},
+		"EdDSA",
+		map[string]any{"kty": "OKP", "crv": "Ed25519", "x": b64.EncodeToString(identity)},
 		func([]byte) []byte { return append(append([]byte(nil), identity...), make([]byte, 32)...) },
 	})
 	_, err := p.Verify(t.Context(), d.request(t))

@@ -16,7 +16,7 @@ func appendHTU(dst []byte, uri string) ([]byte, bool) {
 	if !ok {
 		return dst, false
 	}
-	port := ""
+	var port string
 	switch {
 	case strings.EqualFold(scheme, "https"):
 		dst, port = append(dst, "https://"...), "443"

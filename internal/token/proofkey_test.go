@@ -61,7 +61,8 @@ func edKey(t testing.TB, alg string) appKey {
 		t.Fatal(err)
 	}
 	return appKey{
-		alg, map[string]any{"kty": "OKP", "crv": "Ed25519", "x": b64.EncodeToString(pub)},
+		alg,
+		map[string]any{"kty": "OKP", "crv": "Ed25519", "x": b64.EncodeToString(pub)},
 		func(input []byte) []byte { return ed25519.Sign(key, input) },
 	}
 }

@@ -8,7 +8,7 @@ COUNT ?= 10
 
 # Packages where goroutines meet: these run once more under the race detector.
 RACE  := ./internal/token/... ./internal/revocation/... ./internal/ratelimit/... ./internal/oauth/... \
-         ./internal/account/... ./internal/gateway/... ./internal/store/... ./internal/web/...
+         ./internal/account/... ./internal/gateway/... ./internal/store/... ./internal/web/... ./sdk/...
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s %s\n", $$1, $$2}' Makefile
@@ -16,7 +16,7 @@ help: ## list the targets
 build: ## build bin/sallyport, static and reproducible
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/sallyport ./cmd/sallyport
 
-setup: ## install what the tests need (packages by apt where root or sudo is there, npm packages)
+setup: ## install what the tests need (packages by apt where root or sudo is there; npm, pip and Maven packages)
 	@test/setup.sh
 
 test: setup ## everything that must pass: vet, format, unit tests on both engines, races, black box
@@ -26,7 +26,7 @@ test: setup ## everything that must pass: vet, format, unit tests on both engine
 
 unit: ## tests of the packages, on SQLite and PostgreSQL
 	$(GO) test -count=1 .
-	$(GO) test $$($(GO) list ./internal/... ./cmd/... ./bench/...)
+	$(GO) test $$($(GO) list ./internal/... ./cmd/... ./bench/... ./sdk/...)
 
 race: ## the packages where goroutines meet, under the race detector
 	$(GO) test -race -short $(RACE)
@@ -61,4 +61,4 @@ bench: ## all benchmarks, COUNT runs each, into bench/out/bench.txt, then a summ
 	$(TOOL) benchstat bench/out/bench.txt
 
 clean: ## remove what was built; state folders of sallyport dev stay
-	rm -rf bin bench/out test/node/node_modules
+	rm -rf bin bench/out test/node/node_modules test/backends/.venv examples/backends/node/node_modules examples/backends/java/target

@@ -13,6 +13,10 @@ have npm || missing+=(npm)
 have certutil || missing+=(libnss3-tools)
 have curl || missing+=(curl)
 have gcc || missing+=(gcc libc6-dev) # for the race detector
+have python3 || missing+=(python3)
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+have javac && have keytool || missing+=(default-jdk-headless)
+have mvn || missing+=(maven)
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || have initdb || missing+=(postgresql)
 have valkey-server || have redis-server || missing+=(redis-server)
 
@@ -46,10 +50,40 @@ if (($(node -p 'process.versions.node.split(".")[0]') < 20)); then
 	exit 1
 fi
 
+# stale STAMP FILES… reports whether FILES differ from when STAMP was written.
+stale() {
+	local stamp=$1
+	shift
+	! cat "$@" | cmp -s - "$stamp"
+}
+
 # npm ci starts from nothing each time, so it runs only when the lock has changed.
-stamp=node/node_modules/.installed
-if ! cmp -s node/package-lock.json "$stamp"; then
-	echo "setup: installing npm packages"
-	npm --prefix node ci --no-audit --no-fund --ignore-scripts --loglevel=error
-	cp node/package-lock.json "$stamp"
+for dir in node ../examples/backends/node; do
+	stamp=$dir/node_modules/.installed
+	if stale "$stamp" $dir/package-lock.json; then
+		echo "setup: installing npm packages of $dir"
+		npm --prefix $dir ci --no-audit --no-fund --ignore-scripts --loglevel=error
+		cat $dir/package-lock.json >"$stamp"
+	fi
+done
+
+# The Python example, and PyJWT beside it to be measured; hashes are in the files.
+wanted=(../examples/backends/python/requirements.txt backends/alone/requirements.txt)
+stamp=backends/.venv/.installed
+if stale "$stamp" "${wanted[@]}"; then
+	echo "setup: installing Python packages"
+	python3 -m venv --clear backends/.venv
+	backends/.venv/bin/pip --quiet --disable-pip-version-check install --require-hashes "${wanted[@]/#/--requirement=}"
+	cat "${wanted[@]}" >"$stamp"
+fi
+
+# The Java example. Maven 3.8 checks no hashes of ours, so we do.
+java=../examples/backends/java
+built=($java/pom.xml $java/jars.sha256 $java/src/main/java/*.java)
+stamp=$java/target/.installed
+if stale "$stamp" "${built[@]}"; then
+	echo "setup: building the Java example"
+	mvn --quiet --batch-mode --file $java/pom.xml package
+	(cd $java && sha256sum --quiet --check jars.sha256)
+	cat "${built[@]}" >"$stamp"
 fi

@@ -49,10 +49,14 @@ func NewKey(algorithm, id string) Key {
 }
 
 // JWK returns the public key as RFC 7517 has it, with alg and use. Members that
-// are named replace those or come last.
+// are named replace those or come last; one without a value is left out.
 func (k Key) JWK(more ...string) string {
 	o := k.publicMembers().with("kid", quote(k.ID)).with("alg", quote(k.Algorithm)).with("use", `"sig"`)
 	for i := 0; i+1 < len(more); i += 2 {
+		if more[i+1] == "" {
+			o = o.without(more[i])
+			continue
+		}
 		o = o.with(more[i], more[i+1])
 	}
 	return o.String()

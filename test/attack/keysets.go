@@ -52,7 +52,7 @@ func (m *maker) otherUse() KeySet {
 	enc, ops := NewKey(m.t.Key.Algorithm, "enc"), NewKey(m.t.Key.Algorithm, "ops")
 	m.bad("use enc", m.under(enc))
 	m.bad("key_ops without verify", m.under(ops))
-	return m.done(true, enc.JWK("use", `"enc"`), ops.JWK("key_ops", `["encrypt"]`))
+	return m.done(true, enc.JWK("use", `"enc"`), ops.JWK("use", "", "key_ops", `["encrypt"]`))
 }
 
 func (m *maker) wrongAlg() KeySet {

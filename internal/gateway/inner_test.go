@@ -1,8 +1,11 @@
 package gateway_test
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -18,8 +21,6 @@ import (
 
 func withScope(s string) func(*token.Access) { return func(a *token.Access) { a.Scope = s } }
 
-// verified is what a backend finds that verifies with a library and the
-// published keys.
 // keys is the key set of inner tokens.
 func (f *fixture) keys() []byte {
 	set, err := f.gateway.JWKS()
@@ -29,6 +30,8 @@ func (f *fixture) keys() []byte {
 	return set
 }
 
+// verified is what a backend finds that verifies with a library and the
+// published keys.
 func verified(t *testing.T, keys []byte, authorization string) map[string]any {
 	t.Helper()
 	var set jose.JSONWebKeySet
@@ -48,6 +51,38 @@ func verified(t *testing.T, keys []byte, authorization string) map[string]any {
 		t.Fatalf("verify: %v", err)
 	}
 	return claims
+}
+
+// Backends compare spellings, as docs/reference/token-format.md promises them.
+func TestInnerTokenHasOneSpelling(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	a := f.access()
+	a.Subject = "zo\u00eb \"<&>\u2028\u0007"
+	if got := f.get("/catalog/items/1", "Bearer "+f.seal(a)); got.Status != 200 {
+		t.Fatalf("status %d", got.Status)
+	}
+	raw := strings.TrimPrefix(f.taken()[0].Header.Get("Authorization"), "Bearer ")
+	verified(t, f.keys(), raw)
+	parts := strings.Split(raw, ".")
+	header, err1 := base64.RawURLEncoding.Strict().DecodeString(parts[0])
+	payload, err2 := base64.RawURLEncoding.Strict().DecodeString(parts[1])
+	if err1 != nil || err2 != nil {
+		t.Fatal(err1, err2)
+	}
+	if !regexp.MustCompile(`^\{"alg":"EdDSA","kid":"[0-9a-v]+","typ":"sallyport-inner\+jwt"\}$`).Match(header) {
+		t.Errorf("header %s", header)
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, payload); err != nil || !bytes.Equal(compact.Bytes(), payload) {
+		t.Errorf("payload %s: %v", payload, err)
+	}
+	if want := `"sub":"zo` + "\u00eb" + ` \"<&>` + "\u2028" + `\u0007"`; !strings.Contains(string(payload), want) {
+		t.Errorf("payload %s, want %s in it", payload, want)
+	}
+	if number := regexp.MustCompile(`:-?[0-9]+[^0-9,}\]]`).Find(payload); number != nil {
+		t.Errorf("a number that is not whole: %s", number)
+	}
 }
 
 func TestT058GW19InnerToken(t *testing.T) {

@@ -368,18 +368,6 @@ func TestVerifyOwnRefuses(t *testing.T) {
 	}
 }
 
-func TestAppendJSONString(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]string{
-		"plain": `"plain"`, `a"b`: `"a\"b"`, "a\\b": `"a\\b"`, "a\nb": `"a\nb"`, "ü": `"ü"`, "": `""`,
-		"<script>": `"<script>"`, "a\x00": `"a\u0000"`, "\u2028": `"\u2028"`,
-	} {
-		if got := string(token.AppendJSONString(nil, in)); got != want {
-			t.Errorf("AppendJSONString(%q) = %s, want %s", in, got, want)
-		}
-	}
-}
-
 func joseSet(t *testing.T, raw []byte) *jose.JSONWebKey {
 	t.Helper()
 	var set jose.JSONWebKeySet

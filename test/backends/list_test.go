@@ -72,6 +72,7 @@ func neighbours(t attack.Target) []byte {
 }
 
 func TestT064ExamplesHoldAgainstTheAttackList(t *testing.T) {
+	t.Parallel()
 	for _, e := range examples {
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
@@ -148,6 +149,7 @@ func judge(t *testing.T, p *process, c attack.Case) {
 const smallOrder = "J019 key of small order: signature that fits any message"
 
 func TestT064ExamplesHoldAgainstAttackedKeySets(t *testing.T) {
+	t.Parallel()
 	for _, e := range examples {
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()

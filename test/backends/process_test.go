@@ -200,7 +200,11 @@ func (i *issuer) publish(set []byte) { i.set.Store(&set) }
 
 func (i *issuer) run(t testing.TB, e example) *process {
 	t.Helper()
-	return e.run(t, i.caFile, "0", "ISSUER="+i.Issuer, "AUDIENCE="+i.Audience, "JWKS_URL="+i.JWKSURL)
+	return e.run(t, i.caFile, "0", i.env()...)
+}
+
+func (i *issuer) env() []string {
+	return []string{"ISSUER=" + i.Issuer, "AUDIENCE=" + i.Audience, "JWKS_URL=" + i.JWKSURL}
 }
 
 // token is a fresh one, by k.

@@ -9,6 +9,7 @@ from inner import verify
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 30
+    ending = []
     wbufsize = 8192  # head and body in one packet
 
     def do_GET(self):
@@ -22,13 +23,14 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(401, {}, ("WWW-Authenticate", 'Bearer error="invalid_token"'))
 
     def do_POST(self):
-        self.close_connection = True  # the body is not read
+        self.rfile.read(min(int(self.headers.get("Content-Length") or 0), 1 << 16))
+        self.ending = [("Connection", "close")]  # more may follow
         self.do_GET()
 
     def answer(self, status, content, *headers):
         body = json.dumps(content).encode()
         self.send_response(status)
-        for name, value in (("Content-Type", "application/json"), ("Content-Length", str(len(body))), *headers):
+        for name, value in (("Content-Type", "application/json"), ("Content-Length", str(len(body))), *headers, *self.ending):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)

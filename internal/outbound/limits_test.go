@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
+	"os/exec"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -22,22 +24,38 @@ func (loop) LookupNetIP(context.Context, string, string) ([]netip.Addr, error) {
 	return addrs("127.0.0.1"), nil
 }
 
-// Not parallel: it sets the environment.
+// net/http reads the environment once in a process, so this needs one of its own.
 func TestEG05ProxiesOfTheEnvironmentAreIgnored(t *testing.T) {
-	port, count := trap(t, "tcp", "127.0.0.1:0")
-	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"} {
-		t.Setenv(name, "http://127.0.0.1:"+port)
+	t.Parallel()
+	if os.Getenv("HTTPS_PROXY") != askedProxy {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
+		cmd.Env = append(os.Environ(), "NO_PROXY=", "no_proxy=")
+		for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"} {
+			cmd.Env = append(cmd.Env, name+"="+askedProxy)
+		}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+		return
 	}
-	t.Setenv("NO_PROXY", "")
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://example.com/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u, err := http.ProxyFromEnvironment(r); err != nil || u == nil {
+		t.Fatalf("net/http would use the proxy %v, %v: this test shows nothing", u, err)
+	}
 	s := serve(t, func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, `{}`) })
-	c, _, _ := far(s, addrs("93.184.215.14"))
+	c, d, _ := far(s, addrs("93.184.215.14"))
 	if _, err := c.Get(t.Context(), "https://example.com/"); err != nil {
 		t.Error(err)
 	}
-	if n := count.Load(); n != 0 {
-		t.Errorf("the proxy was asked %d times", n)
+	if got := d.dialled(); len(got) != 1 || got[0] != "93.184.215.14:443" {
+		t.Errorf("dialled %v", got)
 	}
 }
+
+const askedProxy = "http://192.0.2.1:3128"
 
 func TestOneSlowHostIsBounded(t *testing.T) {
 	t.Parallel()

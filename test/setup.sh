@@ -12,6 +12,7 @@ have node || missing+=(nodejs)
 have npm || missing+=(npm)
 have certutil || missing+=(libnss3-tools)
 have curl || missing+=(curl)
+have openssl || missing+=(openssl)
 have gcc || missing+=(gcc libc6-dev) # for the race detector
 have python3 || missing+=(python3)
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)

@@ -205,29 +205,42 @@ func TestRules(t *testing.T) {
 			"type: native", "type: native, secret_file: web.secret", "CL02",
 			"cannot keep a secret",
 		},
-		"CL02 a browser client with a secret":        {"type: native, redirect_uris: " + redirect, `type: browser, secret_file: web.secret, redirect_uris: ["https://a.example/"]`, "CL02", "cannot keep a secret"},
-		"CL02 a server client without one":           {", secret_file: web.secret", "", "CL02", "is missing"},
-		"CL02 a secret file that is not there":       {"web.secret", "nowhere.secret", "CL02", "no such file"},
-		"CL02 a secret file with nothing in it":      {"web.secret", "empty.secret", "CL02", "is empty"},
-		"CL03 wildcard":                              {redirect, `["https://*.example.com/cb"]`, "CL03", "wildcard"},
-		"no redirect URI":                            {redirect, "[]", "CL03", "at least one"},
-		"scope that no API has":                      {"scope: openid a.read}", "scope: openid a.raed}", "CF09", "did you mean a.read?"},
-		"two spaces in a scope":                      {"scope: openid a.read}", `scope: "openid  a.read"}`, "CF09", "more than one space"},
-		"resource that is no API":                    {"resources: [a]", "resources: [c]", "CF09", "no API is called"},
-		"native client that introspects":             {"type: native", "type: native, resources: [a]", "CF09", "cannot introspect"},
-		"KY07 a handle that was cut":                 {"web.secret", "cut.secret", "KY07", "checksum"},
-		"KY07 changeme":                              {"web.secret", "changeme.secret", "KY07", "placeholder"},
-		"KY07 a short secret":                        {"web.secret", "short.secret", "KY07", "at least 43"},
-		"KY07 few characters repeated":               {"web.secret", "same.secret", "KY07", "repeats"},
-		"a foreign secret with 256 bits is good":     {"web.secret", "good.secret", "", ""},
-		"a secret that others can read":              {"web.secret", "open.secret", "CF10", "chmod 600"},
-		"no certificate":                             {tls, "tls: {}", "CF11", "is missing"},
-		"certificate without a key":                  {tls, "tls: {cert_file: cert.pem}", "CF11", "key_file"},
-		"certificate and self-signed":                {tls, "tls: {cert_file: cert.pem, key_file: key.pem, self_signed: true}", "CF11", "keep one"},
-		"certificate with another key":               {"key_file: key.pem", "key_file: ca-key.pem", "CF11", "does not match"},
-		"certificate of another host":                {issuer, "issuer: https://auth.example.com", "CF11", "is not for auth.example.com"},
-		"self-signed on this machine is good":        {tls, "tls: {self_signed: true}", "", ""},
-		"a path of the issuer as a prefix is no-one": {aPath, "path: /oauthx", "", ""},
+		"CL02 a browser client with a secret":                {"type: native, redirect_uris: " + redirect, `type: browser, secret_file: web.secret, redirect_uris: ["https://a.example/"]`, "CL02", "cannot keep a secret"},
+		"CL02 a server client without one":                   {", secret_file: web.secret", "", "CL02", "is missing"},
+		"CL02 a secret file that is not there":               {"web.secret", "nowhere.secret", "CL02", "no such file"},
+		"CL02 a secret file with nothing in it":              {"web.secret", "empty.secret", "CL02", "is empty"},
+		"CL03 wildcard":                                      {redirect, `["https://*.example.com/cb"]`, "CL03", "wildcard"},
+		"no redirect URI":                                    {redirect, "[]", "CL03", "at least one"},
+		"scope that no API has":                              {"scope: openid a.read}", "scope: openid a.raed}", "CF09", "did you mean a.read?"},
+		"two spaces in a scope":                              {"scope: openid a.read}", `scope: "openid  a.read"}`, "CF09", "more than one space"},
+		"resource that is no API":                            {"resources: [a]", "resources: [c]", "CF09", "no API is called"},
+		"native client that introspects":                     {"type: native", "type: native, resources: [a]", "CF09", "cannot introspect"},
+		"KY07 a handle that was cut":                         {"web.secret", "cut.secret", "KY07", "checksum"},
+		"KY07 changeme":                                      {"web.secret", "changeme.secret", "KY07", "placeholder"},
+		"KY07 a short secret":                                {"web.secret", "short.secret", "KY07", "at least 43"},
+		"KY07 few characters repeated":                       {"web.secret", "same.secret", "KY07", "repeats"},
+		"a foreign secret with 256 bits is good":             {"web.secret", "good.secret", "", ""},
+		"PP16 bound in two ways":                             {"type: native,", "type: native, dpop_bound_access_tokens: true, tls_client_certificate_bound_access_tokens: true,", "PP16", "one key"},
+		"PP16 bound by DPoP is good":                         {"type: native,", "type: native, dpop_bound_access_tokens: true,", "", ""},
+		"PP16 bound to a certificate that nobody asks for":   {"type: native,", "type: native, tls_client_certificate_bound_access_tokens: true,", "PP16", "set mtls_listen"},
+		"PP16 a browser with a certificate":                  {"type: native, redirect_uris: " + redirect, `type: browser, tls_client_certificate_bound_access_tokens: true, redirect_uris: ["https://a.example/"]`, "PP16", "would ask people"},
+		"PP21 a second listener is good":                     {issuer, issuer + "\nmtls_listen: 127.0.0.1:8444", "", ""},
+		"PP21 under another name of the certificate is good": {issuer, issuer + "\nmtls_listen: 127.0.0.1:8444\nmtls_url: https://127.0.0.1:9444", "", ""},
+		"PP21 on the first listener's address":               {issuer, issuer + "\nmtls_listen: \":8443\"", "PP21", "another listener"},
+		"PP21 on no port":                                    {issuer, issuer + "\nmtls_listen: 127.0.0.1:0", "PP21", "no fixed port"},
+		"PP21 an address without a listener":                 {issuer, issuer + "\nmtls_url: https://localhost:8444", "PP21", "without mtls_listen"},
+		"PP21 at the issuer's address":                       {issuer, issuer + "\nmtls_listen: 127.0.0.1:8444\nmtls_url: https://localhost:8443", "PP21", "own address"},
+		"PP21 an address with a path":                        {issuer, issuer + "\nmtls_listen: 127.0.0.1:8444\nmtls_url: https://localhost:8444/x", "PP21", "nothing behind it"},
+		"PP21 without TLS":                                   {issuer, issuer + "\nmtls_listen: 127.0.0.1:8444\nmtls_url: http://localhost:8444", "PP21", "nothing behind it"},
+		"PP21 a host that the certificate does not have":     {issuer, issuer + "\nmtls_listen: 127.0.0.1:8444\nmtls_url: https://mtls.example.com", "PP21", "not for mtls.example.com"},
+		"a secret that others can read":                      {"web.secret", "open.secret", "CF10", "chmod 600"},
+		"no certificate":                                     {tls, "tls: {}", "CF11", "is missing"},
+		"certificate without a key":                          {tls, "tls: {cert_file: cert.pem}", "CF11", "key_file"},
+		"certificate and self-signed":                        {tls, "tls: {cert_file: cert.pem, key_file: key.pem, self_signed: true}", "CF11", "keep one"},
+		"certificate with another key":                       {"key_file: key.pem", "key_file: ca-key.pem", "CF11", "does not match"},
+		"certificate of another host":                        {issuer, "issuer: https://auth.example.com", "CF11", "is not for auth.example.com"},
+		"self-signed on this machine is good":                {tls, "tls: {self_signed: true}", "", ""},
+		"a path of the issuer as a prefix is no-one":         {aPath, "path: /oauthx", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -374,5 +387,30 @@ func TestRuleIDsAreUnique(t *testing.T) {
 			t.Errorf("rule %s is there twice or says too little", r.ID)
 		}
 		seen[r.ID] = true
+	}
+}
+
+func TestPP16WhoNeedsAKeyIsTold(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	for name, tc := range map[string]struct {
+		mark, scope string
+		warns       bool
+	}{
+		"tier high, bound by nothing":     {"", "b.read", true},
+		"tier high, bound by DPoP":        {", dpop_bound_access_tokens: true", "b.read", false},
+		"tier high, bound to certificate": {", tls_client_certificate_bound_access_tokens: true", "b.read", false},
+		"tier standard":                   {"", "a.read", false},
+	} {
+		text := strings.Replace(localConfig, "scope: openid a.read}", "scope: openid "+tc.scope+tc.mark+"}", 1) + "mtls_listen: 127.0.0.1:8444\n"
+		c, err := parseConfig(filepath.Join(dir, "sallyport.yaml"), []byte(text), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range validate(c, environment{now: time.Now()}) {
+			if len(v.Problems) > 0 || v.Rule.ID == "PP16" && (len(v.Warnings) > 0) != tc.warns {
+				t.Errorf("%s: %s says %v %v", name, v.Rule.ID, v.Problems, v.Warnings)
+			}
+		}
 	}
 }

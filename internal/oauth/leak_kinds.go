@@ -11,6 +11,7 @@ import (
 	"sallyport/internal/audit"
 	"sallyport/internal/secret"
 	"sallyport/internal/token"
+	"sallyport/internal/token/jose"
 )
 
 // What a found credential is called.
@@ -153,15 +154,33 @@ func (s *Service) leakedMaster(ctx context.Context, l *leak) ([]LeakFinding, err
 	return s.tell(ctx, l)
 }
 
-// jwtKinds are the JWTs that we sign.
+// jwtKinds are the JWTs that we sign. One that has ended long ago is still
+// somebody's.
 var jwtKinds = []struct {
-	purpose token.Purpose
-	typ     string
-	kind    string
+	kind, typ string
+	purpose   token.Purpose
+	algorithm jose.Algorithm
 }{
-	{token.SignAccess, token.TypeAccess, kindAccess}, // one that has ended
-	{token.SignIDToken, token.TypeID, kindID},
-	{token.SignInner, token.TypeInner, kindInner},
+	{kindAccess, token.TypeAccess, token.SignAccess, jose.ES256},
+	{kindID, "jwt", token.SignIDToken, jose.ES256},
+	{kindInner, token.TypeInner, token.SignInner, jose.EdDSA},
+}
+
+// jwtVerifiers are made in the order of jwtKinds.
+func (s *Service) jwtVerifiers() ([]*jose.Verifier, error) {
+	var list []*jose.Verifier
+	for _, k := range jwtKinds {
+		v, err := jose.NewVerifier(jose.Profile{
+			Purpose: "leaked " + k.kind, Types: []string{k.typ}, Algorithms: []jose.Algorithm{k.algorithm},
+			Keys: s.ring.KeySource(k.purpose), Issuer: jose.Exactly(s.issuer), Audience: jose.Any(),
+			MaxLife: token.MaxAccessLifetime, AllowExpired: true, Now: s.now,
+		})
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, nil
 }
 
 // leakedJWT ends an access token by its jti. An ID token and an inner token give
@@ -172,22 +191,17 @@ func (s *Service) leakedJWT(ctx context.Context, l *leak) ([]LeakFinding, error)
 	if _, err := s.reader.Open(ctx, l.value.Reveal(), &a); err == nil {
 		return s.leakedToken(ctx, l, &a)
 	}
-	for _, k := range jwtKinds {
-		payload, err := s.ring.VerifyOwn(k.purpose, k.typ, l.value.Reveal())
+	for i, k := range jwtKinds {
+		c, err := s.leaked[i].Verify(ctx, l.value.Reveal())
 		if err != nil {
 			continue
 		}
-		var claims struct {
-			Subject  string          `json:"sub"`
-			ClientID string          `json:"client_id"`
-			Audience json.RawMessage `json:"aud"`
-		}
-		if err := json.Unmarshal(payload, &claims); err != nil {
+		a = token.Access{Subject: c.Subject}
+		if a.ClientID, err = c.String("client_id"); err != nil {
 			return nil, err
 		}
-		a = token.Access{ClientID: claims.ClientID, Subject: claims.Subject}
-		if k.kind == kindID { // its audience is the client
-			_ = json.Unmarshal(claims.Audience, &a.ClientID)
+		if k.kind == kindID && len(c.Audience) == 1 { // its audience is the client
+			a.ClientID = c.Audience[0]
 		}
 		userID := ""
 		if a.IsPerson() {

@@ -63,6 +63,7 @@ type Service struct {
 	ring       *token.Ring
 	reader     *token.AccessReader
 	hints      *jose.Verifier
+	leaked     []*jose.Verifier
 	feed       Feed
 	proofs     Proofs
 	mutualTLS  string
@@ -106,6 +107,9 @@ func New(o Options) (*Service, error) {
 		return nil, fmt.Errorf("oauth: %w", err)
 	}
 	if s.hints, err = s.hintVerifier(); err != nil {
+		return nil, fmt.Errorf("oauth: %w", err)
+	}
+	if s.leaked, err = s.jwtVerifiers(); err != nil {
 		return nil, fmt.Errorf("oauth: %w", err)
 	}
 	s.metadata, err = s.buildMetadata()

@@ -11,6 +11,7 @@ import (
 	"sallyport/internal/oauth"
 	"sallyport/internal/secret"
 	"sallyport/internal/token"
+	"sallyport/internal/token/jose"
 )
 
 func TestCodeIsExchangedForTokens(t *testing.T) {
@@ -33,12 +34,19 @@ func TestCodeIsExchangedForTokens(t *testing.T) {
 			t.Errorf("IN05: %s = %v, want %v", name, got[name], want)
 		}
 	}
-	claims, err := r.ring.VerifyOwn(token.SignIDToken, token.TypeID, res.IDToken.Reveal())
+	idTokens, err := jose.NewVerifier(jose.Profile{
+		Purpose: "ID token", Types: []string{"jwt"}, Algorithms: []jose.Algorithm{jose.ES256}, Keys: r.ring.KeySource(token.SignIDToken),
+		Issuer: jose.Exactly(issuer), Audience: jose.Exactly("app"), MaxLife: 5 * time.Minute, Now: r.clock.now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims, err := idTokens.Verify(t.Context(), res.IDToken.Reveal())
 	if err != nil {
 		t.Fatal(err)
 	}
 	var id map[string]any
-	if err := json.Unmarshal(claims, &id); err != nil {
+	if err := json.Unmarshal(claims.JSON(), &id); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]any{

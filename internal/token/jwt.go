@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"strings"
 
 	"sallyport/internal/token/jose"
 )
@@ -112,50 +111,6 @@ func rawECDSA(der []byte) ([]byte, error) {
 
 // maxJWT is the longest JWT of our own that is looked at, in bytes.
 const maxJWT = 8 << 10
-
-// VerifyOwn returns the claims of a JWT that this ring signed for p with type
-// typ, or ErrInvalid. The header is not read but compared with the ones that we
-// write, so nothing in it can choose a key or an algorithm. Times and audience
-// are the caller's.
-func (ring *Ring) VerifyOwn(p Purpose, typ, jwt string) ([]byte, error) {
-	if len(jwt) > maxJWT || strings.Count(jwt, ".") != 2 || strings.ContainsAny(jwt, "\r\n") {
-		return nil, ErrInvalid
-	}
-	dot := strings.LastIndexByte(jwt, '.')
-	header, payload, _ := strings.Cut(jwt[:dot], ".")
-	b64 := base64.RawURLEncoding.Strict()
-	sig, err := b64.DecodeString(jwt[dot+1:])
-	if err != nil {
-		return nil, ErrInvalid
-	}
-	for _, k := range ring.all(p) {
-		s := k.signer
-		if header != s.header(typ) {
-			continue
-		}
-		claims, err := b64.DecodeString(payload)
-		if err != nil || !s.verify([]byte(jwt[:dot]), sig) {
-			return nil, ErrInvalid
-		}
-		return claims, nil
-	}
-	return nil, ErrInvalid
-}
-
-func (s *Signer) verify(input, sig []byte) bool {
-	switch key := s.key.Public().(type) {
-	case ed25519.PublicKey:
-		return ed25519.Verify(key, input, sig)
-	case *ecdsa.PublicKey:
-		if len(sig) != 64 {
-			return false
-		}
-		digest := sha256.Sum256(input)
-		r, t := new(big.Int).SetBytes(sig[:32]), new(big.Int).SetBytes(sig[32:])
-		return ecdsa.Verify(key, digest[:], r, t)
-	}
-	return false
-}
 
 // Signer returns the key that signs for p now. Do not keep it. Where no key is
 // left, its Sign returns ErrNoKey.

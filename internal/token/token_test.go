@@ -16,6 +16,7 @@ import (
 
 	"sallyport/internal/secret"
 	"sallyport/internal/token"
+	profile "sallyport/internal/token/jose"
 )
 
 type memKeys struct {
@@ -323,23 +324,28 @@ func TestSignAndVerify(t *testing.T) {
 			if err != nil || string(got) != claims {
 				t.Fatalf("Verify = %q, %v", got, err)
 			}
-			if own, err := ring.VerifyOwn(c.purpose, c.typ, jwt); err != nil || string(own) != claims {
-				t.Fatalf("VerifyOwn = %q, %v", own, err)
-			}
 		}
 	}
 }
 
-func TestVerifyOwnRefuses(t *testing.T) {
+func TestOwnJWTsAreForOnePurpose(t *testing.T) {
 	t.Parallel()
 	ring, _, _ := newRing(t)
 	other, _, _ := newRing(t)
 	sign := func(r *token.Ring, p token.Purpose, typ string) string {
-		jwt, err := r.Signer(p).Sign(typ, []byte(`{"sub":"a"}`))
+		jwt, err := r.Signer(p).Sign(typ, []byte(`{"iss":"https://a.example","aud":"app","sub":"a","iat":1000,"exp":1300}`))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return jwt
+	}
+	v, err := profile.NewVerifier(profile.Profile{
+		Purpose: "ID token", Types: []string{"jwt"}, Algorithms: []profile.Algorithm{profile.ES256}, Keys: ring.KeySource(token.SignIDToken),
+		Issuer: profile.Exactly("https://a.example"), Audience: profile.Exactly("app"), MaxLife: 5 * time.Minute,
+		Now: func() time.Time { return time.Unix(1100, 0) },
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	good := sign(ring, token.SignIDToken, token.TypeID)
 	parts := strings.Split(good, ".")
@@ -359,11 +365,11 @@ func TestVerifyOwnRefuses(t *testing.T) {
 		"J071 too long":                good + strings.Repeat("A", 9000),
 		"empty":                        "",
 	} {
-		if _, err := ring.VerifyOwn(token.SignIDToken, token.TypeID, bad); !errors.Is(err, token.ErrInvalid) {
+		if _, err := v.Verify(t.Context(), bad); !errors.Is(err, profile.ErrInvalid) {
 			t.Errorf("%s: %v, want ErrInvalid", name, err)
 		}
 	}
-	if _, err := ring.VerifyOwn(token.SignIDToken, token.TypeID, good); err != nil {
+	if _, err := v.Verify(t.Context(), good); err != nil {
 		t.Errorf("the token that was not attacked: %v", err)
 	}
 }

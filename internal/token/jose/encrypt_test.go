@@ -8,7 +8,6 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -177,26 +176,27 @@ func TestJ121NoOracle(t *testing.T) {
 			forms[string(enc)+" "+what] = strings.Join(parts, ".")
 		}
 	}
+	// The fastest of many tries, in turn, is what the machine's noise leaves alone.
 	words, times := "", map[string]time.Duration{}
-	for name, compact := range forms {
-		var took []time.Duration
-		for range 21 {
+	for range 40 {
+		for name, compact := range forms {
 			from := time.Now()
 			_, err := e.verify(compact)
-			took = append(took, time.Since(from))
+			took := time.Since(from)
 			if err == nil || words != "" && err.Error() != words {
 				t.Fatalf("%s: got %v, want %s", name, err, words)
 			}
 			words = err.Error()
+			if best, tried := times[name]; !tried || took < best {
+				times[name] = took
+			}
 		}
-		slices.Sort(took)
-		times[name] = took[len(took)/4]
 	}
 	fastest, slowest := time.Hour, time.Duration(0)
 	for _, d := range times {
 		fastest, slowest = min(fastest, d), max(slowest, d)
 	}
-	if slowest > 4*fastest {
+	if slowest > 2*fastest {
 		t.Errorf("the time tells what was wrong: %v", times)
 	}
 }

@@ -170,7 +170,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func TestLG07PanicsFailClosed(t *testing.T) {
+func TestLG07J138PanicsFailClosed(t *testing.T) {
 	t.Parallel()
 	for _, where := range []string{"fresh", "revoked", "clock", "transport", "answer"} {
 		t.Run(where, func(t *testing.T) {

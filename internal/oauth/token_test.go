@@ -173,34 +173,50 @@ func TestTK16EndedPeopleSessionsAndClientsGetNothing(t *testing.T) {
 	t.Parallel()
 	keep := func(r *rig) (time.Time, time.Time) { return r.clock.now(), r.clock.now().Add(time.Hour) }
 	for name, end := range map[string]func(*rig) error{
-		"user disabled": func(r *rig) error {
+		"J095 user disabled": func(r *rig) error {
 			now, until := keep(r)
 			return r.store.Account().SetDisabled(r.t.Context(), r.user.ID, true, now, until)
 		},
-		"user deleted": func(r *rig) error {
+		"J095 user deleted": func(r *rig) error {
 			now, until := keep(r)
 			return r.store.Account().DeleteUser(r.t.Context(), r.user.ID, now, until)
 		},
-		"signed out": func(r *rig) error { return r.EndSession(r.t.Context(), r.session.ID) },
+		"J095 password changed": func(r *rig) error {
+			now, until := keep(r)
+			return r.store.Account().SetPassword(r.t.Context(), r.user.ID, "$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA", now, until)
+		},
+		"nothing happened": nil,
+		"J095 signed out":  func(r *rig) error { return r.EndSession(r.t.Context(), r.session.ID) },
 	} {
-		r := newRig(t)
-		code, before := r.code(), r.tokens()
-		if err := end(r); err != nil {
-			t.Fatal(name, err)
-		}
-		if err := r.feed.CatchUp(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		_, err := r.redeem(code)
-		wantCode(t, err, "invalid_grant")
-		_, err = r.refresh(before.RefreshToken)
-		wantCode(t, err, "invalid_grant")
-		if r.active(before.AccessToken) {
-			t.Errorf("%s: the access token lives on", name)
-		}
-		if _, err := r.UserInfo(t.Context(), bearer(before.AccessToken)); err == nil {
-			t.Errorf("%s: userinfo answers", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			code, before := r.code(), r.tokens()
+			if end != nil {
+				if err := end(r); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := r.feed.CatchUp(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			_, redeemed := r.redeem(code)
+			_, refreshed := r.refresh(before.RefreshToken)
+			_, told := r.UserInfo(t.Context(), bearer(before.AccessToken))
+			if end == nil { // the pair: the same tokens
+				if err := errors.Join(redeemed, refreshed, told); err != nil || !r.active(before.AccessToken) {
+					t.Errorf("nothing happened, and: %v", err)
+				}
+				return
+			}
+			wantCode(t, redeemed, "invalid_grant")
+			wantCode(t, refreshed, "invalid_grant")
+			if r.active(before.AccessToken) {
+				t.Error("the access token lives on")
+			}
+			if told == nil {
+				t.Error("userinfo answers")
+			}
+		})
 	}
 }
 

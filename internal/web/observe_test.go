@@ -123,7 +123,7 @@ func TestLG04HostileTextCannotWriteLines(t *testing.T) {
 	}
 }
 
-func TestLG06LG07PanicsAreStopped(t *testing.T) {
+func TestLG06LG07J138PanicsAreStopped(t *testing.T) {
 	const secretText = "quiet-secret-of-a-request"
 	gateway := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {

@@ -190,10 +190,15 @@ func (c *config) mailer() (*notify.Mailer, error) {
 	return notify.NewMailer(o)
 }
 
-// isMaster reports whether v is the master key, as the file has it now.
+// isMaster reports whether v is the master key as the file has it now, or one of
+// the two while it is being changed.
 func (c *config) isMaster(v secret.Value) bool {
 	text, err := readSecret(c.file(c.MasterKeyFile))
-	return err == nil && v.Equal(secret.New(text))
+	ours := false
+	for word := range strings.FieldsSeq(text) {
+		ours = v.Equal(secret.New(word)) || ours
+	}
+	return err == nil && ours
 }
 
 // deadSentence says that a secret of the file is refused.

@@ -73,8 +73,8 @@ var kinds = map[string]kind{
 		name: "THE MASTER KEY of this server",
 		operator: []string{
 			"Take the database and its backups away from everybody who need not have them: with this key, whoever has a copy can make any token.",
-			"Change the master key; what it wraps is wrapped anew.",
-			"Declare every key of the ring compromised, so that what was made with a copy is refused: sallyport key compromise.",
+			"Change it: sallyport key rewrap --generate. Then destroy every copy of the old one.",
+			"If somebody may have had the database too, the keys in it are known: sallyport key list, then sallyport key compromise --purpose NAME for each purpose.",
 			"Remove the key from where it was found, and find out who could read it.",
 			"The guide has it in full: docs/guide/leaks.md.",
 		},

@@ -461,3 +461,34 @@ func FuzzLeakReport(f *testing.F) {
 		}
 	})
 }
+
+// Tokens that resource servers read for themselves end the same way at ours.
+func TestT044LeakedJWTAccessTokenEnds(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	s, err := oauth.New(oauth.Options{
+		Issuer: issuer, Store: r.store.OAuth(), Users: r.store.OAuth(), Ring: r.ring, Feed: r.feed, Proofs: r.proofs, Now: r.clock.now,
+		Clients:   r.clients(),
+		Resources: []oauth.Resource{{Name: "catalog", Audience: catalog, Tier: token.TierStandard, Scopes: []string{"catalog.read", "weather.read"}, Format: token.FormatJWT}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Service = s
+	leaked, other := r.jobToken(), r.jobToken()
+	if !token.LooksLikeJWT(leaked.AccessToken.Reveal()) || !r.active(leaked.AccessToken) {
+		t.Fatal("it is no JWT, or not active")
+	}
+	r.wantFinding("JWT", r.leaked("x "+leaked.AccessToken.Reveal()+"abc"), "access_token", audit.ActionTokenRevoked, "job", true)
+	if r.active(leaked.AccessToken) || !r.active(other.AccessToken) {
+		t.Error("the leaked one lives, or the other has ended")
+	}
+	r.wantFinding("JWT again", r.leaked(leaked.AccessToken.Reveal()), "access_token", audit.ActionNone, "job", false)
+	r.clock.advance(2 * time.Hour)
+	r.wantFinding("expired JWT", r.leaked(other.AccessToken.Reveal()), "access_token", audit.ActionNone, "job", false)
+	changed := []byte(leaked.AccessToken.Reveal())
+	changed[len(changed)-20] ^= 1
+	if got := r.leaked(string(changed)); len(got) != 0 {
+		t.Errorf("a changed one: %+v", got)
+	}
+}

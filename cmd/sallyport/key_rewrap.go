@@ -60,7 +60,7 @@ type rewrap struct {
 
 // The steps, by what comes next.
 const (
-	stepWriteBoth   = "write the new key in front of the old one"
+	stepWriteBoth   = "write the new key in front of the old one" //nolint:gosec // a sentence, not a credential
 	stepTransaction = "wrap all keys"
 	stepCheck       = "check that the new key opens all"
 	stepRemove      = "remove the old key"

@@ -20,6 +20,7 @@ type Ring struct {
 	now     func() time.Time
 	current atomic.Pointer[snapshot]
 	drops   atomic.Uint64
+	again   func() error // reload, for those who make and have no context
 
 	reloading sync.Mutex // one reader at a time: what was read first must not win; guards inVain
 	inVain    time.Time
@@ -39,6 +40,12 @@ var ErrNoKey = errors.New("no key for this purpose")
 // nothing. now is the clock, by which pending keys become active.
 func OpenRing(ctx context.Context, store KeyStore, master *Master, now func() time.Time) (*Ring, error) {
 	ring := &Ring{store: store, now: now, master: master, dead: map[secret.ID]bool{}}
+	life := context.WithoutCancel(ctx)
+	ring.again = func() error {
+		ctx, cancel := context.WithTimeout(life, replaceLimit)
+		defer cancel()
+		return ring.reload(ctx)
+	}
 	ring.current.Store(&snapshot{})
 	records, err := store.Keys(ctx)
 	if err != nil {
@@ -167,9 +174,7 @@ func (ring *Ring) replacement(p Purpose) (*liveKey, error) {
 	}
 	err := ErrNoKey
 	if now := ring.now(); now.Sub(ring.inVain).Abs() >= replaceLimit {
-		ctx, cancel := context.WithTimeout(context.Background(), replaceLimit)
-		defer cancel()
-		if reloadErr := ring.reload(ctx); reloadErr != nil {
+		if reloadErr := ring.again(); reloadErr != nil {
 			err = fmt.Errorf("%w: %w", ErrNoKey, reloadErr)
 		}
 		if k = ring.current.Load().keys[p].maker(ring.now); k != nil {

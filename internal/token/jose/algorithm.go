@@ -99,7 +99,7 @@ func verifyECDSA(k *Key, h crypto.Hash, input, sig []byte) bool {
 	if !ok {
 		return false
 	}
-	size := (key.Curve.Params().N.BitLen() + 7) / 8
+	size := (key.Params().N.BitLen() + 7) / 8
 	if len(sig) != 2*size {
 		return false
 	}
@@ -117,9 +117,9 @@ func appendECDSA(dst, r, s []byte) []byte {
 	if n >= 0x80 {
 		dst = append(dst, 0x81)
 	}
-	dst = append(dst, byte(n))
+	dst = append(dst, byte(n)) //nolint:gosec // at most 2·(2+67)
 	for _, v := range [...][]byte{r, s} {
-		dst = append(dst, 0x02, byte(len(v)+pad(v)))
+		dst = append(dst, 0x02, byte(len(v)+pad(v))) //nolint:gosec // at most 67
 		if pad(v) == 1 {
 			dst = append(dst, 0)
 		}

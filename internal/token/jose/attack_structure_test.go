@@ -174,7 +174,8 @@ func TestJ069Types(t *testing.T) {
 	}
 	list := []attack{
 		{"missing", raw(`{"alg":"ES256","kid":"k1"}`, claims(nil), es(ecKey, crypto.SHA256)), jose.ReasonType},
-		{"array", at(`["at+jwt"]`), jose.ReasonHeader}, {"null", at(`null`), jose.ReasonHeader},
+		{"array", at(`["at+jwt"]`), jose.ReasonHeader},
+		{"null", at(`null`), jose.ReasonHeader},
 	}
 	for _, typ := range []string{
 		"", "JWT", "at+jwt; x=y", "at+jwt ", " at+jwt", "application/application/at+jwt", "at+jwt\\u0000", "\u0430t+jwt", "dpop+jwt", "sallyport-inner+jwt",

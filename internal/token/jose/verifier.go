@@ -53,6 +53,7 @@ func (e Expect) holds(have []string) bool {
 		return len(have) == 0
 	case anything:
 		return true
+	case unsaid:
 	}
 	return false
 }

@@ -171,3 +171,51 @@ func TestT143AJWTInAURL(t *testing.T) {
 		t.Errorf("another JWT: %d %v", got.Status, f.reasons())
 	}
 }
+
+// Outside all failures look alike; inside each says which check was the first.
+func TestT067LG08EachFailureOfAJWTHasItsOwnReason(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	good := strings.TrimPrefix(f.jwt(), "Bearer ")
+	parts := strings.Split(good, ".")
+	resigned := func(p token.Purpose, typ, old, now string) string {
+		raw, err := base64.RawURLEncoding.DecodeString(parts[1])
+		if err != nil || !strings.Contains(string(raw), old) {
+			t.Fatalf("%q is not in %s: %v", old, raw, err)
+		}
+		jwt, err := f.ring.Signer(p).Sign(typ, []byte(strings.Replace(string(raw), old, now, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return jwt
+	}
+	answers := map[string]bool{}
+	for _, c := range []struct{ name, jwt, reason string }{
+		{"signature", parts[0] + "." + parts[1] + "." + flip(parts[2]), "jwt_signature"},
+		{"type", resigned(token.SignAccess, "JWT", "", ""), "jwt_typ"},
+		{"key of another purpose", resigned(token.SignInner, "at+jwt", "", ""), "jwt_alg"},
+		{"key unknown", resigned(token.SignIDToken, "at+jwt", "", ""), "jwt_kid"},
+		{"issuer", resigned(token.SignAccess, "at+jwt", issuer, issuer+"/"), "claim_iss"},
+		{"audience empty", resigned(token.SignAccess, "at+jwt", `"aud":"`+audience+`"`, `"aud":[]`), "claim_aud"},
+		{"audience", f.jwt(func(a *token.Access) { a.Audience = audience + "/" })[len("Bearer "):], "token_audience"},
+		{"subject", resigned(token.SignAccess, "at+jwt", `"sub":"`, `"sub":" `), "claim_sub"},
+		{"client_id", resigned(token.SignAccess, "at+jwt", `"client_id"`, `"client"`), "claim_missing"},
+		{"duplicate", resigned(token.SignAccess, "at+jwt", `"sub"`, `"sub":"x","sub"`), "jwt_claims"},
+		{"exp", resigned(token.SignAccess, "at+jwt", `"exp":`, `"exp":-`), "claim_exp"},
+		{"expired", f.jwt(func(a *token.Access) { a.IssuedAt -= 1200 })[len("Bearer "):], "token_expired"},
+		{"iat", f.jwt(func(a *token.Access) { a.IssuedAt += 120 })[len("Bearer "):], "claim_iat"},
+		{"life", f.jwt(func(a *token.Access) { a.Lifetime = 7200 })[len("Bearer "):], "claim_lifetime"},
+		{"encoding", parts[0] + "." + parts[1] + "=." + parts[2], "malformed_credential"},
+	} {
+		got := f.get("/catalog/items/1", "Bearer "+c.jwt)
+		if reasons := f.reasons(); len(reasons) != 1 || reasons[0] != "request.refused "+c.reason {
+			t.Errorf("%s: reasons are %v, want %s", c.name, reasons, c.reason)
+		}
+		if got.Status == http.StatusUnauthorized {
+			answers[string(got.Body)+got.Header.Get("WWW-Authenticate")] = true
+		}
+	}
+	if len(answers) != 1 {
+		t.Errorf("%d different answers, want one: %v", len(answers), answers)
+	}
+}

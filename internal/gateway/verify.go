@@ -3,6 +3,7 @@ package gateway
 import (
 	"sallyport/internal/audit"
 	"sallyport/internal/token"
+	"sallyport/internal/token/jose"
 )
 
 // authenticate takes the credential, opens it, and asks whoever sent it to prove
@@ -19,7 +20,7 @@ func (c *call) authenticate() refusal {
 		return refusal{problem: no, reason: why, challenge: c.op.challenges.missing}
 	}
 	if err := c.open(); err != nil {
-		return c.invalid("token_form")
+		return c.invalid(openReason(err))
 	}
 	c.opened = true
 	if no := c.verify(); no.refused() {
@@ -36,6 +37,19 @@ func (c *call) open() error {
 		c.access.Tier = c.api.tier
 	}
 	return err
+}
+
+// openReason is our own word for a token that does not open. Of a JWT, which
+// others can make, it says which check was the first to fail (T067, LG08).
+func openReason(err error) string {
+	switch r := jose.ReasonOf(err); r {
+	case "":
+		return "token_form"
+	case jose.ReasonExpired:
+		return "token_expired"
+	default:
+		return string(r)
+	}
 }
 
 // verify decides whether the token counts here and now. Each failure has its

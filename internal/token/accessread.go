@@ -40,7 +40,8 @@ func LooksLikeJWT(tok string) bool {
 }
 
 // Open fills a from an access token of either form and says which it was. An
-// error matches ErrInvalid, and a is then in no useful state. Like OpenAccess it
+// error matches ErrInvalid, and jose.ReasonOf says more of a JWT; a is then in no
+// useful state. Like OpenAccess it
 // judges form and key: audience, scope, binding and revocation are the caller's,
 // and so is expiry, though a JWT that has ended is refused here already. A JWT
 // says no tier: the caller knows its APIs, and a has the highest.
@@ -50,7 +51,7 @@ func (r *AccessReader) Open(ctx context.Context, tok string, a *Access) (Format,
 	}
 	c, err := r.jwts.Verify(ctx, tok)
 	if err != nil {
-		return FormatJWT, ErrInvalid
+		return FormatJWT, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	*a = Access{Tier: TierHigh, Subject: c.Subject, IssuedAt: c.IssuedAt, Lifetime: c.ExpiresAt - c.IssuedAt}
 	if err := a.setClaims(c); err != nil {

@@ -75,7 +75,7 @@ func challenge(h http.Header, r *http.Request, rules *rules, p problem) {
 		if p.code == oauth.InsufficientScope {
 			what += `, scope="openid"`
 		}
-		bearer, dpop := `Bearer realm="sallyport"`, `DPoP realm="sallyport", algs="`+oauth.ProofAlgorithms()+`"`
+		bearer, dpop := `Bearer realm="sallyport"`, `DPoP realm="sallyport", algs="`+oauth.ProofAlgorithms()+`"` //nolint:gosec // challenges, not credentials
 		if usesDPoP(r) {
 			h["Www-Authenticate"] = []string{dpop + what, bearer}
 		} else {

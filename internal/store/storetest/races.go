@@ -59,7 +59,7 @@ func raceBind(r *rig) {
 		var mu sync.Mutex
 		var winner token.Confirmation
 		won := r.fight(oauth.ErrStale, func(n int) error {
-			key := token.Confirmation{Method: token.ConfirmJKT, Digest: [32]byte{byte(n)}}
+			key := token.Confirmation{Method: token.ConfirmJKT, Digest: [32]byte{byte(n)}} //nolint:gosec // there are sixteen
 			err := r.OAuth.BindRefresh(r.ctx(), g.ID, 1, key, r.clock(), r.keep())
 			if err == nil {
 				mu.Lock()

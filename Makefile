@@ -7,7 +7,7 @@ T     ?= 30s
 COUNT ?= 10
 
 # Packages where goroutines meet: these run once more under the race detector.
-RACE  := ./internal/token/... ./internal/revocation/... ./internal/ratelimit/... ./internal/oauth/... \
+RACE  := ./internal/shared/... ./internal/token/... ./internal/revocation/... ./internal/ratelimit/... ./internal/oauth/... \
          ./internal/account/... ./internal/gateway/... ./internal/store/... ./internal/web/... ./sdk/...
 
 help: ## list the targets
@@ -27,6 +27,7 @@ test: setup ## everything that must pass: vet, format, unit tests on both engine
 unit: ## tests of the packages, on SQLite and PostgreSQL
 	$(GO) test -count=1 .
 	$(GO) test $$($(GO) list ./internal/... ./cmd/... ./bench/... ./sdk/...)
+	cd bench/jose && $(GO) test .
 
 race: ## the packages where goroutines meet, under the race detector
 	$(GO) test -race -short $(RACE)
@@ -58,7 +59,8 @@ fuzz: ## each fuzz target in turn for T (make fuzz T=30s)
 bench: ## all benchmarks, COUNT runs each, into bench/out/bench.txt, then a summary
 	@mkdir -p bench/out
 	$(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) ./internal/... ./bench/... | tee bench/out/bench.txt
-	$(TOOL) benchstat bench/out/bench.txt
+	cd bench/jose && $(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) . | tee ../out/jose.txt
+	$(TOOL) benchstat bench/out/bench.txt && $(TOOL) benchstat bench/out/jose.txt
 
 clean: ## remove what was built; state folders of sallyport dev stay
 	rm -rf bin bench/out test/node/node_modules test/backends/.venv examples/backends/node/node_modules examples/backends/java/target

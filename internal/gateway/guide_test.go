@@ -56,14 +56,14 @@ func TestCodeOfTheGuide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	guide, err := os.ReadFile("../../docs/guide/proof-of-possession.md")
+	guide, err := os.ReadFile("../../docs/guide/sender-constrained-tokens.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, code, _ := strings.Cut(string(here), "// proofFor")
 	code, _, _ = strings.Cut(code, "\n// The code")
 	if !strings.Contains(string(guide), "// proofFor"+code) {
-		t.Error("docs/guide/proof-of-possession.md has other code than guide_test.go")
+		t.Error("docs/guide/sender-constrained-tokens.md has other code than guide_test.go")
 	}
 
 	f := newFixture(t, nil, high)

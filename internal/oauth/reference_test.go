@@ -48,7 +48,7 @@ func errorsPage() string {
 func proofsPage() string {
 	var b strings.Builder
 	b.WriteString("# Reasons of a refused proof\n\nGenerated from `internal/token/prooferror.go`, in the order of the checks. They stand in the log as the reason of `proof.refused`. " +
-		"Outside there are two answers: `use_dpop_nonce`, and `invalid_dpop_proof` for everything else. How an app makes a proof: [the guide](../guide/proof-of-possession.md).\n\n" +
+		"Outside there are two answers: `use_dpop_nonce`, and `invalid_dpop_proof` for everything else. How an app makes a proof: [the guide](../guide/sender-constrained-tokens.md).\n\n" +
 		"| Reason | Means | From |\n|---|---|---|\n")
 	for _, r := range token.ProofReasons {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", r.Reason, r.Meaning, r.Source)

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -178,5 +179,41 @@ func TestPP09ManyNodesWithoutSharedStateAreWarned(t *testing.T) {
 				t.Errorf("%s: problems %v, warnings %v; want %q", name, v.Problems, v.Warnings, tc.warning)
 			}
 		}
+	}
+}
+
+// A node that cannot share does not start: it would take proofs that others
+// have seen.
+func TestServeNeedsTheSharedStateThatIsConfigured(t *testing.T) {
+	t.Parallel()
+	server := redistest.New(t)
+	dir := folder(t)
+	start := func(address string) (int, string) {
+		if err := os.WriteFile(filepath.Join(dir, "shared"), []byte(address), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(dir, "sallyport.yaml")
+		text := strings.Replace(localConfig, "store:", "listen: 127.0.0.1:0\nmetrics_listen: 127.0.0.1:0\nshared_file: shared\nstore:", 1)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := readConfig(file, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := openNode(t.Context(), c, slog.New(slog.DiscardHandler), time.Now)
+		if err == nil {
+			n.close()
+			return exitOK, ""
+		}
+		return exitFailed, err.Error()
+	}
+	if status, problem := start(server.URL()); status != exitOK {
+		t.Errorf("with its servers: %s", problem)
+	}
+	server.Kill()
+	status, problem := start(server.URL())
+	if status != exitFailed || !strings.Contains(problem, "shared state is not available") || !strings.Contains(problem, server.Host()) || strings.Contains(problem, server.Password) {
+		t.Errorf("without them: %d %s", status, problem)
 	}
 }

@@ -165,7 +165,10 @@ func checkPermissions(j *judge) {
 		return
 	}
 	private := []struct{ path, file string }{
-		{"master_key_file", j.c.MasterKeyFile}, {"store_file", j.c.StoreFile}, {"shared_file", j.c.SharedFile}, {"tls.key_file", j.c.TLS.KeyFile},
+		{"master_key_file", j.c.MasterKeyFile},
+		{"store_file", j.c.StoreFile},
+		{"shared_file", j.c.SharedFile},
+		{"tls.key_file", j.c.TLS.KeyFile},
 		{"mail.password_file", j.c.Mail.PasswordFile}, {"leaks.webhook_secret_file", j.c.Leaks.WebhookSecretFile},
 	}
 	for i, c := range j.c.Clients {

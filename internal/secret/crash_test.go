@@ -31,6 +31,8 @@ func hold(v secret.Value, p *secret.Value, h holder, s string, b []byte, all []s
 	runtime.KeepAlive([]any{v, p, h, s, b, all})
 }
 
+func putInto(m map[string]secret.Value, v secret.Value) { m["k"] = v }
+
 func holdForEver() {
 	v := secret.New(plain)
 	go hold(v, &v, holder{Public: v, private: v}, v.Reveal(), []byte(v.Reveal()), []secret.Value{v}, make(chan struct{}))
@@ -51,7 +53,7 @@ var crashes = map[string]func(v secret.Value){
 		defer func() { panic(fmt.Sprint(recover(), v)) }()
 		panic(v)
 	},
-	"nil map":   func(v secret.Value) { var m map[string]secret.Value; m["k"] = v },
+	"nil map":   func(v secret.Value) { putInto(nil, v) },
 	"index":     func(v secret.Value) { _ = []secret.Value{v}[len(v.Reveal())] },
 	"assertion": func(v secret.Value) { _ = any(v).(fmt.GoStringer) },
 	"SIGQUIT": func(secret.Value) {

@@ -112,7 +112,7 @@ func samples() map[string]any {
 
 func TestLG03ValueNeverPrints(t *testing.T) {
 	t.Parallel()
-	verbs := []rune("vTtbcdoOqxXUeEfFgGsp!zw")
+	const verbs = "vTtbcdoOqxXUeEfFgGsp!zw"
 	for name, sample := range samples() {
 		for _, verb := range verbs {
 			for _, flags := range []string{"", "+", "-", "#", " ", "0", "+#", "# ", "20", ".3", "20.40", "[1]", "+20.3"} {
@@ -133,7 +133,7 @@ func TestLG03NoEncoderLooksInside(t *testing.T) {
 		var out bytes.Buffer
 		fmt.Fprintln(&out, sample, sample)
 		fmt.Fprint(&out, sample)
-		fmt.Fprintln(&out, fmt.Append(nil, sample), errors.Join(fmt.Errorf("x: %v", sample), nil))
+		fmt.Fprintln(&out, string(fmt.Append(nil, sample)), errors.Join(fmt.Errorf("x: %v", sample), nil))
 		log.New(&out, "", log.LstdFlags).Println(sample)
 		for encoder, encode := range map[string]func() error{
 			"json":   func() error { return json.NewEncoder(&out).Encode(sample) },

@@ -60,7 +60,7 @@ func ParseAddress(s string) (Address, error) {
 		if err != nil || n > 15 || strconv.FormatUint(n, 10) != db {
 			return Address{}, errDatabase
 		}
-		a.Database = int(n) //nolint:gosec // at most 15
+		a.Database = int(n)
 	}
 	return a, nil
 }

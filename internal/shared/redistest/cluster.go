@@ -4,6 +4,7 @@ package redistest
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -34,7 +35,9 @@ func NewCluster(t testing.TB, n int) []*Server {
 		s.must("CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(i*slots/n), strconv.Itoa((i+1)*slots/n-1))
 		nodes = append(nodes, s)
 	}
-	for limit := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	const tries = 600
+	for try := 0; ; try++ {
+		time.Sleep(50 * time.Millisecond)
 		whole := true
 		for _, s := range nodes {
 			info := s.must("CLUSTER", "INFO")
@@ -43,7 +46,7 @@ func NewCluster(t testing.TB, n int) []*Server {
 		if whole {
 			return nodes
 		}
-		if time.Now().After(limit) {
+		if try == tries {
 			t.Fatal("Redis for tests: the cluster does not come together")
 		}
 	}
@@ -60,12 +63,14 @@ func (s *Server) must(command ...string) string {
 }
 
 func (s *Server) command(command ...string) (string, error) {
-	conn, err := net.DialTimeout("tcp", s.Host(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.Host())
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	context.AfterFunc(ctx, func() { _ = conn.Close() })
 	r := bufio.NewReader(conn)
 	answer := ""
 	for _, c := range [][]string{{"AUTH", s.Password}, command} {

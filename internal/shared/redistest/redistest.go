@@ -115,12 +115,14 @@ func (s *Server) start() error {
 
 // wait returns when the server takes connections.
 func (s *Server) wait() error {
-	for limit := time.Now().Add(20 * time.Second); ; {
-		conn, err := net.DialTimeout("tcp", s.Host(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	for {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.Host())
 		if err == nil {
 			return conn.Close()
 		}
-		if time.Now().After(limit) {
+		if ctx.Err() != nil {
 			return fmt.Errorf("the server does not answer: %w", err)
 		}
 		time.Sleep(10 * time.Millisecond)

@@ -4,7 +4,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	netmail "net/mail"
 	"net/netip"
 	"net/url"
@@ -238,12 +237,11 @@ func reportScopeProblem(client oauth.Client) string {
 
 // webhookPort is where the webhook listens.
 func webhookPort(u *url.URL) uint16 {
-	text := u.Port()
-	if text == "" {
-		text = map[string]string{"http": "80"}[strings.ToLower(u.Scheme)]
+	if port, err := strconv.ParseUint(u.Port(), 10, 16); err == nil && port > 0 {
+		return uint16(port)
 	}
-	if port, err := net.LookupPort("tcp", text); err == nil && port > 0 {
-		return uint16(port) //nolint:gosec // a port
+	if u.Scheme == "http" {
+		return 80
 	}
 	return 443
 }

@@ -81,8 +81,15 @@ func (n *node) recordLeak(l audit.Leak) {
 	}
 	attrs := []slog.Attr{slog.String("events", string(l.Event)), slog.String("incident", l.ID), slog.Time("at", l.At)}
 	for _, a := range [][2]string{
-		{"kind", l.Kind}, {"hash_prefix", l.HashPrefix}, {"action", l.Action}, {"client_id", l.ClientID}, {"subject", l.Subject},
-		{"grant_id", l.Grant}, {"url", l.URL}, {"source", l.Source}, {"reporter", l.Reporter},
+		{"kind", l.Kind},
+		{"hash_prefix", l.HashPrefix},
+		{"action", l.Action},
+		{"client_id", l.ClientID},
+		{"subject", l.Subject},
+		{"grant_id", l.Grant},
+		{"url", l.URL},
+		{"source", l.Source},
+		{"reporter", l.Reporter},
 	} {
 		if a[1] != "" {
 			attrs = append(attrs, slog.String(a[0], a[1]))
@@ -94,13 +101,13 @@ func (n *node) recordLeak(l audit.Leak) {
 func (n *node) reportDelivery(d notify.Delivery) {
 	attrs := []slog.Attr{slog.String("to", d.To), slog.Int("notices", d.Notices)}
 	level, what := slog.LevelWarn, "a notice could not be sent yet"
-	switch d.Event {
-	case audit.NoticeSent:
-		level, what = slog.LevelInfo, "notice"
-	case audit.NoticeLost:
-		level, what = slog.LevelError, "notice"
+	if d.Event == audit.NoticeSent {
+		level = slog.LevelInfo
+	} else if d.Event == audit.NoticeLost {
+		level = slog.LevelError
 	}
 	if d.Event != "" {
+		what = "notice"
 		attrs = append(attrs, slog.String("events", string(d.Event)))
 	}
 	if d.Err != nil {

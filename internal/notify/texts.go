@@ -108,9 +108,14 @@ func write(issuer, to string, leaks []audit.Leak) (subject, text string) {
 		}
 		b.WriteString(sentence(l, k.name, to) + "\n\n")
 		for _, line := range [][2]string{
-			{"What", strings.TrimSpace(strings.ReplaceAll(l.Kind, "_", " ") + " " + hashText(l.HashPrefix))}, {"Client", l.ClientID},
-			{"Found at", l.URL}, {"Kind of place", l.Source}, {"Reported by", l.Reporter}, {"When", l.At.UTC().Format(time.DateTime) + " UTC"},
-			{"Incident", l.ID}, {"Done", done[l.Action]},
+			{"What", strings.TrimSpace(strings.ReplaceAll(l.Kind, "_", " ") + " " + hashText(l.HashPrefix))},
+			{"Client", l.ClientID},
+			{"Found at", l.URL},
+			{"Kind of place", l.Source},
+			{"Reported by", l.Reporter},
+			{"When", l.At.UTC().Format(time.DateTime) + " UTC"},
+			{"Incident", l.ID},
+			{"Done", done[l.Action]},
 		} {
 			if line[1] != "" && !(strings.HasPrefix(to, toUser) && line[0] == "Reported by") {
 				fmt.Fprintf(&b, "  %-14s %s\n", line[0]+":", oneLine(line[1]))

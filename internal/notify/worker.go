@@ -48,9 +48,10 @@ func NewWorker(o Options) *Worker { return &Worker{o} }
 
 const (
 	pollEvery = time.Second
-	// claimFor is longer than any delivery may take; who takes longer has died, and
-	// another node sends the notice a second time.
-	claimFor = 5 * time.Minute
+	// claimFor is longer than a delivery may take with settling it; who takes longer
+	// has died, and another node sends the notice a second time.
+	claimFor  = time.Minute
+	deliverIn = 40 * time.Second
 	// batch is how many leaks one mail tells of.
 	batch = 20
 	// senders bounds the deliveries at a time.
@@ -102,8 +103,10 @@ var errNobody = errors.New("there is no address")
 // deliver sends one batch and settles it in the outbox.
 func (w *Worker) deliver(ctx context.Context, list []Notice) {
 	to := list[0].To
-	sent, err := w.send(ctx, to, list)
 	settle := context.WithoutCancel(ctx)
+	ctx, cancel := context.WithTimeout(ctx, deliverIn)
+	defer cancel()
+	sent, err := w.send(ctx, to, list)
 	if len(sent) > 0 {
 		if derr := w.o.Outbox.Done(settle, sent); derr != nil { // it is sent again when the claim ends
 			w.o.Report(Delivery{To: to, Notices: len(sent), Err: derr})

@@ -151,7 +151,7 @@ func (l *leak) is(kind, action, clientID, userID string) {
 // notices tells the record, the operator and the webhook, and those whom it
 // concerns. Each has an ID of its own; the leak has one that all share.
 func (l *leak) notices() ([]Notice, error) {
-	l.Leak.ID = secret.NewID(l.now).String()
+	l.ID = secret.NewID(l.now).String()
 	body, err := json.Marshal(l.Leak)
 	if err != nil {
 		return nil, fmt.Errorf("write notice: %w", err)

@@ -20,7 +20,7 @@ const (
 	kindRefresh = "refresh_token"
 	kindCode    = "authorization_code"
 	kindFlow    = "pending_sign_in"
-	kindSecret  = "client_secret" //nolint:gosec // a name, not a credential
+	kindSecret  = "client_secret"
 	kindSession = "session_cookie"
 	kindMaster  = "master_key"
 	kindID      = "id_token"

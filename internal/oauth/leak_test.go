@@ -424,7 +424,7 @@ func TestLG03AddressesCarryNoCredential(t *testing.T) {
 		"another scheme":         {"javascript:alert(1)", ""},
 		"no address":             {"somewhere", ""},
 		"line breaks":            {"https://code.example/a\r\nBcc: x@y", ""},
-		"what is not ASCII":      {"https://code.example/ä‮", "https://code.example/%C3%A4%E2%80%AE"},
+		"what is not ASCII":      {"https://code.example/ä\u202e", "https://code.example/%C3%A4%E2%80%AE"},
 		"a host that is not one": {"https://a b/", ""},
 	} {
 		fresh := r.tokens().AccessToken.Reveal()

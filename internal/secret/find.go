@@ -98,7 +98,7 @@ func handleEnd(s string) (n, steps int) {
 				return i + checksumLen, i
 			}
 		}
-		crc = table[byte(crc)^s[i]] ^ crc>>8
+		crc = table[byte(crc)^s[i]] ^ crc>>8 //nolint:gosec // the low byte is wanted
 	}
 	return 0, len(s)
 }

@@ -81,7 +81,9 @@ func StartMail(t testing.TB, o MailSettings) *MailServer {
 		t.Fatal(err)
 	}
 	lines := bufio.NewReader(stdout)
-	var first struct{ Port string }
+	var first struct {
+		Port string `json:"port"`
+	}
 	line, err := lines.ReadBytes('\n')
 	if err != nil || json.Unmarshal(line, &first) != nil || first.Port == "" {
 		t.Fatalf("the mail server does not start: %v %s %s", err, line, &stderr)
@@ -99,7 +101,13 @@ func (m *MailServer) read(lines *bufio.Reader) {
 		if err != nil {
 			return
 		}
-		var x struct{ From, To, TLS, User, Raw string }
+		var x struct {
+			From string `json:"from"`
+			To   string `json:"to"`
+			TLS  string `json:"tls"`
+			User string `json:"user"`
+			Raw  string `json:"raw"`
+		}
 		if json.Unmarshal(line, &x) != nil {
 			continue
 		}
@@ -120,10 +128,11 @@ func (m *MailServer) Mails() []Mail {
 	return append([]Mail(nil), m.got...)
 }
 
-// Wait waits until enough says that what has come is enough, for a minute at most.
+// Wait waits until enough says that what has come is enough, for two
+// minutes at most: what a server had in hand when it was killed is sent a minute later.
 func (m *MailServer) Wait(t testing.TB, enough func([]Mail) bool) []Mail {
 	t.Helper()
-	limit := time.After(time.Minute)
+	limit := time.After(2 * time.Minute)
 	for {
 		if got := m.Mails(); enough(got) {
 			return got

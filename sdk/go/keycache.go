@@ -38,7 +38,7 @@ type keyCache struct {
 var errNoKey = errors.New("no such key")
 
 func (c *keyCache) key(ctx context.Context, kid string) (*key, error) {
-	k, wait := c.look(kid)
+	k, wait := c.look(kid) //nolint:contextcheck // a fetch belongs to no request: others wait for it too
 	if k != nil {
 		return k, nil
 	}

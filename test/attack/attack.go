@@ -104,8 +104,13 @@ const life = 55 * time.Second
 // claims are those of a valid token.
 func (m *maker) claims() object {
 	return object{
-		{"iss", quote(m.t.Issuer)}, {"aud", quote(m.t.Audience)}, {"sub", quote(Subject)}, {"client_id", quote("shop-app")},
-		{"scope", quote("catalog.read")}, {"iat", m.at(-time.Second)}, {"exp", m.at(life)},
+		{"iss", quote(m.t.Issuer)},
+		{"aud", quote(m.t.Audience)},
+		{"sub", quote(Subject)},
+		{"client_id", quote("shop-app")},
+		{"scope", quote("catalog.read")},
+		{"iat", m.at(-time.Second)},
+		{"exp", m.at(life)},
 		{"jti", quote(fmt.Sprintf("%s-%d", m.id, len(m.cases)))},
 	}
 }

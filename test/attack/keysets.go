@@ -1,5 +1,7 @@
 package attack
 
+import "crypto/ed25519"
+
 // KeySet is a set in which something is wrong beside the target's own key, with
 // tokens that a verifier who reads it must refuse. Whether it refuses the whole
 // set or only the one key is its business, unless Usable says that the rest of
@@ -81,7 +83,7 @@ func (m *maker) private() KeySet {
 	m.start("J041", "private key")
 	k := NewKey("EdDSA", "burnt")
 	m.bad("whoever reads the set can sign", m.under(k))
-	return m.done(false, k.JWK("d", quote(b64.EncodeToString(make([]byte, 32)))))
+	return m.done(false, k.JWK("d", quote(b64.EncodeToString(k.Private.(ed25519.PrivateKey).Seed()))))
 }
 
 func (m *maker) twice() KeySet {

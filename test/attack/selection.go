@@ -49,8 +49,11 @@ func attackX5(m *maker) {
 	cert := string(certificate(own))
 	cert = strings.ReplaceAll(cert[strings.IndexByte(cert, '\n'):strings.LastIndex(cert, "\n-----")], "\n", "")
 	for _, f := range []member{
-		{"x5u", quote("https://" + Trap + "/cert.pem")}, {"x5c", "[" + quote(cert) + "]"}, {"x5c", "[]"},
-		{"x5t", quote("dGVzdA")}, {"x5t#S256", quote("dGVzdA")},
+		{"x5u", quote("https://" + Trap + "/cert.pem")},
+		{"x5c", "[" + quote(cert) + "]"},
+		{"x5c", "[]"},
+		{"x5t", quote("dGVzdA")},
+		{"x5t#S256", quote("dGVzdA")},
 	} {
 		m.bad(f.name+" "+fmt.Sprint(len(f.value))+", signed by the attacker", own.compact(m.header().with(f.name, f.value).String(), m.claims().String()))
 	}

@@ -238,7 +238,8 @@ func attackTrailing(m *maker) {
 
 func attackTopLevel(m *maker) {
 	c := m.claims().String()
-	for _, v := range []string{"[]", "[" + c + "]", quote(c), "null", "1", "true", "", " ", "{", c[:len(c)-1], "{}", `{"sub":NaN}`, c[:len(c)-1] + ",}", c[:len(c)-1] + `,"x":Infinity}`,
+	for _, v := range []string{
+		"[]", "[" + c + "]", quote(c), "null", "1", "true", "", " ", "{", c[:len(c)-1], "{}", `{"sub":NaN}`, c[:len(c)-1] + ",}", c[:len(c)-1] + `,"x":Infinity}`,
 		c[:len(c)-1] + `,"x":01}`, c[:len(c)-1] + `,"x":+1}`, c[:len(c)-1] + `,"x":.5}`, c[:len(c)-1] + `,x:1}`, c[:len(c)-1] + `,'x':1}`, c[:len(c)-1] + ",\"x\":\"a\nb\"}", "/* */" + c,
 	} {
 		m.bad(fmt.Sprintf("payload %.9q…%q", v, v[max(0, len(v)-12):]), m.sign(m.header(), text(v)))

@@ -36,5 +36,7 @@ func main() {
 func whoAmI(w http.ResponseWriter, r *http.Request) {
 	caller, _ := sallyport.CallerFrom(r.Context())
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(map[string]string{"sub": caller.Subject})
+	if err := json.NewEncoder(w).Encode(map[string]string{"sub": caller.Subject}); err != nil {
+		log.Print(err) // whoever asked has gone
+	}
 }

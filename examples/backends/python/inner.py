@@ -2,7 +2,6 @@
 import base64
 import json
 import os
-import time
 import warnings
 
 from joserfc import jwt
@@ -35,7 +34,7 @@ def verify(token):
         raise ValueError("not as the gateway spells it")
     rules.validate(claims)
     # joserfc takes an audience among others, any lifetime, and other claims of any type.
-    if claims["aud"] != AUDIENCE or claims["exp"] - claims["iat"] not in range(1, 61) or claims["iat"] > time.time() + 10:
+    if claims["aud"] != AUDIENCE or claims["exp"] - claims["iat"] not in range(1, 61):
         raise ValueError("for others too, or for too long")
     for name in ("sub", "client_id", "jti"):
         if not isinstance(claims[name], str) or not claims[name]:

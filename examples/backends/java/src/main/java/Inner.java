@@ -34,7 +34,7 @@ final class Inner {
         if (!token.equals(expected)) throw new Exception("not as the gateway spells it");
 
         // The key must be for this algorithm and use: Ed25519Verifier would take any Ed25519 key.
-        var wanted = new JWKMatcher.Builder().keyID(kid).keyType(KeyType.OKP).curve(Curve.Ed25519).algorithm(JWSAlgorithm.EdDSA).keyUse(KeyUse.SIGNATURE).publicOnly(true).build();
+        var wanted = new JWKMatcher.Builder().keyID(kid).keyType(KeyType.OKP).curve(Curve.Ed25519).algorithm(JWSAlgorithm.EdDSA).keyUse(KeyUse.SIGNATURE).build();
         var found = keys.get(new JWKSelector(wanted), null);
         if (found.size() != 1 || !jwt.verify(new Ed25519Verifier(found.get(0).toOctetKeyPair()))) throw new Exception("no such key, or not signed by it");
 

@@ -121,6 +121,7 @@ type row struct {
 }
 
 func TestT070LibrariesAloneAreAsTheGuideSays(t *testing.T) {
+	t.Parallel()
 	tg := attack.Target{
 		Issuer: "https://issuer.example", Audience: "https://issuer.example/catalog", Type: "sallyport-inner+jwt",
 		Key: attack.NewKey("EdDSA", "current"), Retired: attack.NewKey("EdDSA", "retired"), Foreign: attack.NewKey("EdDSA", "current"),

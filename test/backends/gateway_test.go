@@ -38,6 +38,7 @@ const serveAPI = `  - name: %[2]s
 `
 
 func TestT058ARealInnerTokenReachesEachExample(t *testing.T) {
+	t.Parallel()
 	s := rig.Start(t, rig.Options{})
 	if code := s.Stop(t); code != 0 {
 		t.Fatalf("exit status %d", code)

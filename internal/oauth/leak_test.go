@@ -278,6 +278,20 @@ func TestT035WhatIsNotOursIsNothing(t *testing.T) {
 	if len(got) != 0 {
 		t.Errorf("found %+v", got)
 	}
+	// A stranger who knows the ID of a grant, which is no secret, cannot end it.
+	mine := r.tokens()
+	var a token.Access
+	if err := r.ring.OpenAccess(mine.AccessToken.Reveal(), &a); err != nil {
+		t.Fatal(err)
+	}
+	for _, ring := range []*token.Ring{r.ring, stranger.ring} {
+		if got := r.leaked(ring.RefreshToken(a.GrantID, 1, secret.Random(16)).Reveal()); len(got) != 0 {
+			t.Errorf("a forged refresh token: %+v", got)
+		}
+	}
+	if !r.active(mine.AccessToken) {
+		t.Error("a forged refresh token has ended the grant")
+	}
 	if told := r.told(); len(told) != 0 {
 		t.Errorf("told %v", told)
 	}

@@ -31,6 +31,7 @@ type call struct {
 	cred    credential
 	access  token.Access
 	opened  bool        // access is what a token of ours says
+	drops   uint64      // of the ring when it was opened
 	proof   token.Proof // of possession of the token's DPoP key
 	proved  bool        // there is one, and it has yet to be used up
 	nonce   string      // for the client's next proof, or empty

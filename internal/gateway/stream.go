@@ -15,6 +15,7 @@ import (
 // Why a stream ended that the token alone did not end.
 var (
 	errStale   = errors.New("revocations cannot be followed")
+	errKey     = errors.New("the key of the token was compromised")
 	errClosing = errors.New("the gateway is closing")
 )
 
@@ -70,6 +71,13 @@ func (c *call) unlimitTime() {
 	}
 }
 
+// opensStill reports whether the key of the call's token is still accepted.
+func (c *call) opensStill() bool {
+	var a token.Access
+	_, err := c.g.reader.Open(c, c.cred.token.Reveal(), &a)
+	return err == nil
+}
+
 // streams are the calls being watched. While there are any, one goroutine
 // looks whether revocations are still followed.
 type streams struct {
@@ -95,7 +103,7 @@ func (s *streams) add(c *call) {
 	s.live[c] = struct{}{}
 	if !s.looking {
 		s.looking = true
-		go s.look(c.g.feed)
+		go s.look(c.g)
 	}
 }
 
@@ -119,20 +127,27 @@ func (s *streams) close() {
 }
 
 // look ends the streams of a tier whose revocations are not known any more:
-// one of them could be among the revoked. It returns when there are none.
-func (s *streams) look(feed Feed) {
+// one of them could be among the revoked. When keys were compromised it ends
+// those whose token does not open any more: whoever has such a key can make a
+// token and open a stream with it. It returns when there are none.
+func (s *streams) look(g *Gateway) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for range tick.C {
 		var stale [token.TierHigh + 1]bool
 		for _, t := range token.Tiers {
-			stale[t] = !feed.Fresh(t)
+			stale[t] = !g.feed.Fresh(t)
 		}
+		drops := g.ring.Drops()
 		s.mu.Lock()
 		for c := range s.live {
 			if stale[c.api.tier] {
 				c.end(errStale)
 			}
+			if c.drops != drops && !c.opensStill() {
+				c.end(errKey)
+			}
+			c.drops = drops
 		}
 		if len(s.live) == 0 {
 			s.looking = false

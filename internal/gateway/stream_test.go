@@ -260,3 +260,35 @@ func TestUpstreamCannotUpgradeUnasked(t *testing.T) {
 		t.Errorf("status %d", got.Status)
 	}
 }
+
+// KY08: whoever has a key can make a token and open a stream with it. When the
+// key is compromised the stream ends, as a revoked one does; others go on.
+func TestKY08StreamsEndWithTheKeyOfTheirToken(t *testing.T) {
+	t.Parallel()
+	for purpose, tok := range map[token.Purpose]func(*fixture) string{
+		token.SealAccess: func(f *fixture) string { return f.bearer() },
+		token.SignAccess: func(f *fixture) string { return f.jwt() },
+	} {
+		for _, upgrade := range []bool{false, true} {
+			t.Run(fmt.Sprint(purpose, " upgrade ", upgrade), func(t *testing.T) {
+				t.Parallel()
+				f := newFixture(t, streaming(t))
+				drop := func(p token.Purpose) {
+					for _, r := range f.stored.rows {
+						if r.Purpose == p {
+							f.ring.Drop(r.ID)
+						}
+					}
+				}
+				s := open(t, f, tok(f), upgrade)
+				drop(token.MACForm)
+				time.Sleep(600 * time.Millisecond) // it has been looked at
+				s.alive(t, upgrade)
+				drop(purpose)
+				if took := s.ends(t); took > 5*time.Second {
+					t.Errorf("it ended after %s", took)
+				}
+			})
+		}
+	}
+}

@@ -32,6 +32,7 @@ func (c *call) authenticate() refusal {
 // open fills the call's access token from either form. A JWT says no tier: it is
 // that of the API.
 func (c *call) open() error {
+	c.drops = c.g.ring.Drops()
 	format, err := c.g.reader.Open(c, c.cred.token.Reveal(), &c.access)
 	if format == token.FormatJWT {
 		c.access.Tier = c.api.tier

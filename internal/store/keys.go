@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"sallyport/internal/revocation"
@@ -134,7 +135,7 @@ func (k Keys) CompromiseKeys(ctx context.Context, p token.Purpose, id secret.ID,
 			return nil, err
 		}
 		var entries []revocation.Entry
-		makerDies := false
+		makerDies, since := false, at
 		for _, r := range live {
 			dies := id.IsZero() || r.ID == id
 			if !r.ActiveAt.After(at) {
@@ -148,10 +149,20 @@ func (k Keys) CompromiseKeys(ctx context.Context, p token.Purpose, id secret.ID,
 				return nil, err
 			}
 			dead = append(dead, r.ID)
+			if r.ActiveAt.Before(since) {
+				since = r.ActiveAt
+			}
 			entries = append(entries, keyEntry(r.ID.String(), revocation.KeyCompromised, at))
 		}
 		if len(dead) == 0 {
 			return nil, token.ErrKeyStale
+		}
+		if p == token.SealFlow {
+			ended, err := t.endGrantsSince(ctx, since, at)
+			if err != nil {
+				return nil, err
+			}
+			entries = append(entries, ended...)
 		}
 		if makerDies || len(dead) == len(live) {
 			made, err := insertKey(ctx, t, successor, nil)
@@ -160,6 +171,12 @@ func (k Keys) CompromiseKeys(ctx context.Context, p token.Purpose, id secret.ID,
 		return entries, nil
 	})
 	return dead, err
+}
+
+// endGrantsSince ends the grants that were made while a key of codes was in
+// use: a code has no row, so whoever had the key could make one for anybody.
+func (t *tx) endGrantsSince(ctx context.Context, since, at time.Time) ([]revocation.Entry, error) {
+	return t.endGrants(ctx, `created_s >= CAST($3 AS BIGINT)`, strconv.FormatInt(seconds(since), 10), token.ReasonAdmin, at, token.KeepRevocation(at))
 }
 
 // RewrapKeys implements token.KeyAdmin.

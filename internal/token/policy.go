@@ -36,7 +36,7 @@ var Policies = []Policy{
 	},
 	{
 		SealFlow, XAES256GCM, GroupSealing, day, privateLead, time.Hour, 0,
-		"sign-ins that are under way right now fail, and people start them again; whoever is signed in stays signed in",
+		"sign-ins that are under way right now fail, and grants end that were made since the key became active, a day ago at most: with the key, codes could be made for anybody; those people sign in again",
 	},
 	{
 		MACRefresh, HS256, GroupRefresh, 90 * day, privateLead, 2*90*day + day, 0,

@@ -17,6 +17,7 @@ var keyTests = []test{
 	{"KY08 a successor follows the newest key and no other", keySuccessor},
 	{"a pending key is brought forward once", keyActivated},
 	{"KY08 a compromised key loses its material and the next is there at once", keyCompromised},
+	{"KY08 grants end that a compromised key of codes could have made", codeKeyCompromised},
 	{"a compromised key that makes nothing has no successor", keyCompromisedPending},
 	{"KY06 all keys are wrapped anew or none", keyRewrapped},
 	{"KY08 keys end when what they made has, and not before", keyExpired},
@@ -115,6 +116,33 @@ func (r *rig) compromise(p token.Purpose, id secret.ID) (dead []secret.ID, succe
 	dead, err := r.Keys.CompromiseKeys(r.ctx(), p, id, successor, r.clock())
 	r.ok(err)
 	return dead, successor
+}
+
+// codeKeyCompromised: with the key, codes could be made for anybody, and they
+// have no row. What began while it was in use ends; what is older goes on.
+func codeKeyCompromised(r *rig) {
+	s := r.addSession(r.addUser("ann"))
+	before := r.grant(s)
+	r.ok(r.OAuth.RedeemCode(r.ctx(), before))
+	r.advance(time.Minute)
+	r.first(token.SealFlow)
+	old := r.first(token.SealAccess)
+	during := r.grant(s)
+	r.ok(r.OAuth.RedeemCode(r.ctx(), during))
+	r.compromise(token.SealAccess, old.ID)
+	if g, err := r.OAuth.Grant(r.ctx(), during.ID); err != nil || !g.RevokedAt.IsZero() {
+		r.t.Errorf("the key of another purpose ended it: %v, %v", g.RevokedAt, err)
+	}
+	r.advance(time.Second)
+	r.compromise(token.SealFlow, secret.ID{})
+	if g, err := r.OAuth.Grant(r.ctx(), during.ID); err != nil || g.RevokedAt.IsZero() {
+		r.t.Errorf("a grant of a time in which codes could be forged lives on: %v", err)
+	}
+	if g, err := r.OAuth.Grant(r.ctx(), before.ID); err != nil || !g.RevokedAt.IsZero() {
+		r.t.Errorf("a grant from before the key has ended: %v", err)
+	}
+	after := r.grant(s)
+	r.ok(r.OAuth.RedeemCode(r.ctx(), after))
 }
 
 func keyCompromised(r *rig) {

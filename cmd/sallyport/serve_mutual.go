@@ -49,7 +49,11 @@ func (n *node) newProofs(ctx context.Context, c *config, ring *token.Ring) (*tok
 	if err != nil {
 		return nil, err
 	}
-	return token.NewProofs(token.ProofOptions{Ring: ring, Replay: replay, Now: n.now})
+	o := token.ProofOptions{Ring: ring, Replay: replay, Now: n.now}
+	if n.shared == nil { // only this process remembers
+		o.Since = n.now()
+	}
+	return token.NewProofs(o)
 }
 
 // newMutual makes the server of the listener that asks for client certificates.

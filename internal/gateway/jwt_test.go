@@ -219,3 +219,22 @@ func TestT067LG08EachFailureOfAJWTHasItsOwnReason(t *testing.T) {
 		t.Errorf("%d different answers, want one: %v", len(answers), answers)
 	}
 }
+
+// Between the end of a compromised key and the reading of its successor nobody
+// can tell a good JWT from a bad one: that is no verdict about the token.
+func TestKY08AJWTWithoutAnyKeyIsNotCalledInvalid(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	line := f.jwt()
+	if got := f.get("/catalog/items/1", line); got.Status != http.StatusOK {
+		t.Fatalf("with the key: %d", got.Status)
+	}
+	for _, r := range f.stored.rows {
+		if r.Purpose == token.SignAccess {
+			f.ring.Drop(r.ID)
+		}
+	}
+	if got := f.get("/catalog/items/1", line); got.Status != http.StatusServiceUnavailable {
+		t.Errorf("without any: %d %v, want 503", got.Status, f.reasons())
+	}
+}

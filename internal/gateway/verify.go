@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"errors"
+
 	"sallyport/internal/audit"
 	"sallyport/internal/token"
 	"sallyport/internal/token/jose"
@@ -19,7 +21,11 @@ func (c *call) authenticate() refusal {
 	default:
 		return refusal{problem: no, reason: why, challenge: c.op.challenges.missing}
 	}
-	if err := c.open(); err != nil {
+	err := c.open()
+	if errors.Is(err, jose.ErrKeysUnavailable) {
+		return refusal{problem: unavailable, reason: "keys_unavailable"}
+	}
+	if err != nil {
 		return c.invalid(openReason(err))
 	}
 	c.opened = true

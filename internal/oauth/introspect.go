@@ -9,6 +9,7 @@ import (
 	"sallyport/internal/audit"
 	"sallyport/internal/secret"
 	"sallyport/internal/token"
+	"sallyport/internal/token/jose"
 )
 
 var inactive = []byte(`{"active":false}`)
@@ -31,6 +32,9 @@ func (s *Service) Introspect(ctx context.Context, r Request) ([]byte, error) {
 	}
 	var a token.Access
 	format, err := s.openAccess(ctx, presented, &a)
+	if errors.Is(err, jose.ErrKeysUnavailable) {
+		return nil, unavailable("verify access token", err)
+	}
 	if err != nil || a.Expired(s.now()) || a.IssuedAt > s.now().Unix()+maxAhead {
 		return inactive, nil //nolint:nilerr // what does not open is inactive
 	}

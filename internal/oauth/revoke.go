@@ -8,6 +8,7 @@ import (
 	"sallyport/internal/audit"
 	"sallyport/internal/secret"
 	"sallyport/internal/token"
+	"sallyport/internal/token/jose"
 )
 
 // Revoke ends a token of the client that asks (RFC 7009). A refresh token
@@ -44,7 +45,11 @@ var errNotYours = fail(UnauthorizedClient, "the token was issued to another clie
 func (s *Service) revokeAccess(ctx context.Context, c *Client, presented string) error {
 	var a token.Access
 	now := s.now()
-	if _, err := s.openAccess(ctx, presented, &a); err != nil || a.Expired(now) || s.feed.Revoked(&a) {
+	_, err := s.openAccess(ctx, presented, &a)
+	if errors.Is(err, jose.ErrKeysUnavailable) {
+		return unavailable("verify access token", err)
+	}
+	if err != nil || a.Expired(now) || s.feed.Revoked(&a) {
 		return nil //nolint:nilerr // what does not open is not alive
 	}
 	if a.ClientID != c.ID {

@@ -7,6 +7,7 @@ import (
 
 	"sallyport/internal/secret"
 	"sallyport/internal/token"
+	"sallyport/internal/token/jose"
 )
 
 var errUserInfoToken = fail(InvalidToken, "the access token is not valid here")
@@ -25,7 +26,11 @@ func (s *Service) UserInfo(ctx context.Context, r Request) (*UserInfoAnswer, err
 		return nil, fail(InvalidRequest, "exactly one Authorization header of scheme Bearer or DPoP is needed")
 	}
 	var a token.Access
-	if _, err := s.openAccess(ctx, presented, &a); err != nil || a.Expired(s.now()) || !strings.EqualFold(scheme, tokenType(a.Confirm)) {
+	_, err := s.openAccess(ctx, presented, &a)
+	if errors.Is(err, jose.ErrKeysUnavailable) {
+		return nil, unavailable("verify access token", err)
+	}
+	if err != nil || a.Expired(s.now()) || !strings.EqualFold(scheme, tokenType(a.Confirm)) {
 		return nil, errUserInfoToken // RFC 9449 §7.2: a bound token is not sent as a bearer token, nor the reverse
 	}
 	if err := s.needFresh(a.Tier); err != nil {

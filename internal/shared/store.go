@@ -1,8 +1,9 @@
 // Package shared decides how nodes share what is short-lived: the identifiers
 // of proofs that may be used once. One node keeps them in its own memory; many
 // nodes keep them in Redis or Valkey, alone or as a cluster. It knows neither
-// what is spent nor why. When the servers do not answer in time, or have
-// forgotten too much to be trusted, the answer is an error, and callers refuse.
+// what is spent nor why. When the servers do not answer in time the answer is an
+// error, and callers refuse. Servers that restart empty have forgotten, and nobody
+// can tell: docs/reference/shared-state.md.
 // Start at Open and Spend.
 package shared
 

@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -40,8 +41,8 @@ func LooksLikeJWT(tok string) bool {
 }
 
 // Open fills a from an access token of either form and says which it was. An
-// error matches ErrInvalid, and jose.ReasonOf says more of a JWT; a is then in no
-// useful state. Like OpenAccess it
+// error matches ErrInvalid, and jose.ReasonOf says more of a JWT, or it matches
+// jose.ErrKeysUnavailable; a is then in no useful state. Like OpenAccess it
 // judges form and key: audience, scope, binding and revocation are the caller's,
 // and so is expiry, though a JWT that has ended is refused here already. A JWT
 // says no tier: the caller knows its APIs, and a has the highest.
@@ -50,6 +51,9 @@ func (r *AccessReader) Open(ctx context.Context, tok string, a *Access) (Format,
 		return FormatSealed, r.ring.OpenAccess(tok, a)
 	}
 	c, err := r.jwts.Verify(ctx, tok)
+	if errors.Is(err, jose.ErrKeysUnavailable) {
+		return FormatJWT, err
+	}
 	if err != nil {
 		return FormatJWT, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}

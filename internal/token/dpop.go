@@ -41,6 +41,10 @@ type ProofOptions struct {
 	Replay     Replay
 	Now        func() time.Time
 	Algorithms []jose.Algorithm // nil for ProofAlgorithms
+	// Since is from when on Replay remembers what was used, the start of the node
+	// if it is kept in memory. Proofs of before are asked for again, with a
+	// nonce. Zero: it remembers everything.
+	Since time.Time
 }
 
 // Proofs verifies DPoP proofs (RFC 9449 §4.3) and makes the nonces for them.
@@ -49,6 +53,7 @@ type Proofs struct {
 	ring     *Ring
 	replay   Replay
 	now      func() time.Time
+	since    time.Time
 	verifier *jose.Verifier
 }
 
@@ -67,7 +72,7 @@ func NewProofs(o ProofOptions) (*Proofs, error) {
 	if err != nil {
 		return nil, fmt.Errorf("proofs: %w", err)
 	}
-	return &Proofs{ring: o.Ring, replay: o.Replay, now: o.Now, verifier: v}, nil
+	return &Proofs{ring: o.Ring, replay: o.Replay, now: o.Now, since: o.Since, verifier: v}, nil
 }
 
 // ProofRequest is a request as a proof has to fit it.
@@ -125,6 +130,9 @@ func (p *Proofs) Check(ctx context.Context, r ProofRequest) (Proof, error) {
 	}
 	proof := Proof{Key: c.Key().Thumbprint(), until: time.Unix(c.IssuedAt, 0).Add(keepProof)}
 	proof.id = proofID(proof.Key, htu, c.ID)
+	if !p.since.IsZero() && c.IssuedAt < p.since.Unix() {
+		return proof, proofError("proof_nonce_restart", nil)
+	}
 	age, err := p.checkNonce(c, &r)
 	proof.Renew = age == nonceOld
 	return proof, err

@@ -68,6 +68,7 @@ var ProofReasons = []struct{ Reason, Meaning, Source string }{
 	{"proof_htm", "htm is not the method, to the letter", "RFC 9449 §4.3 (8)"},
 	{"proof_htu", "htu is not the address, in normal form", "RFC 9449 §4.3 (9)"},
 	{"proof_ath", "ath is missing or not of this access token", "RFC 9449 §4.3 (12a)"},
+	{"proof_nonce_restart", "it is from before this node started, which has forgotten what was used then", "RFC 9449 §11.1"},
 	{"proof_nonce", "nonce is no string", "RFC 9449 §4.2"},
 	{"proof_nonce_missing", "a nonce is needed: use_dpop_nonce", "RFC 9449 §4.3 (10)"},
 	{"proof_nonce_stale", "the nonce is too old, or from elsewhere: use_dpop_nonce", "RFC 9449 §4.3 (10)"},

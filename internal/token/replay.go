@@ -30,8 +30,9 @@ const DefaultReplayEntries = 1 << 20
 
 // ReplayTable is a Replay in the memory of one node. An entry lives as long as
 // what it stands for and is never dropped before, so a full table refuses. It
-// refuses those who filled it: a party may hold an eighth of the room that the
-// others have left free, so there is always room for whoever has spent little.
+// refuses those who filled it first: a party may hold an eighth of the room that
+// the others have left free. Who makes up many parties can fill it all the same;
+// then everybody is refused.
 type ReplayTable struct {
 	now    func() time.Time
 	seed   maphash.Seed

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"sallyport/internal/secret"
 )
 
 // oneArg wants exactly one argument, which the usage calls name.
@@ -43,4 +46,19 @@ func subcommand(cmd *cobra.Command, args []string) error {
 // spoken is the name of a command without that of the program.
 func spoken(cmd *cobra.Command) string {
 	return strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
+}
+
+// errCredentialArgument names no value: what is printed is kept, too.
+var errCredentialArgument = errors.New("an argument has a credential in it, which is now in the history of the shell and was in the list of processes: " +
+	"remove it there, and give what has leaked in a file or on standard input: sallyport leak report FILE, or sallyport leak report -")
+
+// noCredential refuses arguments that no command takes, before anything can
+// print them.
+func noCredential(args []string) error {
+	for _, a := range args {
+		if len(secret.Find(a, 1)) > 0 {
+			return errCredentialArgument
+		}
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -40,8 +41,12 @@ func (p *program) clientCompromise(t *target) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if _, err := a.store.OAuth().CompromiseSecret(ctx, what, e); err != nil {
+			done, err := a.store.OAuth().CompromiseSecret(ctx, what, e)
+			if err != nil {
 				return err
+			}
+			if done.Lost > 0 {
+				fmt.Fprintln(a.stderr, "sallyport: "+notTold(done.Lost))
 			}
 			if source == "store" {
 				if c, err = a.store.OAuth().Client(ctx, c.ID); err != nil {

@@ -3,14 +3,17 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"sallyport/internal/audit"
 	"sallyport/internal/oauth"
 	"sallyport/internal/revocation"
 	"sallyport/internal/secret"
@@ -61,8 +64,11 @@ func (p *program) leakText(args []string) ([]byte, error) {
 	in := p.stdin
 	if len(args) > 0 && args[0] != "-" {
 		f, err := os.Open(args[0])
+		if failed := (*fs.PathError)(nil); errors.As(err, &failed) { // the argument may be what was found
+			return nil, fmt.Errorf("read what was found: %w; give it in a file or on standard input, not as an argument", failed.Err)
+		}
 		if err != nil {
-			return nil, fmt.Errorf("read what was found: %w", err)
+			return nil, errors.New("read what was found: it cannot be opened")
 		}
 		defer f.Close()
 		in = f
@@ -99,9 +105,9 @@ func (a *admin) reportLeaks(ctx context.Context, text []byte, url, source string
 	for _, line := range lines {
 		found = append(found, oauth.Found{Secret: secret.New(string(line)), URL: url, Source: source})
 	}
-	ours, err := issuer.Leaked(ctx, found)
-	if err != nil {
-		return err
+	ours, failed := issuer.Leaked(ctx, found)
+	if failed != nil && len(ours) == 0 {
+		return failed
 	}
 	views, ended, lost := make([]leakView, 0, len(ours)), 0, 0
 	for _, f := range ours {
@@ -117,8 +123,11 @@ func (a *admin) reportLeaks(ctx context.Context, text []byte, url, source string
 	} else {
 		err = a.printLeaks(len(lines), views, ended, lost)
 	}
-	if err == nil && len(ours) > 0 {
-		err = refuse(errSaid)
+	switch {
+	case failed != nil:
+		return failed
+	case err == nil && len(ours) > 0:
+		return refuse(errSaid)
 	}
 	return err
 }
@@ -133,9 +142,14 @@ func (a *admin) printLeaks(lines int, views []leakView, ended, lost int) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", v.Kind, v.HashPrefix, v.ClientID, v.Action)
 	}
 	if lost > 0 {
-		fmt.Fprintf(w, "The outbox is full: %d notices were lost.\n", lost)
+		fmt.Fprintf(w, "%s\n", notTold(lost))
 	}
 	return w.Flush()
+}
+
+// notTold says what the outbox did not take.
+func notTold(lost int) string {
+	return fmt.Sprintf("%s (outbox_full): %d notices were lost; tell those people yourself", audit.NoticeLost, lost)
 }
 
 // issuer puts together the authorization server of a deployment, to apply its

@@ -44,7 +44,10 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 	p := &program{env: env, stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
 	root := p.root() //nolint:contextcheck // commands get ctx from cobra
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := noCredential(args)
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
 	if err == nil {
 		return exitOK
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	netmail "net/mail"
+	"net/textproto"
 	"strings"
 	"time"
 
@@ -73,18 +74,18 @@ func (m *Mailer) client() (*mail.Client, error) {
 	return c, nil
 }
 
-// send returns when the server has taken the mail. id makes the Message-ID, so
-// that a mail that is sent twice is known as one. The error never quotes text.
-func (m *Mailer) send(ctx context.Context, to []string, id, subject, text string, now time.Time) error {
+// errRefused: the server says that it will never take mail for the address.
+var errRefused = errors.New("the mail server refuses the address for good")
+
+// send returns when the server has taken the mail to one address: in a mail to
+// several, one that is dead would silence the others. id makes the Message-ID, so
+// that a mail that is sent twice is known as one. The error is errRefused, or is
+// worth another attempt; it quotes neither text nor address.
+func (m *Mailer) send(ctx context.Context, to, id, subject, text string, now time.Time) error {
 	msg := mail.NewMsg(mail.WithNoDefaultUserAgent())
 	msg.FromMailAddress(m.from)
-	for _, address := range to {
-		if !plainAddress(address) {
-			return errors.New("mail: a recipient is not a plain address")
-		}
-	}
-	if err := msg.To(to...); err != nil {
-		return errors.New("mail: a recipient is not an address")
+	if !plainAddress(to) || msg.To(to) != nil {
+		return fmt.Errorf("%w: it is not a plain address", errRefused)
 	}
 	msg.Subject(oneLine(subject))
 	msg.SetMessageIDWithValue(id + "@" + m.domain)
@@ -97,10 +98,28 @@ func (m *Mailer) send(ctx context.Context, to []string, id, subject, text string
 	}
 	ctx, cancel := context.WithTimeout(ctx, mailTimeout)
 	defer cancel()
-	if err := c.DialAndSendWithContext(ctx, msg); err != nil {
-		return fmt.Errorf("send mail: %w", err)
+	if err := c.DialAndSendWithContext(ctx, msg); err != nil && !msg.IsDelivered() {
+		return mailProblem(err)
 	}
 	return nil
+}
+
+// mailProblem keeps the codes of what the server said: its words may quote the
+// address (LG03).
+func mailProblem(err error) error {
+	var failed *mail.SendError
+	var answer *textproto.Error
+	switch {
+	case errors.As(err, &failed):
+		code := failed.ErrorCode()
+		if failed.Reason == mail.ErrSMTPRcptTo && code/100 == 5 { // RFC 5321 §4.2.1: permanent
+			return fmt.Errorf("%w: %d %s", errRefused, code, failed.EnhancedStatusCode())
+		}
+		return fmt.Errorf("send mail: %s: code %d %s", failed.Reason, code, failed.EnhancedStatusCode())
+	case errors.As(err, &answer):
+		return fmt.Errorf("send mail: the server answers with code %d", answer.Code)
+	}
+	return fmt.Errorf("send mail: %w", err)
 }
 
 // plainAddress is local@domain in visible ASCII, with nothing that ends a header

@@ -35,7 +35,7 @@ func (b *box) Claim(_ context.Context, now, until time.Time, most int) ([]notify
 	var got []notify.Notice
 	for i := range b.list {
 		n := &b.list[i]
-		if now.Before(n.Until) || now.Before(b.due[n.ID]) || len(got) > 0 && n.To != got[0].To || len(got) == most {
+		if now.Before(n.Until) || now.Before(b.due[n.ID]) || len(got) > 0 && (n.To != got[0].To || n.Address != got[0].Address) || len(got) == most {
 			continue
 		}
 		n.Until = until
@@ -65,6 +65,22 @@ func (b *box) Retry(_ context.Context, list []notify.Notice, due time.Time) erro
 		}
 	}
 	return nil
+}
+
+func (b *box) Split(ctx context.Context, list []notify.Notice, addresses []string, due time.Time) (int, error) {
+	if err := b.Done(ctx, list); err != nil {
+		return 0, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, n := range list {
+		for _, a := range addresses {
+			part := n
+			part.ID, part.Address, part.Until, part.Attempts = n.ID+"."+a, a, time.Time{}, 0
+			b.list, b.due[part.ID] = append(b.list, part), due
+		}
+	}
+	return 0, nil
 }
 
 func (b *box) left() int { b.mu.Lock(); defer b.mu.Unlock(); return len(b.list) }
@@ -183,13 +199,13 @@ func TestT037MailTellsEachWhatConcernsThem(t *testing.T) {
 		}
 		mails[x.To] = x
 	}
-	if len(mails) != 3 || len(h.records) != 1 {
+	if len(mails) != 4 || len(h.records) != 1 {
 		t.Fatalf("mails to %d, %d records", len(mails), len(h.records))
 	}
 	for to, words := range map[string][]string{
-		"owner@example.com two@example.com": {"Subject: Sallyport: client secret has leaked: client shop", "A client secret was found", "3fa9b2c1", "https://code.example/a.py#L10", "without overlap", "1. Ask those who run this server for a new secret."},
-		"ada@example.com":                   {"A refresh token of your account was found", "1. Sign in to the app again."},
-		"ops@example.com":                   {"Subject: Sallyport: 2 credentials have leaked", "1. An access token was found", "2. A session cookie", "Reported by:   partner"},
+		"owner@example.com": {"Subject: Sallyport: client secret has leaked: client shop", "A client secret was found", "3fa9b2c1", "https://code.example/a.py#L10", "without overlap", "1. Ask those who run this server for a new secret."},
+		"ada@example.com":   {"A refresh token of your account was found", "1. Sign in to the app again."},
+		"ops@example.com":   {"Subject: Sallyport: 2 credentials have leaked", "1. An access token was found", "2. A session cookie", "Reported by:   partner"},
 	} {
 		text := strings.ReplaceAll(mails[to].Raw, "=\r\n", "")
 		for _, w := range append(words, "Auto-Submitted: auto-generated", "Message-ID: <01notice", "What to do now:") {

@@ -14,6 +14,7 @@ import (
 type Notice struct {
 	ID        string // time-ordered
 	To        string // record, operator, webhook, or client: or user: and an ID
+	Address   string // which address of several, as AddressKey; empty: it is not split
 	Body      []byte // an audit.Leak as JSON
 	CreatedAt time.Time
 	Attempts  int       // with this one
@@ -22,11 +23,15 @@ type Notice struct {
 
 // Outbox keeps notices until they are sent. Safe for concurrent use by nodes.
 type Outbox interface {
-	// Claim takes notices that are due, all to the recipient of the oldest, most
-	// at most, oldest first; until then nobody else gets them.
+	// Claim takes notices that are due, all to the recipient and address of the
+	// oldest, most at most, oldest first; until then nobody else gets them.
 	Claim(ctx context.Context, now, until time.Time, most int) ([]Notice, error)
 	// Done removes notices.
 	Done(ctx context.Context, list []Notice) error
 	// Retry gives notices back that this node has still claimed.
 	Retry(ctx context.Context, list []Notice, due time.Time) error
+	// Split replaces notices to one recipient, which this node has still claimed,
+	// by one for each address, as one write. An address for which too many wait gets
+	// no more; lost counts those.
+	Split(ctx context.Context, list []Notice, addresses []string, due time.Time) (lost int, err error)
 }

@@ -2,9 +2,12 @@ package notify
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -106,6 +109,9 @@ func (w *Worker) deliver(ctx context.Context, list []Notice) {
 	settle := context.WithoutCancel(ctx)
 	ctx, cancel := context.WithTimeout(ctx, deliverIn)
 	defer cancel()
+	if w.split(ctx, list) {
+		return
+	}
 	sent, err := w.send(ctx, to, list)
 	if len(sent) > 0 {
 		if derr := w.o.Outbox.Done(settle, sent); derr != nil { // it is sent again when the claim ends
@@ -119,7 +125,7 @@ func (w *Worker) deliver(ctx context.Context, list []Notice) {
 	}
 	var lost, again []Notice
 	for _, n := range list[len(sent):] {
-		if errors.Is(err, errNobody) || w.o.Now().Sub(n.CreatedAt) >= giveUp {
+		if errors.Is(err, errNobody) || errors.Is(err, errRefused) || w.o.Now().Sub(n.CreatedAt) >= giveUp {
 			lost = append(lost, n)
 		} else {
 			again = append(again, n)
@@ -160,19 +166,67 @@ func (w *Worker) send(ctx context.Context, to string, list []Notice) ([]Notice, 
 	case toWebhook:
 		return w.call(ctx, list)
 	}
-	addresses, err := w.addresses(ctx, to)
-	if err == nil && (len(addresses) == 0 || w.o.Mailer == nil) {
-		err = errNobody
-	}
+	address, which, err := w.address(ctx, to, list[0].Address)
 	if err != nil {
 		return nil, err
 	}
 	subject, text := write(w.o.Issuer, to, leaks)
-	if err := w.o.Mailer.send(ctx, addresses, list[0].ID, subject, text, w.o.Now()); err != nil {
-		return nil, err
+	if err := w.o.Mailer.send(ctx, address, list[0].ID, subject, text, w.o.Now()); err != nil {
+		return nil, fmt.Errorf("%s: %w", which, err)
 	}
 	return list, nil
 }
+
+// address finds the one address that a notice goes to, and says which of the
+// recipient's it is. A notice that is not split has to have one only.
+func (w *Worker) address(ctx context.Context, to, key string) (address, which string, err error) {
+	all, err := w.addresses(ctx, to)
+	if err != nil {
+		return "", "", err
+	}
+	for i, a := range all {
+		if w.o.Mailer != nil && (key == AddressKey(a) || key == "" && len(all) == 1) {
+			return a, fmt.Sprintf("address %d of %d", i+1, len(all)), nil
+		}
+	}
+	return "", "", errNobody
+}
+
+// AddressKey tells the addresses of a recipient apart without naming them.
+func AddressKey(address string) string {
+	sum := sha256.Sum256([]byte(address))
+	return hex.EncodeToString(sum[:8])
+}
+
+// split makes one notice for each address of a recipient that has several. It
+// reports whether it has taken care of the list.
+func (w *Worker) split(ctx context.Context, list []Notice) bool {
+	to := list[0].To
+	if list[0].Address != "" || w.o.Mailer == nil {
+		return false
+	}
+	all, err := w.addresses(ctx, to)
+	if err != nil || len(all) < 2 {
+		return false // send says what is wrong
+	}
+	var keys []string
+	for _, a := range all {
+		if k := AddressKey(a); !slices.Contains(keys, k) {
+			keys = append(keys, k)
+		}
+	}
+	lost, err := w.o.Outbox.Split(ctx, list, keys, w.o.Now())
+	switch {
+	case err != nil: // they are taken again when the claim ends
+		w.o.Report(Delivery{To: to, Notices: len(list), Err: err})
+	case lost > 0:
+		w.o.Report(Delivery{Event: audit.NoticeLost, To: to, Notices: lost, Err: errFull})
+	}
+	return true
+}
+
+// errFull: too many wait for the same address.
+var errFull = errors.New("the outbox is full")
 
 func (w *Worker) addresses(ctx context.Context, to string) ([]string, error) {
 	if clientID, ok := strings.CutPrefix(to, toClient); ok {

@@ -11,3 +11,12 @@ func ReadLeakReport(body []byte) (n int, text, address, source string, err error
 	}
 	return len(found), text, address, source, nil
 }
+
+// WordsIn returns what of a text is tried as a secret of the configuration.
+func WordsIn(text string) (words []string) {
+	eachWord(text, func(w string) bool { words = append(words, w); return true })
+	return words
+}
+
+// WorkPerByte is how often a byte is tried at most.
+const WorkPerByte = workPerByte

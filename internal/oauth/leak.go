@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -54,15 +55,33 @@ func (s *Service) ReportLeaks(ctx context.Context, reporter string, body []byte)
 	if perr != nil {
 		return 0, 0, perr
 	}
-	list := suspects(found, maxCredentials, s.clients.isStatic)
-	if len(list) > maxCredentials {
-		return 0, 0, badReport("more than 2000 credentials in one report: send them in parts")
+	list, count, err := suspects(ctx, found, maxCredentials, s.clients.isStatic)
+	if err != nil {
+		return 0, 0, unavailable("read a report", err)
+	}
+	if count > maxCredentials {
+		return 0, 0, badReport("more than 2000 credentials, or words as long as one, in one report: send them in parts")
 	}
 	note(ctx, audit.Event{Name: audit.LeakReported, Client: reporter})
-	if _, err := s.judgeAll(context.WithoutCancel(ctx), reporter, list); err != nil {
+	findings, err := s.judgeAll(context.WithoutCancel(ctx), reporter, list)
+	noteLost(ctx, findings)
+	if err != nil {
 		return 0, 0, err
 	}
-	return len(found), leakAnswer + leakAnswerEach*time.Duration(max(len(found), len(list))), nil
+	return len(found), leakAnswer + leakAnswerEach*time.Duration(max(len(found), count)), nil
+}
+
+// noteLost says in the event of the request what the outbox did not take. Each
+// leak has its record all the same.
+func noteLost(ctx context.Context, findings []LeakFinding) {
+	lost := 0
+	for i := range findings {
+		lost += findings[i].Lost
+	}
+	if lost > 0 {
+		note(ctx, audit.Event{Name: audit.NoticeLost, Reason: "outbox_full"})
+		audit.FromContext(ctx).Set(slog.Int("notices_lost", lost))
+	}
 }
 
 // How long the answer to a report takes: enough for what it can make us do.
@@ -73,9 +92,18 @@ const (
 
 // Leaked ends whatever is ours in strings that an operator has. Unlike a report
 // of a partner it has no limits but memory, and says what it did, in the order
-// of the strings.
+// of the strings. It stops when ctx ends. What it did before an error it returns
+// with the error.
 func (s *Service) Leaked(ctx context.Context, found []Found) ([]LeakFinding, error) {
-	return s.judgeAll(ctx, Operator, suspects(found, len(found)*maxFound+maxCredentials, s.clients.isStatic))
+	maybe := s.clients.isStatic
+	if len(s.clients.hashes) == 0 {
+		maybe = nil
+	}
+	list, _, err := suspects(ctx, found, 0, maybe)
+	if err != nil {
+		return nil, fmt.Errorf("look for credentials: %w", err)
+	}
+	return s.judgeAll(ctx, Operator, list)
 }
 
 // leakWorkers is how many are judged at a time: a store commits them together.
@@ -93,12 +121,12 @@ func (s *Service) judgeAll(ctx context.Context, reporter string, list []suspect)
 		})
 	}
 	work.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
 	var all []LeakFinding
 	for _, r := range results {
 		all = append(all, r...)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return all, err
 	}
 	for i := range all {
 		if all[i].Alive {

@@ -1,6 +1,8 @@
 package oauth
 
 import (
+	"context"
+	"math"
 	"strings"
 
 	"sallyport/internal/secret"
@@ -21,32 +23,66 @@ const (
 // jwtHead begins every JWT of ours: {"alg": comes first in each header.
 const jwtHead = "eyJhbGciOi"
 
-// suspects lists what stands in the found strings, each once, most at most. It
-// looks at form alone, so it costs and counts the same for what is ours and what
-// only looks so. maybe reports whether a word is a secret of the configuration.
-func suspects(found []Found, most int, maybe func(secret.Hash) bool) []suspect {
-	var list []suspect
+// suspects lists what stands in the found strings, each once, and counts it. It
+// counts by form alone, so that what is ours and what only looks so cost the
+// same: every handle, every JWT and every word that is as long as a secret. It
+// stops when there are more than most. With most 0 there is no limit, and words
+// are not counted. maybe reports whether a word is a secret of the configuration;
+// nil says that there is none.
+func suspects(ctx context.Context, found []Found, most int, maybe func(secret.Hash) bool) (list []suspect, count int, err error) {
 	seen := map[string]bool{}
-	add := func(kind secret.Prefix, value string, f *Found) {
-		if !seen[value] && len(list) <= most {
-			seen[value] = true
-			list = append(list, suspect{kind, secret.New(value), f})
+	fresh := func(value string) bool {
+		if seen[value] || most > 0 && len(seen) > most {
+			return false
 		}
+		seen[value] = true
+		return true
 	}
+	limit := math.MaxInt
+	if most > 0 {
+		limit = most + 1
+	}
+	words := 0
 	for i := range found {
-		text, f := found[i].Secret.Reveal(), &found[i]
-		for _, s := range secret.Find(text, most+1) {
-			add(s.Prefix, text[s.Start:s.End], f)
+		if ctx.Err() != nil || most > 0 && len(seen) > most {
+			break
 		}
-		eachJWT(text, func(jwt string) { add(jwtKind, jwt, f) })
-		eachWord(text, func(word string) {
-			if _, ours := secret.Kind(word); !ours && maybe(secret.New(word).Hash()) {
-				add(foreignKind, word, f)
+		text, f := found[i].Secret.Reveal(), &found[i]
+		add := func(kind secret.Prefix, value string) { list = append(list, suspect{kind, secret.New(value), f}) }
+		for _, s := range secret.Find(text, limit) {
+			if value := text[s.Start:s.End]; fresh(value) {
+				add(s.Prefix, value)
+			}
+		}
+		eachJWT(text, func(jwt string) {
+			if fresh(jwt) {
+				add(jwtKind, jwt)
 			}
 		})
+		if maybe == nil {
+			continue
+		}
+		eachWord(text, func(word string) bool {
+			if words++; words%wordsPerLook == 0 && ctx.Err() != nil {
+				return false
+			}
+			if _, ours := secret.Kind(word); ours {
+				return true // found above, if it is whole
+			}
+			if most > 0 && !fresh(word) {
+				return len(seen) <= most
+			}
+			if maybe(secret.New(word).Hash()) && (most > 0 || fresh(word)) {
+				add(foreignKind, word)
+			}
+			return true
+		})
 	}
-	return list
+	return list, len(seen), ctx.Err()
 }
+
+// wordsPerLook is after how many words it is looked whether anybody still waits.
+const wordsPerLook = 1024
 
 const (
 	maxJWTHeader = 512
@@ -87,28 +123,4 @@ func eachJWT(text string, f func(string)) {
 
 func b64Byte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
-}
-
-const (
-	leastWord = 43 // the shortest secret that the configuration takes
-	maxWords  = 64 // of one string
-)
-
-// eachWord calls f for what could be a secret in a line of configuration or
-// code: words between white space and quotes, and what follows = or : in them.
-func eachWord(text string, f func(string)) {
-	words := strings.FieldsFunc(text, func(c rune) bool { return c <= ' ' || c >= 0x7f || strings.ContainsRune("\"'`<>(){}[],;", c) })
-	for i, w := range words {
-		if i == maxWords {
-			return
-		}
-		for len(w) >= leastWord {
-			f(w)
-			cut := strings.IndexAny(w, "=:")
-			if cut < 0 {
-				break
-			}
-			w = w[cut+1:]
-		}
-	}
 }

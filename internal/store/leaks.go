@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"sallyport/internal/oauth"
 	"sallyport/internal/revocation"
@@ -257,30 +256,40 @@ func (o OAuth) Tell(ctx context.Context, notices []oauth.Notice) (lost int, err 
 	return lost, err
 }
 
-// maxOutbox bounds the messages that wait. Each stands for a credential of ours
-// that was found alive, so only a mail server that is away for long fills it.
-const maxOutbox = 10_000
+// maxWaiting bounds the messages that wait for one recipient, and for one address
+// of a recipient. Each stands for a credential of ours that was found alive, so
+// only a mail server that is away for long makes so many.
+const maxWaiting = 10_000
 
 // gather is how long a message waits for more to the same recipient, in seconds.
 const gather = 2
 
+// tell puts notices into the outbox and returns how many it did not take. The
+// record of a leak is always taken: it is what is left of one.
 func (t *tx) tell(ctx context.Context, notices []oauth.Notice, now int64) (lost int, err error) {
-	if len(notices) == 0 {
-		return 0, nil
-	}
-	waiting := 0
-	if err := row(ctx, t, []any{&waiting}, `SELECT count(*) FROM outbox`); err != nil {
-		return 0, err
-	}
-	for i, n := range notices {
-		if waiting+i >= maxOutbox {
-			return len(notices) - i, nil
+	waiting := map[string]int{}
+	for _, n := range notices {
+		if _, known := waiting[n.To]; !known && n.To != oauth.ToRecord {
+			if waiting[n.To], err = t.waiting(ctx, n.To, ""); err != nil {
+				return 0, err
+			}
 		}
-		_, err := t.exec(ctx, `INSERT INTO outbox (id, recipient, body, created_s, due_s, claimed_s, attempts) VALUES ($1, $2, $3, $4, $5, 0, 0)`,
+		if n.To != oauth.ToRecord && waiting[n.To] >= maxWaiting {
+			lost++
+			continue
+		}
+		waiting[n.To]++
+		_, err := t.exec(ctx, `INSERT INTO outbox (id, recipient, address, body, created_s, due_s, claimed_s, attempts) VALUES ($1, $2, '', $3, $4, $5, 0, 0)`,
 			n.ID.String(), n.To, string(n.Body), now, now+gather)
 		if err != nil {
-			return 0, fmt.Errorf("put notice %s into the outbox: %w", strconv.Itoa(i), err)
+			return 0, fmt.Errorf("put a notice into the outbox: %w", err)
 		}
 	}
-	return 0, nil
+	return lost, nil
+}
+
+// waiting counts, up to the limit.
+func (t *tx) waiting(ctx context.Context, to, address string) (n int, err error) {
+	err = row(ctx, t, []any{&n}, `SELECT count(*) FROM (SELECT id FROM outbox WHERE recipient = $1 AND address = $2 LIMIT $3) AS waiting`, to, address, maxWaiting)
+	return n, err
 }

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sallyport/internal/notify"
 	"sallyport/internal/oauth"
 	"sallyport/internal/revocation"
 	"sallyport/internal/secret"
@@ -20,7 +21,8 @@ var leakTests = []test{
 	{"T035 a leaked token, grant or session ends once and is told once", leakEach},
 	{"T035 a leaked code can never be redeemed, before or after", leakCode},
 	{"what is not alive is not ended and nobody is told", leakNothing},
-	{"the outbox is full at some point and says so", fullOutbox},
+	{"T044 a full outbox says so, costs no other recipient, and keeps every record", fullOutbox},
+	{"T037 a notice to several addresses is split and each part settled alone", splitOutbox},
 	{"sixteen report the same leak and people are told once", raceLeak},
 	{"sixteen compromise one client and one secret is left", raceCompromise},
 	{"no code outlives a leak that redemptions race with", raceLeakCode},
@@ -268,12 +270,102 @@ func fullOutbox(r *rig) {
 		r.t.Errorf("%d were lost, want 3", lost)
 	}
 	_, _, g := r.signedIn("ada")
-	got, err := r.OAuth.LeakGrant(r.ctx(), g.ID, r.ending())
+	e := r.ending()
+	for _, to := range []string{oauth.ToRecord, oauth.ToWebhook, oauth.ToUser + "ada"} {
+		e.Notices = append(e.Notices, oauth.Notice{ID: secret.NewID(r.clock()), To: to, Body: []byte(`{}`)})
+	}
+	got, err := r.OAuth.LeakGrant(r.ctx(), g.ID, e)
 	r.ok(err)
 	if got != (oauth.Ended{Alive: true, Lost: 1}) {
-		r.t.Errorf("with a full outbox: %+v, want that it ends all the same", got)
+		r.t.Errorf("with a full outbox: %+v, want that it ends all the same, and is told to the others", got)
 	}
 	r.wantRevoked(g.ID, revocation.ReasonLeaked)
+	for i := range list {
+		list[i].ID, list[i].To = secret.NewID(r.clock()), oauth.ToRecord
+	}
+	lost, err = r.OAuth.Tell(r.ctx(), list)
+	r.ok(err)
+	if lost != 0 {
+		r.t.Errorf("%d records were lost", lost)
+	}
+	r.wantTold(most + 3 + len(list))
+}
+
+// splitOutbox: each part has its own fate, a claim that has ended splits nothing,
+// and a full address costs no other.
+func splitOutbox(r *rig) {
+	tell := func(n int) {
+		var list []oauth.Notice
+		for range n {
+			list = append(list, oauth.Notice{ID: secret.NewID(r.clock()), To: oauth.ToOperator, Body: []byte(`{"n":1}`)})
+		}
+		lost, err := r.OAuth.Tell(r.ctx(), list)
+		r.ok(err)
+		if lost != 0 {
+			r.t.Errorf("%d were lost", lost)
+		}
+		r.advance(time.Minute)
+	}
+	claim := func(most int) []notify.Notice {
+		got, err := r.Outbox.Claim(r.ctx(), r.clock(), r.clock().Add(time.Minute), most)
+		r.ok(err)
+		return got
+	}
+	tell(2)
+	whole := claim(10)
+	stale := slices.Clone(whole)
+	for i := range stale {
+		stale[i].Until = stale[i].Until.Add(-time.Hour)
+	}
+	for _, list := range [][]notify.Notice{stale, whole, whole} { // the last has gone already
+		lost, err := r.Outbox.Split(r.ctx(), list, []string{"a", "b"}, r.clock())
+		r.ok(err)
+		if lost != 0 {
+			r.t.Errorf("%d were lost", lost)
+		}
+	}
+	first, second := claim(10), claim(10)
+	if len(first) != 2 || len(second) != 2 || first[0].Address == second[0].Address || first[0].Address != first[1].Address ||
+		first[0].To != oauth.ToOperator || string(first[0].Body) != `{"n":1}` || !first[0].CreatedAt.Equal(whole[0].CreatedAt) || first[0].Attempts != 1 {
+		r.t.Fatalf("split: %+v %+v", first, second)
+	}
+	r.ok(r.Outbox.Done(r.ctx(), first))
+	r.ok(r.Outbox.Retry(r.ctx(), second, r.clock()))
+	if got := claim(10); len(got) != 2 || got[0].Address != second[0].Address || got[0].Attempts != 2 {
+		r.t.Errorf("what was put back: %+v", got)
+	}
+	r.advance(time.Hour)
+	r.wantTold(2)
+
+	const most = 10_000
+	tell(most - 2)
+	_, err := r.Outbox.Split(r.ctx(), claim(most), []string{second[0].Address}, r.clock())
+	r.ok(err)
+	tell(3)
+	var three []notify.Notice
+	for _, n := range claimAll(claim) {
+		if n.Address == "" {
+			three = append(three, n)
+		}
+	}
+	lost, err := r.Outbox.Split(r.ctx(), three, []string{second[0].Address, "c"}, r.clock())
+	r.ok(err)
+	if len(three) != 3 || lost != 3 {
+		r.t.Errorf("%d of %d were lost, want those for the full address", lost, len(three))
+	}
+	if got := claim(10); len(got) != 3 || got[0].Address != "c" {
+		r.t.Errorf("for the other address: %+v", got)
+	}
+}
+
+func claimAll(claim func(int) []notify.Notice) (all []notify.Notice) {
+	for {
+		got := claim(20_000)
+		if len(got) == 0 {
+			return all
+		}
+		all = append(all, got...)
+	}
 }
 
 func raceLeak(r *rig) {
@@ -380,7 +472,7 @@ func raceOutbox(r *rig) {
 				idle++
 			}
 			for _, x := range got {
-				if x.To != got[0].To || x.Attempts != 1 {
+				if x.To != got[0].To || x.Address != got[0].Address || x.Attempts != 1 {
 					return fmt.Errorf("one batch has %s and %s, attempt %d", x.To, got[0].To, x.Attempts)
 				}
 				taken[n] = append(taken[n], x.ID)

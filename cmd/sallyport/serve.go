@@ -187,6 +187,7 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 		}
 	})
 	n.feed.OnEntry(n.keys.onEntry)
+	n.feed.OnReturn(n.feedReturned)
 	if err := n.feed.CatchUp(ctx); err != nil {
 		return err
 	}

@@ -84,6 +84,12 @@ func (k *keyring) onEntry(e revocation.Entry) {
 	if k.told {
 		k.log.Info("keys have changed", slog.String("event", string(keyEvents[e.Reason])), slog.String("key_id", e.ID))
 	}
+	k.readAgain()
+}
+
+// readAgain makes run read the keys, soon and without waiting for it. Keys that
+// were dropped stay so.
+func (k *keyring) readAgain() {
 	select {
 	case k.news <- struct{}{}:
 	default:

@@ -78,23 +78,43 @@ func (n *node) reportFeed(err error) {
 	n.log.Info("revocations can be read again")
 }
 
-// expire removes rows that have ended, once an hour.
+// feedReturned forgets what this node remembers of a store that has gone back.
+func (n *node) feedReturned() {
+	n.log.Error("the database is not where it was: a backup was put back, or a replica took over that lacks the last changes; " +
+		"the revocations that this node knows stay in force, and all others are read again; what no node knows is lost")
+	n.oauth.Forget()
+	n.keys.readAgain()
+}
+
+// expire removes rows that have ended, once an hour. It does nothing in the first
+// hour, when a clock may not be set yet, nor in one in which the clock was set:
+// what is deleted too soon is gone for all nodes.
 func (n *node) expire(ctx context.Context) {
 	tick := time.NewTicker(expireEvery)
 	defer tick.Stop()
-	for {
-		if removed, err := n.store.Expire(ctx, n.now()); err != nil && ctx.Err() == nil {
-			n.log.WarnContext(ctx, "expire rows", slog.Any("error", err))
-		} else if removed > 0 {
-			n.log.InfoContext(ctx, "expired rows", slog.Int64("rows", removed))
-		}
+	for before := n.now(); ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
+		now := n.now()
+		steady, wall := now.Sub(before), now.Round(0).Sub(before.Round(0))
+		if before = now; !clockHeld(steady, wall) {
+			n.log.WarnContext(ctx, "the clock was set: nothing is deleted in this hour", slog.Duration("by", wall-steady))
+			continue
+		}
+		if removed, err := n.store.Expire(ctx, n.now()); err != nil && ctx.Err() == nil {
+			n.log.WarnContext(ctx, "expire rows", slog.Any("error", err))
+		} else if removed > 0 {
+			n.log.InfoContext(ctx, "expired rows", slog.Int64("rows", removed))
+		}
 	}
 }
+
+// clockHeld reports whether the clock on the wall went with the steady one, but
+// for what a time server corrects now and then.
+func clockHeld(steady, wall time.Duration) bool { return (wall - steady).Abs() <= time.Minute }
 
 var errDraining = errors.New("stopping")
 

@@ -52,10 +52,10 @@ func (l *memLog) Entries(_ context.Context, after int64, _ int) ([]revocation.En
 	return slices.Clone(l.entries[after:]), nil
 }
 
-func (l *memLog) LastSeq(context.Context) (int64, error) {
+func (l *memLog) Head(context.Context, int64) (revocation.Head, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return int64(len(l.entries)), nil
+	return revocation.Head{Seq: int64(len(l.entries)), Mark: "one feed", MarkAt: "one feed"}, nil
 }
 
 func (l *memLog) Hint() <-chan struct{} { return nil }

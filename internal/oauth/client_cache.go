@@ -88,3 +88,10 @@ func (c *clientCache) forget(id string) {
 
 // isStatic reports whether h is a secret of the configuration.
 func (c *clientCache) isStatic(h secret.Hash) bool { return len(c.hashes[h]) > 0 }
+
+func (c *clientCache) forgetAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.epoch++
+	c.m = map[string]*Client{}
+}

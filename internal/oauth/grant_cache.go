@@ -36,3 +36,9 @@ func (c *grantCache) put(g Grant) {
 	}
 	c.m[g.ID] = g
 }
+
+func (c *grantCache) forgetAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.m = nil
+}

@@ -133,6 +133,13 @@ func (s *Service) Issuer() string { return s.issuer }
 // it has changed.
 func (s *Service) ForgetClient(clientID string) { s.clients.forget(clientID) }
 
+// Forget drops all that is remembered of clients and grants: the store may have
+// gone back to an earlier state.
+func (s *Service) Forget() {
+	s.clients.forgetAll()
+	s.rotated.forgetAll()
+}
+
 func note(ctx context.Context, e audit.Event) { audit.FromContext(ctx).Add(e) }
 
 // applied returns when what was just revoked is in force on this node.

@@ -56,14 +56,24 @@ const (
 	ReasonLeaked     = token.ReasonLeaked
 )
 
+// Head is where the feed ends, and which feed it is.
+type Head struct {
+	Seq int64 // of the newest entry ever committed, 0 before the first
+	// Mark was drawn at random when Seq was committed: two feeds that have
+	// parted have other marks from there on, at whatever number.
+	Mark   string
+	MarkAt string // the mark at the number that was asked for, empty if it is forgotten
+}
+
 // Log is the stored feed.
 type Log interface {
-	// Entries returns up to limit entries with Seq > after, in order, and
-	// leaves out those that have expired.
+	// Entries returns up to limit entries with Seq > after, in order: all of
+	// them, also such as have expired but have not been deleted yet, since a
+	// clock that is wrong for a moment must not hide any.
 	Entries(ctx context.Context, after int64, limit int) ([]Entry, error)
-	// LastSeq is the Seq of the newest entry ever committed, 0 before the first.
+	// Head is the end of the feed and the mark at an earlier end, as of one moment.
 	// It is cheap: it is asked several times a second.
-	LastSeq(ctx context.Context) (int64, error)
+	Head(ctx context.Context, at int64) (Head, error)
 	// Hint is signalled, without blocking, when an entry may have been added. A
 	// nil channel means that only polling finds them.
 	Hint() <-chan struct{}

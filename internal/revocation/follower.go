@@ -28,30 +28,52 @@ type Follower struct {
 	log Log
 	now func() time.Time
 
-	reading sync.Mutex // one reader at a time; guards seq
-	seq     int64
+	reading sync.Mutex                // one reader at a time; guards seq, head and swept
+	seq     int64                     // read up to here, in the feed that ends or ended with head
+	head    Head                      // zero before the first read
 	asOf    atomic.Pointer[time.Time] // the start of the last good read
 
-	mu    sync.RWMutex
-	ids   map[secret.ID]int64 // grants and serials, until Unix seconds
-	swept time.Time
+	mu  sync.RWMutex
+	ids map[secret.ID]held // grants and serials
+
+	steady func() time.Duration // since some moment, whatever is done to the clock on the wall
+	swept  time.Duration
 
 	watchMu  sync.Mutex
 	watchers map[*watcher]struct{}
 	onEntry  []func(Entry)
+	onReturn []func()
+}
+
+// held is until when an entry is kept: both must be over.
+type held struct {
+	wall   int64         // Unix seconds, as the entry says
+	steady time.Duration // on the steady clock, from when it was read
 }
 
 // NewFollower returns a follower that knows nothing yet: call CatchUp once
-// before the first use, then Run. now is the clock.
+// before the first use, then Run. now is the clock; its times carry the reading
+// of the steady clock, as those of time.Now do.
 func NewFollower(log Log, now func() time.Time) *Follower {
-	return &Follower{
-		log: log, now: now, ids: map[secret.ID]int64{}, watchers: map[*watcher]struct{}{},
+	f := &Follower{log: log, now: now, ids: map[secret.ID]held{}, watchers: map[*watcher]struct{}{}}
+	var began time.Time
+	if now != nil {
+		began = now()
 	}
+	f.steady = func() time.Duration { return now().Sub(began) }
+	return f
 }
 
 // OnEntry registers f to be called for each new entry, in order, from the
 // reading goroutine. Call it before the first CatchUp. f must not block.
 func (f *Follower) OnEntry(fn func(Entry)) { f.onEntry = append(f.onEntry, fn) }
+
+// OnReturn registers f to be called when the feed turns out to be another than
+// the one that was read so far: a backup was put back, or a replica took over
+// that had not heard of everything. Whatever is remembered of the store may be
+// wrong then; OnEntry is told of all that the feed has, once more. The same
+// rules hold as for OnEntry.
+func (f *Follower) OnReturn(fn func()) { f.onReturn = append(f.onReturn, fn) }
 
 // CatchUp reads the feed to its end, for ten seconds at most. When it returns
 // nil, everything committed before the call is in force.
@@ -61,20 +83,8 @@ func (f *Follower) CatchUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
 	started := f.now()
-	last, err := f.log.LastSeq(ctx)
-	if err != nil {
+	if err := f.read(ctx); err != nil {
 		return fmt.Errorf("read revocation feed: %w", err)
-	}
-	for f.seq < last {
-		entries, err := f.log.Entries(ctx, f.seq, batch)
-		if err != nil {
-			return fmt.Errorf("read revocation feed: %w", err)
-		}
-		f.apply(entries)
-		if len(entries) < batch {
-			f.seq = max(f.seq, last)
-			break
-		}
 	}
 	f.asOf.Store(&started)
 	f.sweep(started)
@@ -140,11 +150,14 @@ func (f *Follower) Size() int {
 }
 
 func (f *Follower) apply(entries []Entry) {
+	// On the steady clock each is held for as long as a token can live that was
+	// made before this moment. So a clock on the wall that is ahead ends none.
+	until := f.steady() + token.KeepRevocation(time.Time{}).Sub(time.Time{})
 	f.mu.Lock()
 	for _, e := range entries {
 		if e.Kind == Grant || e.Kind == Serial {
 			if id, err := secret.ParseID(e.ID); err == nil {
-				f.ids[id] = e.ExpiresAt.Unix()
+				f.ids[id] = held{max(f.ids[id].wall, e.ExpiresAt.Unix()), until}
 			}
 		}
 		f.seq = max(f.seq, e.Seq)
@@ -163,15 +176,16 @@ func (f *Follower) apply(entries []Entry) {
 // sweep drops entries that no living token can match. It runs at most once a
 // minute, so its cost is spread over many reads.
 func (f *Follower) sweep(now time.Time) {
-	if now.Sub(f.swept) < time.Minute {
+	steady := f.steady()
+	if steady-f.swept < time.Minute {
 		return
 	}
-	f.swept = now
+	f.swept = steady
 	unix := now.Unix()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for id, until := range f.ids {
-		if until < unix {
+		if until.wall < unix && until.steady < steady {
 			delete(f.ids, id)
 		}
 	}

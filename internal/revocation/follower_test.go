@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -18,6 +19,9 @@ import (
 type memLog struct {
 	mu      sync.Mutex
 	entries []revocation.Entry
+	marks   []string // after each entry
+	gone    int64    // up to here marks are forgotten
+	onRead  func()   // called by each reading of entries, before it
 	fail    error
 	hangs   bool // until the context ends
 	hint    chan struct{}
@@ -27,6 +31,7 @@ func (l *memLog) add(e revocation.Entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e.Seq = int64(len(l.entries) + 1)
+	l.marks = append(l.marks, secret.NewID(start).String())
 	if e.ExpiresAt.IsZero() {
 		e.ExpiresAt = start.Add(time.Hour)
 	}
@@ -34,6 +39,9 @@ func (l *memLog) add(e revocation.Entry) {
 }
 
 func (l *memLog) Entries(_ context.Context, after int64, limit int) ([]revocation.Entry, error) {
+	if l.onRead != nil {
+		l.onRead()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.fail != nil {
@@ -48,14 +56,33 @@ func (l *memLog) Entries(_ context.Context, after int64, limit int) ([]revocatio
 	return out, nil
 }
 
-func (l *memLog) LastSeq(ctx context.Context) (int64, error) {
+func (l *memLog) Head(ctx context.Context, at int64) (revocation.Head, error) {
 	if l.hangs {
 		<-ctx.Done()
-		return 0, ctx.Err()
+		return revocation.Head{}, ctx.Err()
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return int64(len(l.entries)), l.fail
+	last := int64(len(l.entries))
+	h := revocation.Head{Seq: last, Mark: l.markAt(last)}
+	if at > l.gone || at == 0 && l.gone == 0 {
+		h.MarkAt = l.markAt(min(at, last))
+	}
+	return h, l.fail
+}
+
+func (l *memLog) markAt(seq int64) string {
+	if seq == 0 {
+		return "before the first"
+	}
+	return l.marks[seq-1]
+}
+
+// back is the feed as a backup or a lagging replica has it.
+func (l *memLog) back(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.entries, l.marks = slices.Clone(l.entries[:n]), slices.Clone(l.marks[:n])
 }
 
 func (l *memLog) Hint() <-chan struct{} { return l.hint }

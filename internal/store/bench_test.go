@@ -78,12 +78,12 @@ func BenchmarkGrant(b *testing.B) {
 	}
 }
 
-func BenchmarkLastSeq(b *testing.B) {
+func BenchmarkFeedHead(b *testing.B) {
 	s := open(b, "sqlite:"+filepath.Join(b.TempDir(), "bench.db"), time.Now)
 	feed := s.Feed()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := feed.LastSeq(b.Context()); err != nil {
+		if _, err := feed.Head(b.Context(), 0); err != nil {
 			b.Fatal(err)
 		}
 	}

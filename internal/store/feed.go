@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"time"
 
@@ -32,8 +33,8 @@ func (f *Feed) Entries(ctx context.Context, after int64, limit int) ([]revocatio
 			e.ExpiresAt = at(expires)
 			list = append(list, e)
 			return nil
-		}, `SELECT seq, kind, id, reason, expires_s FROM feed WHERE seq > $1 AND expires_s > $2 ORDER BY seq LIMIT $3`,
-			after, f.s.now().Unix(), limit)
+		}, `SELECT seq, kind, id, reason, expires_s FROM feed WHERE seq > $1 ORDER BY seq LIMIT $2`,
+			after, limit)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read feed: %w", err)
@@ -41,16 +42,20 @@ func (f *Feed) Entries(ctx context.Context, after int64, limit int) ([]revocatio
 	return list, nil
 }
 
-// LastSeq implements revocation.Log. It reads one row.
-func (f *Feed) LastSeq(ctx context.Context) (int64, error) {
-	var seq int64
+// Head implements revocation.Log. It reads three rows by their keys, in one
+// statement and so as of one moment.
+func (f *Feed) Head(ctx context.Context, at int64) (revocation.Head, error) {
+	var h revocation.Head
 	err := f.s.engine.read(ctx, func(ctx context.Context, q queryer) error {
-		return row(ctx, q, []any{&seq}, `SELECT seq FROM feed_head WHERE id = 1`)
+		return row(ctx, q, []any{&h.Seq, &h.Mark, &h.MarkAt}, `SELECT seq,
+			coalesce((SELECT mark FROM feed_marks ORDER BY seq DESC LIMIT 1), ''),
+			coalesce((SELECT mark FROM feed_marks WHERE seq <= $1 ORDER BY seq DESC LIMIT 1), '')
+			FROM feed_head WHERE id = 1`, at)
 	})
 	if err != nil {
-		return 0, fmt.Errorf("read end of feed: %w", err)
+		return revocation.Head{}, fmt.Errorf("read end of feed: %w", err)
 	}
-	return seq, nil
+	return h, nil
 }
 
 // Hint implements revocation.Log. With SQLite it tells of this process's own
@@ -73,14 +78,21 @@ func (t *tx) append(ctx context.Context, entries ...revocation.Entry) error {
 	if err := row(ctx, t, []any{&last}, `UPDATE feed_head SET seq = seq + $1 WHERE id = 1 RETURNING seq`, len(entries)); err != nil {
 		return fmt.Errorf("advance feed: %w", err)
 	}
-	seq := last - int64(len(entries))
+	seq, until := last-int64(len(entries)), entries[0].ExpiresAt
 	for _, e := range entries {
 		seq++
+		if e.ExpiresAt.Before(until) {
+			until = e.ExpiresAt
+		}
 		_, err := t.exec(ctx, `INSERT INTO feed (seq, kind, id, reason, expires_s) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
 			seq, string(e.Kind), e.ID, e.Reason, seconds(e.ExpiresAt))
 		if err != nil {
 			return fmt.Errorf("append to feed: %w", err)
 		}
+	}
+	_, err := t.exec(ctx, `INSERT INTO feed_marks (seq, mark, expires_s) VALUES ($1, $2, $3)`, last, rand.Text(), seconds(until))
+	if err != nil {
+		return fmt.Errorf("mark feed: %w", err)
 	}
 	t.fed = true
 	return nil

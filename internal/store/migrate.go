@@ -51,10 +51,11 @@ func loadMigrations(files fs.FS) ([]migration, error) {
 	return list, nil
 }
 
-// statements splits the text at the semicolons that end a line.
-func (m migration) statements(clustered string) []string {
+// statements splits the text, as d has it, at the semicolons that end a line.
+func (m migration) statements(d dialect) []string {
 	var list []string
-	for part := range strings.SplitSeq(strings.ReplaceAll(m.text, "/*clustered*/", clustered), ";\n") {
+	text := strings.NewReplacer("/*clustered*/", d.clustered, "/*random*/", d.random).Replace(m.text)
+	for part := range strings.SplitSeq(text, ";\n") {
 		if part = strings.TrimSpace(part); part != "" {
 			list = append(list, part)
 		}
@@ -211,7 +212,7 @@ func (s *Store) apply(ctx context.Context, m migration, holder string) error {
 		if err := row(ctx, t, []any{&done}, `SELECT count(*) FROM sallyport_migrations WHERE version = $1`, m.version); err != nil || done > 0 {
 			return err
 		}
-		if err := t.all(ctx, m.statements(s.engine.dialect().clustered)); err != nil {
+		if err := t.all(ctx, m.statements(s.engine.dialect())); err != nil {
 			return err
 		}
 		_, err = t.exec(ctx, `INSERT INTO sallyport_migrations (version, name, checksum, applied_s) VALUES ($1, $2, $3, $4)`,

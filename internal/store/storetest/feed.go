@@ -11,7 +11,9 @@ import (
 
 var feedTests = []test{
 	{"entries come in order, after a number, up to a limit", feedPages},
-	{"entries past their end are left out and the number stays", feedExpiry},
+	{"entries past their end stay for hours, and the number for ever", feedExpiry},
+	{"each end of the feed has a mark of its own that stays", feedMarks},
+	{"marks go with their entries but for the newest", feedMarksExpire},
 	{"a hint follows an entry", feedHint},
 	{"a reader misses nothing that sixteen writers add", feedOrder},
 }
@@ -25,9 +27,14 @@ func (r *rig) revokeOne() string {
 
 func (r *rig) lastSeq() int64 {
 	r.t.Helper()
-	seq, err := r.Feed.LastSeq(r.ctx())
+	return r.head(0).Seq
+}
+
+func (r *rig) head(at int64) revocation.Head {
+	r.t.Helper()
+	h, err := r.Feed.Head(r.ctx(), at)
 	r.ok(err)
-	return seq
+	return h
 }
 
 func feedPages(r *rig) {
@@ -57,23 +64,69 @@ func feedPages(r *rig) {
 		}
 	}
 	if seq := r.lastSeq(); seq != after {
-		r.t.Errorf("LastSeq is %d, the last entry has %d", seq, after)
+		r.t.Errorf("the feed ends with %d, the last entry has %d", seq, after)
 	}
 }
 
 func feedExpiry(r *rig) {
 	r.revokeOne()
 	seq := r.lastSeq()
-	r.advance(time.Hour)
-	r.wantFeed()
-	n, err := r.Expire(r.ctx(), r.clock())
+	_, err := r.Expire(r.ctx(), r.clock()) // the mark of the empty feed
 	r.ok(err)
-	if n != 1 || r.lastSeq() != seq {
-		r.t.Errorf("expired %d rows and LastSeq went from %d to %d", n, seq, r.lastSeq())
+	for _, step := range []struct {
+		wait time.Duration
+		want int64
+	}{{7*time.Hour - time.Second, 0}, {time.Second, 1}} { // a clock that is hours ahead deletes nothing
+		r.advance(step.wait)
+		if got := int64(len(r.entries())); got != 1 {
+			r.t.Errorf("at %v a reader sees %d entries", r.clock().Sub(start), got)
+		}
+		n, err := r.Expire(r.ctx(), r.clock())
+		r.ok(err)
+		if n != step.want || r.lastSeq() != seq {
+			r.t.Errorf("at %v expired %d rows, want %d, and the end went from %d to %d", r.clock().Sub(start), n, step.want, seq, r.lastSeq())
+		}
 	}
+	r.wantFeed()
 	r.revokeOne()
 	if r.lastSeq() <= seq {
 		r.t.Errorf("seq went back to %d, which a reader has passed", r.lastSeq())
+	}
+}
+
+func feedMarks(r *rig) {
+	ends := []revocation.Head{r.head(0)}
+	seen := map[string]bool{ends[0].Mark: true}
+	for range 4 {
+		r.revokeOne()
+		h := r.head(0)
+		if h.Mark == "" || seen[h.Mark] {
+			r.t.Errorf("the mark at %d is %q, which is none or not new", h.Seq, h.Mark)
+		}
+		seen[h.Mark] = true
+		ends = append(ends, h)
+	}
+	for _, end := range ends {
+		if got := r.head(end.Seq); got.MarkAt != end.Mark || got.Seq != ends[4].Seq || got.Mark != ends[4].Mark {
+			r.t.Errorf("the mark at %d was %q and is %+v", end.Seq, end.Mark, got)
+		}
+	}
+}
+
+func feedMarksExpire(r *rig) {
+	var seqs []int64
+	for range 3 {
+		r.revokeOne()
+		seqs = append(seqs, r.lastSeq())
+	}
+	last := r.head(seqs[2])
+	_, err := r.Expire(r.ctx(), r.clock().Add(8*time.Hour))
+	r.ok(err)
+	if h := r.head(seqs[1]); h.MarkAt != "" || h.Mark != last.Mark {
+		r.t.Errorf("after expiry the end is %+v, want no mark at %d and %q at the end", h, seqs[1], last.Mark)
+	}
+	if h := r.head(seqs[2]); h.MarkAt != last.Mark {
+		r.t.Error("the mark of the newest entry is gone: every reader would start again")
 	}
 }
 

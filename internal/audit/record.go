@@ -35,6 +35,9 @@ next:
 	}
 }
 
+// SetCount adds a number, for those who write no logs themselves.
+func (r *Record) SetCount(key string, n int) { r.Set(slog.Int(key, n)) }
+
 // Add notes a security event.
 func (r *Record) Add(e Event) {
 	if r == nil {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -80,7 +79,7 @@ func noteLost(ctx context.Context, findings []LeakFinding) {
 	}
 	if lost > 0 {
 		note(ctx, audit.Event{Name: audit.NoticeLost, Reason: "outbox_full"})
-		audit.FromContext(ctx).Set(slog.Int("notices_lost", lost))
+		audit.FromContext(ctx).SetCount("notices_lost", lost)
 	}
 }
 

@@ -109,11 +109,12 @@ func eachInPiece(p string, escape int, f func(string) bool) bool {
 			ends[2] = padded
 		}
 		for _, from := range [2]int{start, start + escape} {
-			for i, to := range ends {
-				if i > 0 && to == ends[i-1] || to-from < leastWord || to-from > longestWord {
+			last := -1
+			for _, to := range ends {
+				if to == last || to-from < leastWord || to-from > longestWord {
 					continue
 				}
-				if !f(p[from:to]) {
+				if last = to; !f(p[from:to]) {
 					return false
 				}
 			}

@@ -212,7 +212,7 @@ func TestT067LG08EachFailureOfAJWTHasItsOwnReason(t *testing.T) {
 			t.Errorf("%s: reasons are %v, want %s", c.name, reasons, c.reason)
 		}
 		if got.Status == http.StatusUnauthorized {
-			answers[string(got.Body)+got.Header.Get("WWW-Authenticate")] = true
+			answers[got.Body+got.Header.Get("WWW-Authenticate")] = true
 		}
 	}
 	if len(answers) != 1 {

@@ -89,9 +89,11 @@ func TestLeaksReadNoBodyOfStrangers(t *testing.T) {
 	body := &untouched{}
 	req := b.request(http.MethodPost, "/leaks", "x", auth[2:]...)
 	req.Body, req.ContentLength = body, 100
-	if _, err := h.RoundTrip(req); err != nil || body.read {
-		t.Errorf("the body was read: %t %v", body.read, err)
+	res, err := h.RoundTrip(req)
+	if err != nil || body.read {
+		t.Fatalf("the body was read: %t %v", body.read, err)
 	}
+	_ = res.Body.Close()
 }
 
 type untouched struct {

@@ -36,7 +36,7 @@ type keyView struct {
 	Purpose   string `json:"purpose"`
 	KeyID     string `json:"key_id"`
 	Algorithm string `json:"algorithm"`
-	State     string `json:"state"` // pending, active, retiring or compromised
+	State     string `json:"state"` // pending, ahead, active, retiring or compromised
 	CreatedAt string `json:"created_at"`
 	ActiveAt  string `json:"active_at"`
 	Until     string `json:"until,omitempty"` // accepted until then; nothing while it has no successor
@@ -147,6 +147,7 @@ type compromisedView struct {
 	Purpose     string   `json:"purpose"`
 	Compromised []string `json:"compromised"`
 	Successor   string   `json:"successor,omitempty"`
+	Missing     string   `json:"missing,omitempty"` // why there is no successor yet
 	Effect      string   `json:"effect"`
 }
 
@@ -156,7 +157,8 @@ func (p *program) keyCompromise(t *target) *cobra.Command {
 		Use:   "compromise [KEY_ID]",
 		Short: "End a key that has leaked, at once and for ever",
 		Long: "Compromise ends a key without overlap: its private part is destroyed, every node refuses what it made within\n" +
-			"seconds, and a successor makes at once. It cannot be undone. What it means for people is printed.",
+			"seconds, and a successor makes at once. It cannot be undone. What it means for people is printed. Without a\n" +
+			"master key that can be used the key dies too, and serve makes the successor once the master key is back.",
 		Example: "  sallyport key compromise 06h0qraq035vkr9e7dlm6ptb9o\n  sallyport key compromise --purpose mac_refresh",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if (purpose == "") == (len(args) == 0) || len(args) > 1 {
@@ -207,10 +209,14 @@ func (a *admin) printCompromised(policy token.Policy, done token.Compromised) er
 		v.Compromised = append(v.Compromised, id.String())
 	}
 	line := fmt.Sprintf("%s: dead: %s", policy.Purpose, strings.Join(v.Compromised, " "))
-	if done.Successor != nil {
+	switch {
+	case done.Missing != nil:
+		v.Missing = done.Missing.Error()
+		line += fmt.Sprintf("\nnothing in its place: nothing can be made with %s until the master key is back, and serve makes the successor then: %s", policy.Purpose, v.Missing)
+	case done.Successor != nil:
 		v.Successor = done.Successor.ID.String()
 		line += "\nin its place, at once: " + v.Successor
-	} else {
+	default:
 		v.Effect = "only what these keys made; the key that makes goes on. " + upper(policy.Loss)
 		line += "\nthe key that makes now is another one, and goes on"
 	}

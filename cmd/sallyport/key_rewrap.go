@@ -47,7 +47,7 @@ func (p *program) keyRewrap(t *target) *cobra.Command {
 // rewrap changes the master key. At every moment, all records can be opened
 // with what the file holds.
 type rewrap struct {
-	file              string
+	file              string // as configured; run follows symbolic links, so that all lock the same folder
 	store             token.KeyAdmin
 	now               func() time.Time
 	generate, prepare bool
@@ -67,7 +67,10 @@ const (
 	stepEnd         = "end"
 )
 
-func (w *rewrap) run(ctx context.Context) error {
+func (w *rewrap) run(ctx context.Context) (err error) {
+	if w.file, err = filepath.EvalSymlinks(w.file); err != nil {
+		return fmt.Errorf("read master key: %w", err)
+	}
 	unlock, err := lockFolder(filepath.Dir(w.file))
 	if err != nil {
 		return fmt.Errorf("somebody else is changing the master key, or the folder of %s cannot be locked: %w", w.file, err)
@@ -131,7 +134,7 @@ func (w *rewrap) finish(ctx context.Context, master *token.Master) error {
 		return nil
 	}
 	w.step(stepTransaction)
-	if err := w.store.RewrapKeys(ctx, w.fingerprint, w.now(), master.Rewrap); err != nil {
+	if err := w.store.RewrapKeys(ctx, w.fingerprint, w.now(), w.whileSame(master)); err != nil {
 		return err
 	}
 	w.step(stepCheck)
@@ -155,6 +158,22 @@ func (w *rewrap) finish(ctx context.Context, master *token.Master) error {
 	w.step(stepEnd)
 	w.done = "rewrapped"
 	return nil
+}
+
+// whileSame wraps with the first key of master, unless that is not the first of
+// the file any more: a key that is in no file would wrap all others. It looks
+// inside the transaction, because a lock keeps out only those who ask for it.
+func (w *rewrap) whileSame(master *token.Master) func(token.KeyRecord) (token.KeyRecord, error) {
+	return func(r token.KeyRecord) (token.KeyRecord, error) {
+		now, err := w.read()
+		if err != nil {
+			return r, fmt.Errorf("read master key: %w", err)
+		}
+		if first := now.Fingerprints()[0]; first != w.fingerprint {
+			return r, fmt.Errorf("somebody else has changed %s: its first key is %s now and not %s; nothing has been wrapped anew, run it again", w.file, first, w.fingerprint)
+		}
+		return master.Rewrap(r)
+	}
 }
 
 // wrapsAll reports whether every record names the key that wraps.

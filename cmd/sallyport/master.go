@@ -26,6 +26,10 @@ func (c *config) master() (*token.Master, error) {
 	return m, nil
 }
 
+// forOthers are the rights to a master key that nobody may have: of the group
+// all but reading, and all of the rest.
+const forOthers = 0o027
+
 // privateMaster reads it, unless others could have read or changed it too.
 func (c *config) privateMaster() (*token.Master, error) {
 	name := c.file(c.MasterKeyFile)
@@ -33,7 +37,7 @@ func (c *config) privateMaster() (*token.Master, error) {
 	if err != nil {
 		return nil, err
 	}
-	if mode := info.Mode().Perm(); mode&0o027 != 0 && runtime.GOOS != "windows" {
+	if mode := info.Mode().Perm(); mode&forOthers != 0 && runtime.GOOS != "windows" {
 		return nil, fmt.Errorf("%s has mode %04o, so others can use it: chmod 600 %s", name, mode, name)
 	}
 	return c.master()
@@ -58,12 +62,10 @@ func readLines(name string) ([]secret.Value, error) {
 const leftover = ".new-"
 
 // replaceLines replaces an existing file with secrets by one with these lines,
-// durably and whole or not at all. Owner and place stay, even behind a symbolic
-// link; nobody else can read it at any moment.
+// durably and whole or not at all. Owner, group and mode stay, but for rights
+// that a master key must not give: the server may run as another user. name must
+// not be a symbolic link, which would be replaced.
 func replaceLines(name string, lines []secret.Value) (err error) {
-	if name, err = filepath.EvalSymlinks(name); err != nil {
-		return err
-	}
 	old, err := os.Stat(name)
 	if err != nil {
 		return err
@@ -81,7 +83,7 @@ func replaceLines(name string, lines []secret.Value) (err error) {
 		_, writeErr := f.WriteString(line.Reveal() + "\n")
 		err = errors.Join(err, writeErr)
 	}
-	if err = errors.Join(err, f.Chmod(0o600), keepOwner(f, old), f.Sync(), f.Close()); err != nil {
+	if err = errors.Join(err, keepOwner(f, old), f.Chmod(old.Mode().Perm()&^forOthers), f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	if err = os.Rename(f.Name(), name); err != nil {
@@ -92,10 +94,6 @@ func replaceLines(name string, lines []secret.Value) (err error) {
 
 // removeLeftovers removes what killed replacements have left: it holds secrets.
 func removeLeftovers(name string) error {
-	name, err := filepath.EvalSymlinks(name)
-	if err != nil {
-		return err
-	}
 	entries, err := os.ReadDir(filepath.Dir(name))
 	if err != nil {
 		return err

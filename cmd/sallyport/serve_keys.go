@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"sallyport/internal/audit"
@@ -20,7 +21,11 @@ import (
 const (
 	keysEvery = 30 * time.Second
 	keysAgain = time.Second // after a failure
+	// keysOld is when a node that cannot read the keys should get no requests.
+	keysOld = 3 * keysEvery
 )
+
+var errKeysOld = errors.New("the keys cannot be read")
 
 // keyring is the ring of a node and what keeps it up to date.
 type keyring struct {
@@ -29,6 +34,9 @@ type keyring struct {
 	log    *slog.Logger
 	news   chan struct{} // the feed says that keys have changed
 	told   bool          // events before the start are not logged again
+	astray map[secret.ID]bool
+	now    func() time.Time
+	read   atomic.Int64 // Unix seconds of when all keys were read last
 }
 
 // openKeyring opens the ring of a node. A master key that does not fit changes
@@ -43,7 +51,29 @@ func (c *config) openKeyring(ctx context.Context, st *store.Store, logger *slog.
 		return nil, c.explainMaster(err)
 	}
 	ring.FollowMaster(c.privateMaster)
-	return &keyring{Ring: ring, keeper: c.keeper(st, now), log: logger, news: make(chan struct{}, 1)}, nil
+	k := &keyring{Ring: ring, keeper: c.keeper(st, now), log: logger, news: make(chan struct{}, 1), astray: map[secret.ID]bool{}, now: now}
+	k.keeper.Astray = k.onAstray
+	k.read.Store(now().Unix())
+	return k, nil
+}
+
+// onAstray logs each such key once.
+func (k *keyring) onAstray(r token.KeyRecord) {
+	if k.astray[r.ID] {
+		return
+	}
+	k.astray[r.ID] = true
+	k.log.Warn("a key is active only far ahead: the clock of the node that made it was wrong; rotation passes it over, end it with sallyport key compromise",
+		slog.String("key_id", r.ID.String()), slog.String("purpose", string(r.Purpose)), slog.Time("active_at", r.ActiveAt))
+}
+
+// ready fails when the keys could not be read for longer than keysOld: what
+// other nodes make now may be unknown here.
+func (k *keyring) ready() error {
+	if k.now().Sub(time.Unix(k.read.Load(), 0)) > keysOld {
+		return errKeysOld
+	}
+	return nil
 }
 
 func (c *config) keeper(st *store.Store, now func() time.Time) *token.Keeper {
@@ -96,34 +126,38 @@ func (k *keyring) readAgain() {
 	}
 }
 
-// run rotates keys that are due, and reads them anew when the feed says so,
-// until ctx ends.
+// run rotates keys that are due, and reads them anew, also when the feed says
+// that they have changed, until ctx ends.
 func (k *keyring) run(ctx context.Context) {
-	var tending, reading complaint
+	var c complaints
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		due := false
 		select {
 		case <-ctx.Done():
 			return
-		case <-k.news:
+		case <-k.news: // one may have died and have no successor
 		case <-timer.C:
-			due = true
 		}
-		var tendErr error
-		if due {
-			_, tendErr = k.keeper.Tend(ctx)
-			tending.about(ctx, k.log, "keys cannot be rotated: the old ones go on", tendErr)
-		}
-		readErr := k.Reload(ctx)
-		reading.about(ctx, k.log, "keys cannot be read: those that are known go on", readErr)
-		if tendErr != nil || readErr != nil {
-			timer.Reset(keysAgain)
-		} else if due {
-			timer.Reset(keysEvery)
-		}
+		timer.Reset(k.once(ctx, &c))
 	}
+}
+
+type complaints struct{ tending, reading complaint }
+
+// once returns when to come again.
+func (k *keyring) once(ctx context.Context, c *complaints) time.Duration {
+	_, tendErr := k.keeper.Tend(ctx)
+	c.tending.about(ctx, k.log, "keys cannot be rotated: the old ones go on", tendErr)
+	readErr := k.Reload(ctx)
+	c.reading.about(ctx, k.log, "keys cannot be read: those that are known go on", readErr)
+	if readErr == nil {
+		k.read.Store(k.now().Unix())
+	}
+	if tendErr != nil || readErr != nil {
+		return keysAgain
+	}
+	return keysEvery
 }
 
 // complaint is logged once, and once more when it is over.

@@ -123,6 +123,9 @@ func (n *node) ready(ctx context.Context) error {
 	if n.draining.Load() {
 		return errDraining
 	}
+	if err := n.keys.ready(); err != nil {
+		return err
+	}
 	if !n.feed.Fresh(token.TierStandard) {
 		return errors.New("revocations are stale")
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sallyport/internal/oauth"
+	"sallyport/internal/revocation"
 	"sallyport/internal/secret"
 	"sallyport/internal/token"
 )
@@ -91,4 +92,40 @@ func TestKY08WhatACompromisedKeyMadeIsRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A key is compromised while this node can read neither the feed nor the keys.
+// It cannot know, so what the key made is refused as soon as its view is old.
+func TestKY08ACompromiseThatANodeCannotHearOfFailsClosed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	res := r.tokens()
+	r.feed.OnEntry(func(e revocation.Entry) {
+		if id, err := secret.ParseID(e.ID); err == nil && e.Reason == revocation.KeyCompromised {
+			r.ring.Drop(id)
+		}
+	})
+	keeper := &token.Keeper{Store: r.store.Keys(), Now: r.clock.now, Master: func() (*token.Master, error) { return r.master, nil }}
+	for _, p := range []token.Purpose{token.SealAccess, token.MACRefresh} {
+		policy, _ := token.PolicyOf(p)
+		if _, err := keeper.Compromise(t.Context(), policy, secret.ID{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	introspect := func() error {
+		_, err := r.Introspect(t.Context(), r.form("client_id", "rs", "client_secret", "yes", "token", res.AccessToken.Reveal()))
+		return err
+	}
+	r.clock.advance(11 * time.Second)
+	wantCode(t, introspect(), "temporarily_unavailable")
+	_, err := r.refresh(res.RefreshToken)
+	wantCode(t, err, "temporarily_unavailable")
+	if err := r.feed.CatchUp(t.Context()); err != nil { // the feed is back, the keys are not read yet
+		t.Fatal(err)
+	}
+	if r.active(res.AccessToken) {
+		t.Error("the access token is active again")
+	}
+	_, err = r.refresh(res.RefreshToken)
+	wantCode(t, err, "invalid_grant")
 }

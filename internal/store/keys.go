@@ -105,13 +105,14 @@ func insertKey(ctx context.Context, t *tx, r token.KeyRecord, firstOf any) ([]re
 // SucceedKey implements token.KeyAdmin.
 func (k Keys) SucceedKey(ctx context.Context, r token.KeyRecord, newest secret.ID) error {
 	return k.change(ctx, "add key", func(ctx context.Context, t *tx) ([]revocation.Entry, error) {
-		var id string
-		err := row(ctx, t, []any{&id}, `SELECT id FROM token_keys WHERE purpose = $1 AND compromised_s = 0 ORDER BY active_s DESC, id DESC LIMIT 1`, string(r.Purpose))
+		id := secret.ID{}.String()
+		err := row(ctx, t, []any{&id}, `SELECT id FROM token_keys WHERE purpose = $1 AND compromised_s = 0 AND active_s <= $2 ORDER BY active_s DESC, id DESC LIMIT 1`,
+			string(r.Purpose), seconds(r.CreatedAt.Add(token.MaxAhead)))
 		switch {
-		case errors.Is(err, sql.ErrNoRows), err == nil && id != newest.String():
-			return nil, token.ErrKeyStale
-		case err != nil:
+		case err != nil && !errors.Is(err, sql.ErrNoRows):
 			return nil, err
+		case id != newest.String():
+			return nil, token.ErrKeyStale
 		}
 		return insertKey(ctx, t, r, nil)
 	})
@@ -127,7 +128,7 @@ func (k Keys) ActivateKey(ctx context.Context, id secret.ID, at time.Time) error
 }
 
 // CompromiseKeys implements token.KeyAdmin.
-func (k Keys) CompromiseKeys(ctx context.Context, p token.Purpose, id secret.ID, successor token.KeyRecord, at time.Time) (dead []secret.ID, err error) {
+func (k Keys) CompromiseKeys(ctx context.Context, p token.Purpose, id secret.ID, successor *token.KeyRecord, at time.Time) (dead []secret.ID, err error) {
 	err = k.change(ctx, "compromise keys", func(ctx context.Context, t *tx) ([]revocation.Entry, error) {
 		dead = nil
 		live, err := readKeys(ctx, t, `SELECT `+keyColumns+` FROM token_keys WHERE purpose = $1 AND compromised_s = 0 ORDER BY active_s, id`, string(p))
@@ -164,9 +165,12 @@ func (k Keys) CompromiseKeys(ctx context.Context, p token.Purpose, id secret.ID,
 			}
 			entries = append(entries, ended...)
 		}
-		if makerDies || len(dead) == len(live) {
-			made, err := insertKey(ctx, t, successor, nil)
-			return append(entries, made...), err
+		if successor != nil && (makerDies || len(dead) == len(live)) {
+			made, err := insertKey(ctx, t, *successor, nil)
+			if err != nil && !errors.Is(err, token.ErrKeyStale) {
+				return nil, err
+			}
+			entries = append(entries, made...) // none if stale: that is found before anything is written
 		}
 		return entries, nil
 	})

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"sallyport/internal/secret"
 )
 
 // Keeper rotates keys, replaces compromised ones and changes the master key. It
@@ -19,6 +17,8 @@ type Keeper struct {
 	Now    func() time.Time
 	// Rotate is how long keys of a group make; a missing one has its policy's.
 	Rotate map[string]time.Duration
+	// Astray is told by Tend of each key in the state Ahead; nil if nobody asks.
+	Astray func(KeyRecord)
 }
 
 func (k *Keeper) interval(p Policy) time.Duration {
@@ -28,13 +28,15 @@ func (k *Keeper) interval(p Policy) time.Duration {
 	return p.Rotate
 }
 
-// Tend makes the successors that are due and deletes the keys that have ended.
-// It returns the keys that it made, also with an error.
+// Tend makes the successors that are due, and those that a compromised key could
+// not be given when it died, and deletes the keys that have ended. It returns the
+// keys that it made, also with an error.
 func (k *Keeper) Tend(ctx context.Context) (made []KeyRecord, err error) {
 	records, err := k.Store.Keys(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read keys: %w", err)
 	}
+	k.tellAstray(records)
 	var problems []error
 	for _, p := range Policies {
 		r, err := k.tend(ctx, p, records)
@@ -54,15 +56,17 @@ func (k *Keeper) tend(ctx context.Context, p Policy, records []KeyRecord) (*KeyR
 			return nil, err
 		}
 	}
-	newest, ok := newestOf(p.Purpose, records)
-	if !ok || now.Before(newest.ActiveAt.Add(k.interval(p)-p.Lead)) {
+	newest, ok := newestOf(p.Purpose, records, now)
+	var r KeyRecord
+	var err error
+	switch {
+	case orphaned(p.Purpose, records, now):
+		r, err = k.replace(ctx, p, records, now)
+	case !ok || now.Before(newest.ActiveAt.Add(k.interval(p)-p.Lead)):
 		return nil, nil //nolint:nilnil // nothing is due
+	default:
+		r, err = k.succeed(ctx, p, records, newest, now.Add(p.Lead))
 	}
-	active := newest.ActiveAt.Add(k.interval(p))
-	if soonest := now.Add(p.Lead); active.Before(soonest) {
-		active = soonest
-	}
-	r, err := k.succeed(ctx, p, records, newest, active)
 	if errors.Is(err, ErrKeyStale) {
 		return nil, nil //nolint:nilnil // another node was first
 	}
@@ -92,10 +96,10 @@ func (k *Keeper) succeed(ctx context.Context, p Policy, records []KeyRecord, new
 	return r, k.Store.SucceedKey(ctx, r, newest.ID)
 }
 
-// newestOf is the key of p that becomes active last.
-func newestOf(p Purpose, records []KeyRecord) (newest KeyRecord, ok bool) {
+// newestOf is the key of p that becomes active last, but for those astray.
+func newestOf(p Purpose, records []KeyRecord, now time.Time) (newest KeyRecord, ok bool) {
 	for _, r := range dated(records) {
-		if r.Purpose == p && r.CompromisedAt.IsZero() {
+		if r.Purpose == p && r.CompromisedAt.IsZero() && !astray(r.KeyRecord, now) {
 			newest, ok = r.KeyRecord, true
 		}
 	}
@@ -108,14 +112,17 @@ var ErrPending = errors.New("a successor is pending already")
 // RotateNow makes a successor for the key of p, now and not when it is due. It
 // is active when every node and every cache knows it, or with atOnce at once: a
 // pending one is brought forward then. The keys before it are accepted for as
-// long as after any rotation.
+// long as after any rotation. A purpose whose key is dead gets one at once.
 func (k *Keeper) RotateNow(ctx context.Context, p Policy, atOnce bool) (KeyRecord, error) {
 	records, err := k.Store.Keys(ctx)
 	if err != nil {
 		return KeyRecord{}, fmt.Errorf("read keys: %w", err)
 	}
 	now := k.Now().Truncate(time.Second)
-	newest, ok := newestOf(p.Purpose, records)
+	if orphaned(p.Purpose, records, now) {
+		return k.replace(ctx, p, records, now)
+	}
+	newest, ok := newestOf(p.Purpose, records, now)
 	switch {
 	case !ok:
 		return newest, fmt.Errorf("%s: %w", p.Purpose, ErrNoKey)
@@ -132,50 +139,13 @@ func (k *Keeper) RotateNow(ctx context.Context, p Policy, atOnce bool) (KeyRecor
 	return k.succeed(ctx, p, records, newest, active)
 }
 
-// Compromised is what Compromise did.
-type Compromised struct {
-	Dead      []secret.ID
-	Successor *KeyRecord // nil if the key that makes was not among them
-}
-
-// Compromise ends a key, or all keys of p if id is zero: no node accepts them
-// from the moment on at which it reads the feed. There is no overlap.
-func (k *Keeper) Compromise(ctx context.Context, p Policy, id secret.ID) (Compromised, error) {
-	records, err := k.Store.Keys(ctx)
-	if err != nil {
-		return Compromised{}, fmt.Errorf("read keys: %w", err)
-	}
-	master, err := k.Master()
-	if err != nil {
-		return Compromised{}, err
-	}
-	now := k.Now().Truncate(time.Second)
-	successor, err := newRecord(p, master, wrapper(records), now, now)
-	if err != nil {
-		return Compromised{}, err
-	}
-	dead, err := k.Store.CompromiseKeys(ctx, p.Purpose, id, successor, now)
-	if err != nil {
-		return Compromised{}, err
-	}
-	out := Compromised{Dead: dead}
-	if records, err = k.Store.Keys(ctx); err != nil {
-		return out, fmt.Errorf("the keys are dead, but: read keys: %w", err)
-	}
-	for _, r := range records {
-		if r.ID == successor.ID {
-			out.Successor = &r
-		}
-	}
-	return out, nil
-}
-
 // State is where a key is in its life.
 type State string
 
 // The states.
 const (
 	Pending        State = "pending"  // known and accepted, makes nothing yet
+	Ahead          State = "ahead"    // the same, for longer than MaxAhead: a node's clock was wrong
 	Active         State = "active"   // makes
 	Retiring       State = "retiring" // accepted until what it made is dead
 	CompromisedKey State = "compromised"
@@ -189,7 +159,7 @@ type KeyState struct {
 }
 
 // States lists the keys in the order of Policies, each purpose in the order in
-// which its keys became active. rotate is as in Keeper.
+// which its keys became active.
 func (k *Keeper) States(ctx context.Context) ([]KeyState, error) {
 	records, err := k.Store.Keys(ctx)
 	if err != nil {
@@ -206,6 +176,8 @@ func (k *Keeper) States(ctx context.Context) ([]KeyState, error) {
 			switch {
 			case !r.CompromisedAt.IsZero():
 				s.State, s.Until = CompromisedKey, r.CompromisedAt
+			case astray(r.KeyRecord, now):
+				s.State = Ahead
 			case r.ActiveAt.After(now):
 				s.State = Pending
 			case !r.retired.IsZero() && !r.retired.After(now):

@@ -69,18 +69,21 @@ type KeyStore interface {
 type KeyAdmin interface {
 	KeyStore
 	// SucceedKey stores k if newest is still the key of its purpose that became
-	// or becomes active last, and the other keys are wrapped by the same master
-	// key. Otherwise it returns ErrKeyStale.
+	// or becomes active last (zero: if none is left that is not compromised), and
+	// the other keys are wrapped by the same master key. Otherwise it returns
+	// ErrKeyStale. Keys that are active more than MaxAhead after k was made do not
+	// count.
 	SucceedKey(ctx context.Context, k KeyRecord, newest secret.ID) error
 	// ActivateKey brings the moment forward at which a pending key begins to
 	// make. It returns ErrKeyStale if the key is not pending any more.
 	ActivateKey(ctx context.Context, id secret.ID, at time.Time) error
 	// CompromiseKeys marks keys as compromised at a time and destroys their
 	// wrapped material: the one named, or all of the purpose if id is zero. If the
-	// key that makes is one of them, successor is stored in the same transaction.
-	// It returns the keys that died by it, or ErrKeyStale if none did or the
-	// master key has been changed meanwhile.
-	CompromiseKeys(ctx context.Context, p Purpose, id secret.ID, successor KeyRecord, at time.Time) ([]secret.ID, error)
+	// key that makes is one of them, successor is stored in the same transaction,
+	// unless it is nil or wrapped by another master key than the other keys: the
+	// keys die nevertheless. It returns those that died by it, or ErrKeyStale if
+	// none did.
+	CompromiseKeys(ctx context.Context, p Purpose, id secret.ID, successor *KeyRecord, at time.Time) ([]secret.ID, error)
 	// RewrapKeys gives every record that is not compromised to f and stores what
 	// f returns, all or nothing. f may be called again from the start.
 	RewrapKeys(ctx context.Context, by string, at time.Time, f func(KeyRecord) (KeyRecord, error)) error

@@ -20,8 +20,9 @@ type snapshot struct {
 // become active.
 type keyset struct {
 	list []*liveKey
-	// settled says that the newest was active when the snapshot was made. That is
-	// so but for minutes around a rotation, and then nobody asks the clock.
+	// settled says that the newest was active when the snapshot was made, and not
+	// retired. That is so but for minutes around a rotation, and then nobody asks
+	// the clock.
 	settled bool
 }
 
@@ -30,6 +31,7 @@ type liveKey struct {
 	id      secret.ID
 	short   keyID
 	active  int64 // Unix seconds
+	retired int64 // from then on it makes nothing, even if the next is compromised; 0 if never
 	publish int64 // until then it is in the key set
 	xaes    *xaes
 	mac     []byte
@@ -41,8 +43,8 @@ type keyID [4]byte
 
 func shortID(id secret.ID) keyID { return keyID(id[12:]) }
 
-// maker returns the key that makes now. On a node whose clock is behind, that
-// may be one that is not active there yet: better than none.
+// maker returns the key that makes now, or nil. On a node whose clock is behind,
+// that may be one that is not active there yet: better than none.
 func (s keyset) maker(now func() time.Time) *liveKey {
 	n := len(s.list)
 	if n == 0 {
@@ -52,12 +54,17 @@ func (s keyset) maker(now func() time.Time) *liveKey {
 		return s.list[n-1]
 	}
 	unix := now().Unix()
+	k := s.list[0]
 	for i := n - 1; i > 0; i-- {
 		if s.list[i].active <= unix {
-			return s.list[i]
+			k = s.list[i]
+			break
 		}
 	}
-	return s.list[0]
+	if k.retired > 0 && k.retired <= unix {
+		return nil // its successor was compromised: what it makes would be refused too soon
+	}
+	return k
 }
 
 func (s keyset) find(short []byte) *liveKey {
@@ -105,10 +112,13 @@ func (ring *Ring) read(records []KeyRecord) (*snapshot, error) {
 			problems = append(problems, fmt.Errorf("key %s: %w", r.ID, err))
 			continue
 		}
-		k.active, k.publish = r.ActiveAt.Unix(), r.publish.Unix()
+		k.active, k.retired, k.publish = r.ActiveAt.Unix(), 0, r.publish.Unix()
+		if !r.retired.IsZero() {
+			k.retired = r.retired.Unix()
+		}
 		set := s.keys[r.Purpose]
 		set.list = append(set.list, k)
-		set.settled = k.active <= now.Unix()
+		set.settled = k.active <= now.Unix() && k.retired == 0
 		s.keys[r.Purpose] = set
 	}
 	return s, errors.Join(problems...)
@@ -160,6 +170,12 @@ func dated(records []KeyRecord) []datedRecord {
 	slices.SortStableFunc(list, func(a, b datedRecord) int {
 		if d := a.ActiveAt.Compare(b.ActiveAt); d != 0 {
 			return d
+		}
+		if dead := !a.CompromisedAt.IsZero(); dead == b.CompromisedAt.IsZero() {
+			if dead {
+				return -1 // in the second in which its successor is active
+			}
+			return 1
 		}
 		return bytes.Compare(a.ID[:], b.ID[:])
 	})

@@ -19,6 +19,8 @@ var keyTests = []test{
 	{"KY08 a compromised key loses its material and the next is there at once", keyCompromised},
 	{"KY08 grants end that a compromised key of codes could have made", codeKeyCompromised},
 	{"a compromised key that makes nothing has no successor", keyCompromisedPending},
+	{"KY08 a compromised key dies without a successor too, and the next comes later", keyCompromisedAlone},
+	{"a key that is active far ahead stops no rotation", keyAhead},
 	{"KY06 all keys are wrapped anew or none", keyRewrapped},
 	{"KY08 keys end when what they made has, and not before", keyExpired},
 	{"every change of keys is in the feed", keyFeed},
@@ -29,6 +31,8 @@ func (r *rig) key(p token.Purpose) token.KeyRecord {
 		ID: secret.NewID(r.clock()), Purpose: p, Algorithm: token.XAES256GCM, Wrapped: secret.Random(72), WrappedBy: "aa00", CreatedAt: r.clock(), ActiveAt: r.clock(),
 	}
 }
+
+func (r *rig) heir(p token.Purpose) *token.KeyRecord { k := r.key(p); return &k }
 
 // first stores the first key of a purpose, and lets a second pass.
 func (r *rig) first(p token.Purpose) token.KeyRecord {
@@ -113,7 +117,7 @@ func keyActivated(r *rig) {
 func (r *rig) compromise(p token.Purpose, id secret.ID) (dead []secret.ID, successor token.KeyRecord) {
 	r.t.Helper()
 	successor = r.key(p)
-	dead, err := r.Keys.CompromiseKeys(r.ctx(), p, id, successor, r.clock())
+	dead, err := r.Keys.CompromiseKeys(r.ctx(), p, id, &successor, r.clock())
 	r.ok(err)
 	return dead, successor
 }
@@ -153,7 +157,7 @@ func keyCompromised(r *rig) {
 	r.advance(time.Second)
 	c := r.next(b, time.Hour)
 	r.advance(time.Second)
-	_, err := r.Keys.CompromiseKeys(r.ctx(), token.SealFlow, b.ID, r.key(token.SealFlow), r.clock())
+	_, err := r.Keys.CompromiseKeys(r.ctx(), token.SealFlow, b.ID, r.heir(token.SealFlow), r.clock())
 	r.is("a key of another purpose", err, token.ErrKeyStale)
 	dead, d := r.compromise(token.SealAccess, b.ID)
 	if diff := cmp.Diff([]secret.ID{b.ID}, dead); diff != "" {
@@ -161,7 +165,7 @@ func keyCompromised(r *rig) {
 	}
 	b = r.died(b)
 	r.wantKeys(other, a, b, c, d)
-	_, err = r.Keys.CompromiseKeys(r.ctx(), token.SealAccess, b.ID, r.key(token.SealAccess), r.clock())
+	_, err = r.Keys.CompromiseKeys(r.ctx(), token.SealAccess, b.ID, r.heir(token.SealAccess), r.clock())
 	r.is("again", err, token.ErrKeyStale)
 	r.is("activating it", r.Keys.ActivateKey(r.ctx(), b.ID, r.clock()), token.ErrKeyStale)
 
@@ -187,6 +191,44 @@ func keyCompromisedPending(r *rig) {
 		r.t.Errorf("%d keys ended, but the one that makes has no successor", n)
 	}
 	r.wantKeys(a, b, r.next(a, 0))
+}
+
+func keyCompromisedAlone(r *rig) {
+	other := r.first(token.SealFlow)
+	a := r.first(token.SealAccess)
+	r.is("a successor of nobody", r.Keys.SucceedKey(r.ctx(), r.key(token.SealAccess), secret.ID{}), token.ErrKeyStale)
+	foreign := r.heir(token.SealAccess)
+	foreign.WrappedBy = "bb11"
+	for name, successor := range map[string]*token.KeyRecord{"none": nil, "one under another master key": foreign} {
+		dead, err := r.Keys.CompromiseKeys(r.ctx(), token.SealAccess, secret.ID{}, successor, r.clock())
+		r.ok(err)
+		if len(dead) != 1 {
+			r.t.Errorf("%s: %d keys died, want 1", name, len(dead))
+		}
+		a = r.died(a)
+		r.wantKeys(other, a)
+		r.advance(time.Second)
+		r.is("the successor of a dead key", r.Keys.SucceedKey(r.ctx(), r.key(token.SealAccess), a.ID), token.ErrKeyStale)
+		b := r.key(token.SealAccess)
+		r.ok(r.Keys.SucceedKey(r.ctx(), b, secret.ID{}))
+		r.is("a second one", r.Keys.SucceedKey(r.ctx(), r.key(token.SealAccess), secret.ID{}), token.ErrKeyStale)
+		r.wantKeys(other, a, b)
+		_, err = r.Keys.ExpireKeys(r.ctx(), token.SealAccess, start, r.clock())
+		r.ok(err)
+		a = b
+	}
+}
+
+func keyAhead(r *rig) {
+	a := r.first(token.SealAccess)
+	far := r.next(a, 24*365*time.Hour)
+	b := r.next(a, token.MaxAhead)
+	r.is("a second one", r.Keys.SucceedKey(r.ctx(), r.key(token.SealAccess), a.ID), token.ErrKeyStale)
+	r.is("after the one far ahead", r.Keys.SucceedKey(r.ctx(), r.key(token.SealAccess), far.ID), token.ErrKeyStale)
+	if n := len(r.keys()); n != 3 {
+		r.t.Errorf("%d keys, want 3", n)
+	}
+	r.next(b, token.MaxAhead)
 }
 
 func keyRewrapped(r *rig) {
@@ -297,7 +339,7 @@ func raceCompromiseKeys(r *rig) {
 			if n%2 == 0 {
 				return r.Keys.SucceedKey(r.ctx(), r.key(p), a.ID)
 			}
-			_, err := r.Keys.CompromiseKeys(r.ctx(), p, a.ID, r.key(p), r.clock())
+			_, err := r.Keys.CompromiseKeys(r.ctx(), p, a.ID, r.heir(p), r.clock())
 			return err
 		})
 		live := 0

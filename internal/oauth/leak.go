@@ -187,7 +187,7 @@ func (l *leak) notices() ([]Notice, error) {
 	if l.ClientID != "" && l.Kind != kindInner {
 		to = append(to, ToClient+l.ClientID)
 	}
-	if l.Subject != "" {
+	if l.Subject != "" && l.Kind != kindInner {
 		to = append(to, ToUser+l.Subject)
 	}
 	list := make([]Notice, 0, len(to))

@@ -33,7 +33,7 @@ func open(t testing.TB, address string, change ...func(*shared.Options)) *shared
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := shared.Options{Address: a, Deployment: "https://auth.example.com", Now: time.Now}
+	o := shared.Options{Address: a, Deployment: "https://auth.example.com", Timeout: 2 * time.Second, Now: time.Now}
 	for _, c := range change {
 		c(&o)
 	}
@@ -97,6 +97,7 @@ func TestPP09AClusterIsOneMemory(t *testing.T) {
 	t.Parallel()
 	cluster := redistest.NewCluster(t, 3)
 	a, b := open(t, cluster[0].URL()), open(t, cluster[1].URL()+"?addr="+cluster[2].Host())
+	hasty := open(t, cluster[0].URL(), func(o *shared.Options) { o.Timeout = 500 * time.Millisecond })
 	for range 50 { // at all nodes of the cluster
 		id := newID()
 		spend(t, a, id, true)
@@ -106,7 +107,7 @@ func TestPP09AClusterIsOneMemory(t *testing.T) {
 	refused := 0
 	for range 20 {
 		start := time.Now()
-		if fresh, err := a.Spend(t.Context(), newID(), soon()); err != nil && !fresh {
+		if fresh, err := hasty.Spend(t.Context(), newID(), soon()); err != nil && !fresh {
 			refused++
 		}
 		if time.Since(start) > bound {
@@ -132,27 +133,41 @@ func TestDeploymentsShareNothing(t *testing.T) {
 
 func TestSpentIsForgottenAfterItsTimeAndNotBefore(t *testing.T) {
 	t.Parallel()
-	s := open(t, redistest.New(t).URL())
-	id, until := newID(), time.Now().Add(300*time.Millisecond)
-	for _, want := range []bool{true, false} {
-		if fresh, err := s.Spend(t.Context(), id, until); err != nil || fresh != want {
-			t.Fatalf("Spend = %v, %v; want %v", fresh, err, want)
+	server := redistest.New(t)
+	began := time.Now() // and the store's clock stands there
+	s := open(t, server.URL(), func(o *shared.Options) { o.Now = func() time.Time { return began } })
+	id, until := newID(), began.Add(300*time.Millisecond)
+	kept := until.Add(time.Second) // a second is added
+	if fresh, err := s.Spend(t.Context(), id, until); err != nil || !fresh {
+		t.Fatalf("Spend = %v, %v; want true", fresh, err)
+	}
+	// What is asked again and again is fresh once its time is over, and then only.
+	for limit := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		fresh, err := s.Spend(t.Context(), id, soon())
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case fresh && time.Now().Before(kept):
+			t.Fatalf("forgotten %s too early", time.Until(kept))
+		case !fresh && time.Now().After(limit):
+			t.Fatal("it is never forgotten")
+		}
+		if fresh {
+			break
 		}
 	}
-	time.Sleep(time.Until(until))
-	spend(t, s, id, false) // a second is added
-	time.Sleep(1100 * time.Millisecond)
-	spend(t, s, id, true)
 	if _, err := s.Spend(t.Context(), newID(), time.Now().Add(shared.MaxTime+time.Minute)); !errors.Is(err, shared.ErrUnavailable) {
 		t.Errorf("Spend for more than a day = %v", err)
 	}
-	if fresh, err := s.Spend(t.Context(), newID(), time.Now().Add(-time.Millisecond)); err != nil || fresh {
+	if fresh, err := s.Spend(t.Context(), newID(), began.Add(-time.Millisecond)); err != nil || fresh {
 		t.Errorf("Spend of the past = %v, %v", fresh, err)
 	}
 }
 
-// The bound within which a server that is gone or hangs makes callers refuse.
-const bound = 3 * time.Second
+// The bound within which a server that is gone or hangs makes callers refuse:
+// many times the timeout, for machines that are busy, and far less than callers
+// who wait for each other, or for ever, would need.
+const bound = 30 * time.Second
 
 func failsClosed(t *testing.T, s *shared.Store) {
 	t.Helper()
@@ -172,7 +187,7 @@ func failsClosed(t *testing.T, s *shared.Store) {
 // recovers waits until the server is used again.
 func recovers(t *testing.T, s *shared.Store) {
 	t.Helper()
-	for limit := time.Now().Add(15 * time.Second); ; {
+	for limit := time.Now().Add(time.Minute); ; {
 		fresh, err := s.Spend(t.Context(), newID(), soon())
 		if err == nil && fresh {
 			return
@@ -228,13 +243,13 @@ func TestAKilledServerFailsClosed(t *testing.T) {
 func TestCallersWhoLeaveDoNotWait(t *testing.T) {
 	t.Parallel()
 	server := redistest.New(t)
-	s := open(t, server.URL())
+	s := open(t, server.URL(), func(o *shared.Options) { o.Timeout = 2 * bound })
 	server.Stop()
 	defer server.Continue()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	start := time.Now()
-	if fresh, err := s.Spend(ctx, newID(), soon()); fresh || !errors.Is(err, shared.ErrUnavailable) || time.Since(start) > 400*time.Millisecond {
+	if fresh, err := s.Spend(ctx, newID(), soon()); fresh || !errors.Is(err, shared.ErrUnavailable) || time.Since(start) > bound {
 		t.Errorf("Spend = %v, %v after %s", fresh, err, time.Since(start))
 	}
 }

@@ -120,6 +120,9 @@ func (a *Access) setConfirmation(cnf []byte) error {
 				a.Confirm.Method = method
 			}
 		}
+		if a.Confirm.Method == ConfirmNone {
+			return ErrInvalid
+		}
 		copy(a.Confirm.Digest[:], digest)
 		return nil
 	})

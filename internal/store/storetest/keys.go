@@ -23,6 +23,7 @@ var keyTests = []test{
 	{"a key that is active far ahead stops no rotation", keyAhead},
 	{"KY06 all keys are wrapped anew or none", keyRewrapped},
 	{"KY08 keys end when what they made has, and not before", keyExpired},
+	{"KY08 what a compromised key retired stays retired", keyExpiredByCompromised},
 	{"every change of keys is in the feed", keyFeed},
 }
 
@@ -184,6 +185,7 @@ func keyCompromisedPending(r *rig) {
 	r.compromise(token.SealAccess, b.ID)
 	b = r.died(b)
 	r.wantKeys(a, b)
+	r.is("activating it", r.Keys.ActivateKey(r.ctx(), b.ID, r.clock().Add(time.Second)), token.ErrKeyStale)
 	r.advance(2 * time.Hour) // b would have retired a by now
 	n, err := r.Keys.ExpireKeys(r.ctx(), token.SealAccess, r.clock(), start)
 	r.ok(err)
@@ -290,6 +292,28 @@ func keyExpired(r *rig) {
 	expire(start, 1)
 	if n := len(r.keys()); n != 2 {
 		r.t.Errorf("%d keys, want one a purpose", n)
+	}
+}
+
+// A key that was compromised after it had become active retired the one before
+// it at that moment, not when its own successor came.
+func keyExpiredByCompromised(r *rig) {
+	for _, after := range []time.Duration{0, time.Hour} {
+		p := map[time.Duration]token.Purpose{0: token.SealAccess, time.Hour: token.SealFlow}[after]
+		a := r.first(p)
+		b := r.next(a, time.Minute)
+		r.advance(time.Minute + after)
+		_, c := r.compromise(p, b.ID)
+		for _, step := range []struct {
+			retired time.Time
+			want    int64
+		}{{b.ActiveAt.Add(-time.Second), 0}, {b.ActiveAt, 1}, {c.ActiveAt, 0}} {
+			n, err := r.Keys.ExpireKeys(r.ctx(), p, step.retired, start)
+			r.ok(err)
+			if n != step.want {
+				r.t.Errorf("compromised %v after it was active: %d keys ended by %v, want %d", after, n, step.retired.Sub(b.ActiveAt), step.want)
+			}
+		}
 	}
 }
 

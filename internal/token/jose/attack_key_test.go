@@ -141,7 +141,7 @@ func TestJ041J042PoisonedKeySets(t *testing.T) {
 	}
 }
 
-func TestJ044J045KeysThatContradictThemselves(t *testing.T) {
+func TestKY03J044J045KeysThatContradictThemselves(t *testing.T) {
 	t.Parallel()
 	var ec map[string]string
 	if err := json.Unmarshal(keyOf("k1", jose.ES256, &ecKey.PublicKey).AppendJWK(nil), &ec); err != nil {

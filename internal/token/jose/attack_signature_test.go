@@ -233,7 +233,7 @@ func TestJ019SmallOrderAndSecondSpellings(t *testing.T) {
 	}
 }
 
-func TestJ020J134WeakAndHugeRSAKeys(t *testing.T) {
+func TestKY03J020J134WeakAndHugeRSAKeys(t *testing.T) {
 	t.Parallel()
 	key := rsaKey()
 	small := func(bits int) *big.Int {
@@ -275,7 +275,7 @@ func TestJ020J134WeakAndHugeRSAKeys(t *testing.T) {
 	}
 }
 
-func TestJ021ShortSecrets(t *testing.T) {
+func TestKY04J021ShortSecrets(t *testing.T) {
 	t.Parallel()
 	for _, s := range []string{"", "x", "secret", "your-256-bit-secret", strings.Repeat("k", 31)} {
 		if _, err := jose.NewSecretKey("k", jose.HS256, []byte(s)); err == nil {

@@ -8,6 +8,8 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -176,9 +178,11 @@ func TestJ121NoOracle(t *testing.T) {
 			forms[string(enc)+" "+what] = strings.Join(parts, ".")
 		}
 	}
-	// The fastest of many tries, in turn, is what the machine's noise leaves alone.
+	// The fastest of many tries, in turn, is what the machine's noise leaves
+	// alone. A busy machine needs more of them; a difference that is real stays.
 	words, times := "", map[string]time.Duration{}
-	for range 40 {
+	apart := true
+	for round := 0; apart && round < 1000; round++ {
 		for name, compact := range forms {
 			from := time.Now()
 			_, err := e.verify(compact)
@@ -191,12 +195,12 @@ func TestJ121NoOracle(t *testing.T) {
 				times[name] = took
 			}
 		}
+		if round >= 40 {
+			all := slices.Collect(maps.Values(times))
+			apart = slices.Max(all) > 2*slices.Min(all)
+		}
 	}
-	fastest, slowest := time.Hour, time.Duration(0)
-	for _, d := range times {
-		fastest, slowest = min(fastest, d), max(slowest, d)
-	}
-	if slowest > 2*fastest {
+	if apart {
 		t.Errorf("the time tells what was wrong: %v", times)
 	}
 }

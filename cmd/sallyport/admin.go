@@ -25,7 +25,6 @@ func (t *target) flags(cmd *cobra.Command) {
 	cmd.PersistentFlags().StringVarP(&t.file, "config", "c", defaultConfig, "configuration `FILE`")
 	cmd.PersistentFlags().StringVar(&t.state, "state", "", "state `FOLDER` of sallyport dev, instead of a configuration")
 	cmd.PersistentFlags().BoolVar(&t.asJSON, "json", false, "print JSON")
-	cmd.MarkFlagsMutuallyExclusive("config", "state")
 }
 
 // lacksSchema says what brings the schema: on PostgreSQL serve does not.
@@ -48,6 +47,9 @@ type admin struct {
 func (t *target) run(p *program, f func(context.Context, *admin, []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		file, env := t.file, p.env
+		if t.state != "" && cmd.Flags().Changed("config") {
+			return fmt.Errorf("-c and --state both name what to work on: keep one; see %s --help", cmd.CommandPath())
+		}
 		if t.state != "" {
 			file, env = stateConfig(t.state), nil
 		}

@@ -6,9 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -19,6 +16,7 @@ type finding struct {
 	What     string   `json:"what"`
 	Result   string   `json:"result"` // pass, warn, fail, or "not judged" if there was nothing to read
 	Evidence []string `json:"evidence"`
+	Warnings []string `json:"warnings,omitempty"` // of a rule that fails for other reasons
 	Fix      string   `json:"fix,omitempty"`
 }
 
@@ -33,8 +31,9 @@ func (p *program) checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Judge a configuration: each rule, passed or failed, and how to fix it",
-		Long: "Check reads the configuration and judges it by every rule. It changes nothing; it looks into the store, if it can be\n" +
-			"opened, for secrets of the file that have been compromised.\n" +
+		Long: "Check reads the configuration and judges it by every rule. It changes nothing. It looks into the store, if it can be\n" +
+			"opened, for its master key and for secrets of the file that have been compromised, and asks the shared state whether\n" +
+			"it answers, without which serve does not start. Nothing else is asked: not mail, webhook, upstreams or addresses of keys.\n" +
 			"It ends with 0 if no rule fails, 1 if one does, 2 if there is no file. A warning stops nothing: serve starts.",
 		Example: "  sallyport check\n  sallyport check -c /etc/sallyport/sallyport.yaml --json\n  sallyport check --schema > sallyport.schema.json",
 		Args:    noArgs,
@@ -65,7 +64,8 @@ func (p *program) check(ctx context.Context, file string, asJSON bool) error {
 		return err
 	}
 	verdicts := append([]verdict{reading}, validate(c, environment{now: p.now()})...)
-	verdicts = append(verdicts, c.judgeDead(ctx, p.now))
+	c.askShared(ctx, p.now, verdicts)
+	verdicts = append(verdicts, c.judgeStored(ctx, p.now)...)
 	findings, failed := make([]finding, 0, len(verdicts)), 0
 	for _, v := range verdicts {
 		f := v.finding(file)
@@ -94,12 +94,16 @@ func (v verdict) finding(file string) finding {
 		f.Result = notJudged
 		return f
 	}
-	for _, p := range v.Warnings {
-		f.Result = "warn"
-		f.Evidence = append(f.Evidence, p.in(file))
-	}
 	for _, p := range v.Problems {
 		f.Result = "fail"
+		f.Evidence = append(f.Evidence, p.in(file))
+	}
+	for _, p := range v.Warnings {
+		if f.Result == "fail" {
+			f.Warnings = append(f.Warnings, p.in(file))
+			continue
+		}
+		f.Result = "warn"
 		f.Evidence = append(f.Evidence, p.in(file))
 	}
 	if f.Result != "pass" {
@@ -119,52 +123,13 @@ func printFindings(w io.Writer, file string, findings []finding, failed int) err
 		for _, e := range f.Evidence {
 			fmt.Fprintf(w, "       %s\n", e)
 		}
+		for _, e := range f.Warnings {
+			fmt.Fprintf(w, "       only a warning: %s\n", e)
+		}
 		if f.Fix != "" {
 			fmt.Fprintf(w, "       fix: %s\n", f.Fix)
 		}
 	}
 	_, err := fmt.Fprintf(w, "%s: %d rules, %d failed%s\n", file, len(findings), failed, unjudged)
 	return err
-}
-
-// notDead is the one rule that needs the store.
-var notDead = rule{ID: "LK03", What: "no secret of the file has been compromised", Fix: "put a new secret into the file and start the server again"}
-
-// storeTime is how long check waits for a store.
-const storeTime = 3 * time.Second
-
-// judgeDead asks the store. One that is not there, cannot be opened or has
-// another schema leaves the rule unjudged: check works without it.
-func (c *config) judgeDead(ctx context.Context, now func() time.Time) verdict {
-	v := verdict{Rule: notDead, Unjudged: true}
-	ctx, cancel := context.WithTimeout(ctx, storeTime)
-	defer cancel()
-	dsn, err := c.dsn()
-	if err != nil || c.unread {
-		return v
-	}
-	if file, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
-		if info, err := os.Stat(file); err != nil || info.Size() == 0 {
-			return v
-		}
-	}
-	st, err := c.openStore(ctx, now)
-	if err != nil {
-		return v
-	}
-	defer st.Close()
-	if needed, err := st.NeedsMigration(ctx); err != nil || needed {
-		return v
-	}
-	dead, err := c.deadSecrets(deadIn(ctx, st))
-	if err != nil {
-		return v
-	}
-	v.Unjudged = false
-	j := judge{c: c}
-	for _, i := range dead {
-		j.warnf(fmt.Sprintf("clients[%d].secret_file", i), "%s", c.deadSentence(i))
-	}
-	v.Warnings = j.warnings
-	return v
 }

@@ -163,6 +163,11 @@ func (p *program) clientAdd(t *target) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			for _, why := range []string{a.config.unboundProblem(c), a.config.unheardProblem(c)} {
+				if why != "" {
+					fmt.Fprintln(a.stderr, "sallyport: warning: "+why)
+				}
+			}
 			return a.printClient(c, made, "added "+c.ID)
 		}),
 	}
@@ -198,7 +203,7 @@ func (a *admin) judgeClient(c oauth.Client) error {
 	if !known {
 		wrong = append(wrong, "type: use native, browser, server or service")
 	} else {
-		for _, p := range slices.Concat(redirectProblems(c), a.config.scopeProblems(c), a.config.bindingProblems(c), contactProblems(c.Contacts), []problem{responseProblem(c)}) {
+		for _, p := range slices.Concat(redirectProblems(c), a.config.scopeProblems(c), a.config.bindingProblems(c), contactProblems(c.Contacts), []problem{a.config.responseProblem(c)}) {
 			if p.Text == "" {
 				continue
 			}

@@ -26,7 +26,7 @@ func (c *clientConfig) responses(base *config) (oauth.Responses, error) {
 
 // responseProblem judges the answers that a client wants, from wherever it came,
 // and names the setting as the configuration file does.
-func responseProblem(c oauth.Client) problem {
+func (base *config) responseProblem(c oauth.Client) problem {
 	r := &c.Responses
 	if setting, why := r.Problem(); setting != "" {
 		if setting == "jwks" {
@@ -36,6 +36,11 @@ func responseProblem(c oauth.Client) problem {
 	}
 	if why := keysAddressProblem(r.JWKSURI); r.JWKSURI != "" && why != "" {
 		return problem{Path: "jwks_uri", Text: why}
+	}
+	if r.JWKSURI != "" && !base.unclear("issuer") {
+		if why := unaskedProblem(base.clientDoor(), r.JWKSURI, ""); why != "" {
+			return problem{Path: "jwks_uri", Text: why}
+		}
 	}
 	if c.Type != oauth.ServiceClient {
 		return problem{}
@@ -57,7 +62,7 @@ func checkClientResponses(j *judge) {
 			j.failf(at+".jwks_file", "%v", err)
 			continue
 		}
-		if p := responseProblem(c); p.Text != "" {
+		if p := j.c.responseProblem(c); p.Text != "" {
 			j.failf(at+"."+p.Path, "%s", p.Text)
 		}
 	}

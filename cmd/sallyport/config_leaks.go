@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	netmail "net/mail"
-	"net/netip"
 	"net/url"
 	"os"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 
 	"sallyport/internal/notify"
 	"sallyport/internal/oauth"
+	"sallyport/internal/outbound"
 	"sallyport/internal/secret"
 )
 
@@ -65,6 +65,9 @@ func checkMail(j *judge) {
 		for _, p := range contactProblems(c.Contacts) {
 			j.failf(fmt.Sprintf("clients[%d].%s", i, p.Path), "%s", p.Text)
 		}
+		if why := j.c.unheardProblem(c.client()); why != "" {
+			j.warnf(fmt.Sprintf("clients[%d].contacts", i), "%s", why)
+		}
 	}
 	for i, a := range j.c.Leaks.Notify {
 		if !notify.ValidAddress(a) {
@@ -81,7 +84,7 @@ func checkMail(j *judge) {
 	}
 	o, err := m.mailServer()
 	if err != nil {
-		j.failf("mail.server", "%q %v", m.Server, err)
+		j.failf("mail.server", "%s %v", outbound.Show(m.Server), err)
 	}
 	if _, err := netmail.ParseAddress(m.From); err != nil {
 		j.failf("mail.from", "%q is not an address: write for example Sallyport <auth@example.com>", m.From)
@@ -104,6 +107,14 @@ func checkMail(j *judge) {
 	}
 }
 
+// unheardProblem says that the contacts of a client are told nothing.
+func (c *config) unheardProblem(client oauth.Client) string {
+	if len(client.Contacts) == 0 || c.Mail.Server != "" || c.unclear("mail") {
+		return ""
+	}
+	return "nobody is told of a leak without mail.server"
+}
+
 // contactProblems judges the addresses of a client from wherever it came.
 func contactProblems(contacts []string) []problem {
 	r := &reader{}
@@ -121,8 +132,8 @@ func contactProblems(contacts []string) []problem {
 func checkWebhook(j *judge) {
 	l := &j.c.Leaks
 	for i, text := range l.WebhookNetworks {
-		if p, err := netip.ParsePrefix(text); err != nil || p.Masked() != p {
-			j.failf(fmt.Sprintf("leaks.webhook_networks[%d]", i), "%q is not a network like 10.0.0.0/8", text)
+		if _, err := outbound.ParseNetwork(text); err != nil {
+			j.failf(fmt.Sprintf("leaks.webhook_networks[%d]", i), "%q %v", text, err)
 		}
 	}
 	if l.Webhook == "" {
@@ -139,6 +150,10 @@ func checkWebhook(j *judge) {
 		j.failf("leaks.webhook", "has a user in it: the signature proves who calls")
 	case u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())):
 		j.failf("leaks.webhook", "must begin with https://: calls say which credentials have leaked")
+	default:
+		if why := unaskedProblem(l.door(u), l.Webhook, "leaks.webhook_networks"); why != "" {
+			j.failf("leaks.webhook", "%s", why)
+		}
 	}
 	if l.WebhookSecretFile == "" {
 		j.failf("leaks.webhook_secret_file", "is missing: without it nobody can tell a call of ours from another")
@@ -233,6 +248,11 @@ func reportScopeProblem(client oauth.Client) string {
 		return fmt.Sprintf("%q is for service clients: no person can grant it", oauth.ReportScope)
 	}
 	return ""
+}
+
+// door is how the webhook at u may be called.
+func (l *leaksConfig) door(u *url.URL) outbound.Options {
+	return outbound.Options{AllowLoopback: isLoopback(u.Hostname()), Ports: []uint16{webhookPort(u)}, AllowNetworks: networks(l.WebhookNetworks)}
 }
 
 // webhookPort is where the webhook listens.

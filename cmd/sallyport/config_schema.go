@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -78,9 +79,10 @@ column; an empty variable counts as unset, and one that is a slip away from a kn
 `)
 	section(&b, "At the top", reflect.TypeFor[config](), "", true)
 	b.WriteString("\n## Rules\n\n`sallyport check` prints each rule with `pass`, `warn` or `fail`. `sallyport serve` refuses to start while one fails. `warn` is\n" +
-		"for a person to judge: check ends with 0 and serve starts. If the file cannot be read at all, CF00 says why and the others are not judged.\n\n" +
+		"for a person to judge: check ends with 0 and serve starts. If the file cannot be read at all, CF00 says why and the others are not judged.\n" +
+		"The last two look into the store; while it cannot be opened they are not judged.\n\n" +
 		"| Rule | What | How to fix |\n|---|---|---|\n")
-	for _, r := range append([]rule{readable}, rules...) {
+	for _, r := range slices.Concat([]rule{readable}, rules, storeRules) {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", r.ID, cell(r.What), cell(r.Fix))
 	}
 	b.WriteString("\n## Not yet\n\nThese are refused, and not ignored: who writes one counts on what it does.\n\n| Setting | |\n|---|---|\n")

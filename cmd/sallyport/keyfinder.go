@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"sallyport/internal/outbound"
@@ -24,9 +26,51 @@ const maxKeyOwners = 1000
 // registered with an address, and nobody may turn that into a way inside. An
 // issuer on this machine may ask this machine.
 func newKeyFinder(c *config, now func() time.Time) (*keyFinder, error) {
-	door := outbound.NewClient(outbound.Options{AllowLoopback: isLoopback(c.issuerHost())})
+	door := outbound.NewClient(c.clientDoor())
 	clients, err := jose.NewRemoteSet(maxKeyOwners, jose.RemoteOptions{Fetch: door.Get, Now: now})
 	return &keyFinder{now, clients}, err
+}
+
+// clientDoor is how addresses of clients may be asked.
+func (c *config) clientDoor() outbound.Options {
+	return outbound.Options{AllowLoopback: isLoopback(c.issuerHost())}
+}
+
+// keysDoor is how the address of an API's keys may be asked.
+func (a *apiConfig) keysDoor() (outbound.Options, error) {
+	u, err := url.Parse(a.JWKSURI)
+	if err != nil {
+		return outbound.Options{}, errors.New("jwks_uri is not an address") // url's own error quotes it
+	}
+	return outbound.Options{AllowLoopback: isLoopback(u.Hostname()), Ports: portOf(u), AllowNetworks: networks(a.JWKSNetworks)}, nil
+}
+
+// networks are those of the list that may be allowed; the rules name the others.
+func networks(list []string) []netip.Prefix {
+	var found []netip.Prefix
+	for _, text := range list {
+		if p, err := outbound.ParseNetwork(text); err == nil {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+// unaskedProblem says why a URL will never be asked, or nothing; a name may still
+// lead to an address that is not. setting is where networks could be allowed, if
+// they could.
+func unaskedProblem(o outbound.Options, uri, setting string) string {
+	err := outbound.NewClient(o).Check(uri)
+	var refused *outbound.Error
+	switch {
+	case err == nil:
+		return ""
+	case !errors.As(err, &refused) || refused.Reason != outbound.ReasonAddress:
+		return "will never be asked: " + strings.TrimPrefix(err.Error(), "outbound request: url: ")
+	case setting != "" && refused.Detail() == outbound.KindPrivate:
+		return fmt.Sprintf("%s is a private address, which is not asked: if that is meant, allow its network in %s", refused.Host, setting)
+	}
+	return fmt.Sprintf("%s is an address that is never asked: %s", refused.Host, refused.Detail())
 }
 
 // ofClient returns the keys that a client publishes.
@@ -48,17 +92,9 @@ func (k *keyFinder) ofAPI(c *config, a *apiConfig) (jose.KeySource, error) {
 		}
 		return jose.ParseKeySet([]byte(jwks))
 	}
-	u, err := url.Parse(a.JWKSURI)
+	o, err := a.keysDoor()
 	if err != nil {
-		return nil, fmt.Errorf("jwks_uri: %w", err)
-	}
-	o := outbound.Options{AllowLoopback: isLoopback(u.Hostname()), Ports: portOf(u)}
-	for _, network := range a.JWKSNetworks {
-		p, err := netip.ParsePrefix(network)
-		if err != nil {
-			return nil, fmt.Errorf("jwks_networks: %w", err)
-		}
-		o.AllowNetworks = append(o.AllowNetworks, p)
+		return nil, err
 	}
 	return jose.NewRemoteKeys(jose.RemoteOptions{URL: a.JWKSURI, Fetch: outbound.NewClient(o).Get, Now: k.now})
 }

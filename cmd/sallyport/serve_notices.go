@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"net/url"
 
 	"sallyport/internal/audit"
@@ -60,17 +59,9 @@ func (c *config) webhook() (*notify.Webhook, error) {
 	}
 	u, err := url.Parse(l.Webhook)
 	if err != nil {
-		return nil, fmt.Errorf("leaks.webhook: %w", err)
+		return nil, errors.New("leaks.webhook is not an address") // url's own error quotes it
 	}
-	o := outbound.Options{AllowLoopback: isLoopback(u.Hostname()), Ports: []uint16{webhookPort(u)}}
-	for _, network := range l.WebhookNetworks {
-		p, err := netip.ParsePrefix(network)
-		if err != nil {
-			return nil, fmt.Errorf("leaks.webhook_networks: %w", err)
-		}
-		o.AllowNetworks = append(o.AllowNetworks, p)
-	}
-	return notify.NewWebhook(l.Webhook, secret.New(text), outbound.NewClient(o).PostJSON), nil
+	return notify.NewWebhook(l.Webhook, secret.New(text), outbound.NewClient(l.door(u)).PostJSON), nil
 }
 
 // recordLeak writes the record of one leak. All that it has is fit for a log.

@@ -16,6 +16,9 @@ type rule struct {
 	test func(*judge)
 }
 
+// ruleShared is about what check asks besides.
+const ruleShared = "PP09"
+
 // rules lists all rules. Each looks at what it names and leaves the rest to
 // the others.
 var rules = []rule{
@@ -38,7 +41,7 @@ var rules = []rule{
 	{"PP21", "the listener that asks for client certificates has an address of its own", "set mtls_listen to host:port, for example :8444, and mtls_url where clients reach it by another name", checkMutual},
 	{"LK01", "mail goes over TLS, and senders and recipients are addresses", "write server: smtps://mail.example.com and from: Sallyport <auth@example.com>", checkMail},
 	{"LK02", "the webhook is https and its calls are signed", "set webhook to an https address and webhook_secret_file to a file that openssl rand -base64 33 made", checkWebhook},
-	{"PP09", "what may be used once is known to all nodes", "set shared to rediss://HOST:PORT, or shared_file to a file with the address; docs/reference/shared-state.md", checkShared},
+	{ruleShared, "what may be used once is known to all nodes", "set shared to rediss://HOST:PORT, or shared_file to a file with the address; docs/reference/shared-state.md", checkShared},
 	{"CF10", "files with keys and secrets can be read by their owner only", "chmod 600 FILE", checkPermissions},
 	{"CF11", "the listener has a certificate that is valid for the issuer and fits its key", "set tls.cert_file and tls.key_file to a valid pair", checkTLS},
 }
@@ -87,11 +90,15 @@ func within(inner, outer string) bool {
 	return ok && rest != "" && (rest[0] == '.' || rest[0] == '[')
 }
 
-// lineOf is the line of a setting, or of the nearest one around it.
+// lineOf is the line of a setting, or of the nearest one around it; 0 if that
+// is the whole file.
 func (c *config) lineOf(path string) int {
 	for {
-		if n := c.lines[path]; n > 0 || path == "" {
+		if n := c.lines[path]; n > 0 && path != "" {
 			return n
+		}
+		if path == "" {
+			return 0
 		}
 		cut := len(path) - 1
 		for cut > 0 && path[cut] != '.' && path[cut] != '[' {

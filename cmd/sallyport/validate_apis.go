@@ -7,12 +7,12 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"sallyport/internal/gateway"
 	"sallyport/internal/oauth"
+	"sallyport/internal/outbound"
 	"sallyport/internal/revocation"
 	"sallyport/internal/secret"
 	"sallyport/internal/token"
@@ -78,13 +78,9 @@ func checkUpstream(j *judge, path, upstream string) {
 	switch {
 	case upstream == "": // is missing
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
-		shown := strconv.Quote(upstream)
-		if strings.Contains(upstream, "@") {
-			shown = "it" // and has perhaps a password in it
-		}
-		j.failf(path, "%s is not an http or https URL with a host: write for example http://127.0.0.1:9000", shown)
+		j.failf(path, "%s is not an http or https URL with a host: write for example http://127.0.0.1:9000", outbound.Show(upstream))
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		j.warnf(path, "%s is not on this machine, and http can be read and changed on the way: use https", u.Redacted())
+		j.warnf(path, "%s is not on this machine, and http can be read and changed on the way: use https", outbound.Show(upstream))
 	}
 }
 
@@ -164,7 +160,7 @@ func (o *operationConfig) split() (method, path string, ok bool) {
 func (a *apiConfig) gatewayAPI() (gateway.API, error) {
 	upstream, err := url.Parse(a.Upstream)
 	if err != nil {
-		return gateway.API{}, fmt.Errorf("upstream of %s: %w", a.Name, err)
+		return gateway.API{}, fmt.Errorf("upstream of %s is not a URL", a.Name) // url's own error quotes it
 	}
 	api := gateway.API{Name: a.Name, Audience: a.Audience, Path: a.Path, Upstream: upstream, Tier: a.tier(), CORSOrigins: a.CORSOrigins}
 	for _, o := range a.Operations {

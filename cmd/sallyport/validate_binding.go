@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"sallyport/internal/oauth"
+	"sallyport/internal/outbound"
 )
 
 // checkMutual judges the listener that asks for client certificates.
@@ -26,14 +27,16 @@ func checkMutual(j *judge) {
 	case err != nil: // said already
 	case port == "0" && c.MTLSURL == "":
 		j.failf("mtls_listen", "has no fixed port, so clients cannot be told where it is: set mtls_url too")
-	case port != "0" && (c.MTLSListen == c.Listen || c.MTLSListen == c.MetricsListen):
-		j.failf("mtls_listen", "is the address of another listener")
+	case sameSocket(c.MTLSListen, c.Listen):
+		j.failf("mtls_listen", "%s is the address of another listener: listen has %s", c.MTLSListen, c.Listen)
+	case sameSocket(c.MTLSListen, c.MetricsListen):
+		j.failf("mtls_listen", "%s is the address of another listener: metrics_listen has %s", c.MTLSListen, c.MetricsListen)
 	}
 	u, err := url.Parse(c.mutualURL())
 	switch {
 	case c.mutualURL() == "":
 	case err != nil || u.Scheme != "https" || u.Hostname() == "" || u.Path != "" || u.User != nil || strings.ContainsAny(c.mutualURL(), "?#"):
-		j.failf("mtls_url", "%q is not https:// with a host and nothing behind it", c.mutualURL())
+		j.failf("mtls_url", "%s is not https:// with a host and nothing behind it", outbound.Show(c.mutualURL()))
 	case c.mutualURL() == c.Issuer:
 		j.failf("mtls_url", "is the issuer's own address, where nobody is asked for a certificate")
 	default:
@@ -60,10 +63,20 @@ func checkBinding(j *judge) {
 		for _, p := range j.c.bindingProblems(client) {
 			j.failf(at+"."+p.Path, "%s", p.Text)
 		}
-		if api := j.c.highAPI(client); api != "" && !client.DPoPBound && !client.CertificateBound {
-			j.warnf(at, "%s may ask for tokens of %s, whose tier is high: it gets none without a DPoP proof, so say dpop_bound_access_tokens: true", client.ID, api)
+		if why := j.c.unboundProblem(client); why != "" {
+			j.warnf(at, "%s", why)
 		}
 	}
+}
+
+// unboundProblem says what awaits a client of an API of tier high whose tokens
+// nothing binds, from wherever it came.
+func (c *config) unboundProblem(client oauth.Client) string {
+	api := c.highAPI(client)
+	if api == "" || client.DPoPBound || client.CertificateBound {
+		return ""
+	}
+	return fmt.Sprintf("%s may ask for tokens of %s, whose tier is high: it gets none without a DPoP proof, so say dpop_bound_access_tokens", client.ID, api)
 }
 
 // bindingProblems judges the marks of a client from wherever it came.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sallyport/internal/oauth"
+	"sallyport/internal/outbound"
 	"sallyport/internal/secret"
 )
 
@@ -77,12 +78,12 @@ func redirectProblems(c oauth.Client) []problem {
 	r := &reader{}
 	for i, uri := range c.RedirectURIs {
 		if why := redirectProblem(c.Type, uri); why != "" {
-			r.addf(0, fmt.Sprintf("redirect_uris[%d]", i), "%q %s", uri, why)
+			r.addf(0, fmt.Sprintf("redirect_uris[%d]", i), "%s %s", outbound.Show(uri), why)
 		}
 	}
 	for i, uri := range c.PostLogoutRedirectURIs {
 		if why := redirectProblem(c.Type, uri); why != "" {
-			r.addf(0, fmt.Sprintf("post_logout_redirect_uris[%d]", i), "%q %s", uri, why)
+			r.addf(0, fmt.Sprintf("post_logout_redirect_uris[%d]", i), "%s %s", outbound.Show(uri), why)
 		}
 	}
 	if len(c.RedirectURIs) == 0 && c.Type != oauth.ServiceClient && c.Type != "" {

@@ -6,12 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"runtime"
 	"strconv"
 	"strings"
 	"time"
+
+	"sallyport/internal/outbound"
 )
 
 // environment is what rules ask of the machine.
@@ -24,23 +27,24 @@ func checkIssuer(j *judge) {
 		return
 	}
 	u, err := url.Parse(s)
+	shown := outbound.Show(s)
 	switch {
 	case err != nil || u.Host == "" || u.Hostname() == "":
-		j.failf("issuer", "%q is not an address", s)
+		j.failf("issuer", "%s is not an address", shown)
 	case u.Scheme != "https":
-		j.failf("issuer", "%q does not begin with https://: passwords and tokens go there", s)
+		j.failf("issuer", "%s does not begin with https://: passwords and tokens go there", shown)
 	case u.User != nil:
-		j.failf("issuer", "%q has a user in it", s)
+		j.failf("issuer", "%s has a user in it", shown)
 	case strings.ContainsAny(s, "?#"):
-		j.failf("issuer", "%q has a query or a fragment", s)
+		j.failf("issuer", "%s has a query or a fragment", shown)
 	case u.Path == "/":
-		j.failf("issuer", "%q ends with a slash: write %s", s, strings.TrimSuffix(s, "/"))
+		j.failf("issuer", "%s ends with a slash: write %s", shown, strings.TrimSuffix(s, "/"))
 	case u.Path != "":
-		j.failf("issuer", "%q has a path, which this version does not serve: use a host of its own", s)
+		j.failf("issuer", "%s has a path, which this version does not serve: use a host of its own", shown)
 	case s != strings.ToLower(s) || s != u.String():
-		j.failf("issuer", "%q is not written as browsers write it: use lower case and plain characters", s)
+		j.failf("issuer", "%s is not written as browsers write it: use lower case and plain characters", shown)
 	case strings.HasSuffix(u.Host, ":443") || strings.HasSuffix(u.Host, ":"):
-		j.failf("issuer", "%q names the port that https has anyway: remove it", s)
+		j.failf("issuer", "%s names the port that https has anyway: remove it", shown)
 	}
 }
 
@@ -56,8 +60,8 @@ func (c *config) issuerHost() string {
 func checkListeners(j *judge) {
 	checkAddress(j, "listen", j.c.Listen)
 	checkAddress(j, "metrics_listen", j.c.MetricsListen)
-	if j.c.Listen == j.c.MetricsListen && !strings.HasSuffix(j.c.Listen, ":0") {
-		j.failf("metrics_listen", "is the same address as listen")
+	if sameSocket(j.c.Listen, j.c.MetricsListen) {
+		j.failf("metrics_listen", "%s is the same address as listen, which has %s", j.c.MetricsListen, j.c.Listen)
 	}
 	if host, _, err := net.SplitHostPort(j.c.MetricsListen); err == nil && !isLoopback(host) {
 		j.warnf("metrics_listen", "%s can be reached from other machines, and answers everybody in plain HTTP", j.c.MetricsListen)
@@ -69,6 +73,46 @@ func checkAddress(j *judge, path, s string) {
 	if n, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil || strconv.FormatUint(n, 10) != port {
 		j.failf(path, "%q is not host:port", s)
 	}
+}
+
+// sameSocket reports whether of two listeners the second would find its port
+// taken: a host that stands for all addresses holds the port of each.
+func sameSocket(a, b string) bool {
+	hostA, portA, errA := net.SplitHostPort(a)
+	hostB, portB, errB := net.SplitHostPort(b)
+	if errA != nil || errB != nil || portA != portB || portA == "0" {
+		return false
+	}
+	if hostA == hostB || takesAll(hostA, hostB) || takesAll(hostB, hostA) {
+		return true
+	}
+	ipA, ipB := hostIP(hostA), hostIP(hostB)
+	return ipA.IsValid() && ipA == ipB
+}
+
+// takesAll reports whether a listener at host holds the port of other too.
+// 0.0.0.0 leaves the addresses of IPv6 alone.
+func takesAll(host, other string) bool {
+	ip, theirs := hostIP(host), hostIP(other)
+	switch {
+	case host == "":
+		return true
+	case !ip.IsValid() || !ip.IsUnspecified():
+		return false
+	}
+	return ip.Is6() || !theirs.IsValid() || theirs.Is4()
+}
+
+// hostIP is the address of a host that is written as one, or is localhost.
+func hostIP(host string) netip.Addr {
+	if host == "localhost" {
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1}) // which listeners prefer
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ip.Unmap()
 }
 
 func isLoopback(host string) bool {

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"os"
 	"regexp"
 
 	"sallyport/internal/oauth"
+	"sallyport/internal/outbound"
 	"sallyport/internal/token"
 	"sallyport/internal/token/jose"
 )
@@ -49,7 +49,7 @@ func checkVerifyingAPI(j *judge, at string, a *apiConfig) {
 	}
 	u, err := url.Parse(a.Audience)
 	if err != nil || u.Scheme == "" || u.Fragment != "" || !scopeName.MatchString(a.Audience) {
-		j.failf(at+".audience", "%q is not an absolute URI without fragment", a.Audience)
+		j.failf(at+".audience", "%s is not an absolute URI without fragment", outbound.Show(a.Audience))
 	}
 	if len(a.Scopes) == 0 {
 		j.failf(at+".scopes", "are missing: an API without path needs some, or give it path, upstream and operations")
@@ -81,13 +81,16 @@ func checkEncryption(j *judge) {
 			j.failf(at+".jwks_networks", "is for jwks_uri, which is not there")
 		case nested:
 			for k, network := range a.JWKSNetworks {
-				if _, err := netip.ParsePrefix(network); err != nil {
-					j.failf(fmt.Sprintf("%s.jwks_networks[%d]", at, k), "%q is not a network: write for example 10.0.0.0/8", network)
+				if _, err := outbound.ParseNetwork(network); err != nil {
+					j.failf(fmt.Sprintf("%s.jwks_networks[%d]", at, k), "%q %v", network, err)
 				}
 			}
 			jwks, p := j.c.keysProblem(a.JWKSFile, a.JWKSURI)
 			if p.Text == "" {
 				p = usableProblem(jwks, "", jose.A256GCM)
+			}
+			if o, err := a.keysDoor(); p.Text == "" && a.JWKSURI != "" && err == nil {
+				p = problem{Path: "jwks_uri", Text: unaskedProblem(o, a.JWKSURI, at+".jwks_networks")}
 			}
 			if p.Text != "" {
 				j.failf(at+"."+p.Path, "%s", p.Text)
@@ -118,7 +121,7 @@ func keysAddressProblem(uri string) string {
 	u, err := url.Parse(uri)
 	switch {
 	case err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "":
-		return fmt.Sprintf("%q is not an address without user and fragment", uri)
+		return outbound.Show(uri) + " is not an address without user and fragment"
 	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
 		return "keys that travel by plain http can be exchanged on the way: use https"
 	}

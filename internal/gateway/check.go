@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"sallyport/internal/outbound"
 	"sallyport/internal/token"
 )
 
@@ -26,7 +27,7 @@ func (o *Options) check() error {
 	}
 	k := &checker{}
 	if u, err := url.Parse(o.Issuer); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || !isSafe(o.Issuer) {
-		k.addf("issuer: %q is not an absolute URL: write for example https://auth.example.com", o.Issuer)
+		k.addf("issuer: %s is not an absolute URL: write for example https://auth.example.com", outbound.Show(o.Issuer))
 	}
 	if o.MaxBodyBytes < 0 || o.UpstreamTimeout < 0 {
 		k.addf("limits: a negative limit allows nothing: leave it out for the default")
@@ -52,7 +53,7 @@ func (o *Options) check() error {
 
 func (k *checker) api(where string, a *API) {
 	if u, err := url.Parse(a.Audience); err != nil || u.Scheme == "" || u.Fragment != "" || !isSafe(a.Audience) {
-		k.addf("%s: audience: %q is not an absolute URI without fragment: write for example https://api.example.com/catalog", where, a.Audience)
+		k.addf("%s: audience: %s is not an absolute URI without fragment: write for example https://api.example.com/catalog", where, outbound.Show(a.Audience))
 	}
 	if why := checkPath(a.Path); why != "" || strings.Contains(a.Path, "%") || len(a.Path) > 1 && strings.HasSuffix(a.Path, "/") {
 		k.addf("%s: path: %q is not a plain path: write for example /catalog, without a slash at the end", where, a.Path)
@@ -65,8 +66,8 @@ func (k *checker) api(where string, a *API) {
 	}
 	for _, origin := range a.CORSOrigins {
 		if !isOrigin(origin) {
-			k.addf("%s: cors_origins: %q is not one exact origin: write for example https://app.example.com, without a path; "+
-				"* and null are not possible, http only for this machine", where, origin)
+			k.addf("%s: cors_origins: %s is not one exact origin: write for example https://app.example.com, without a path; "+
+				"* and null are not possible, http only for this machine", where, outbound.Show(origin))
 		}
 	}
 	if len(a.Operations) == 0 {

@@ -1,13 +1,18 @@
 package outbound
 
-import "net/netip"
+import (
+	"errors"
+	"net/netip"
+)
 
-// Kinds of addresses that are refused, as errors name them.
+// KindPrivate is Error.Detail of an address that AllowNetworks could excuse.
+const KindPrivate = "private"
+
+// Other kinds of addresses that are refused, as errors name them.
 const (
 	kindInvalid   = "invalid"
 	kindMetadata  = "cloud metadata"
 	kindLoopback  = "loopback"
-	kindPrivate   = "private"
 	kindLocal     = "link-local"
 	kindMulticast = "multicast"
 	kindReserved  = "reserved"
@@ -23,8 +28,8 @@ var refused = prefixes(
 	"fd00:ec2::/32", "fd20:ce::254/128", // the latter two and 168.63.129.16 hide in ranges that may otherwise be had
 	kindLoopback, "127.0.0.0/8", "::1/128",
 	kindLocal, "169.254.0.0/16", "fe80::/10", "fec0::/10",
-	kindPrivate, "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", // RFC 1918, RFC 4193
-	kindPrivate, "100.64.0.0/10", "64:ff9b:1::/48", // RFC 6598, RFC 8215
+	KindPrivate, "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", // RFC 1918, RFC 4193
+	KindPrivate, "100.64.0.0/10", "64:ff9b:1::/48", // RFC 6598, RFC 8215
 	kindMulticast, "224.0.0.0/4", "ff00::/8",
 	kindReserved, "0.0.0.0/8", "192.0.0.0/24", "240.0.0.0/4", // 240/4 holds the broadcast address
 	"192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20", // documentation
@@ -62,7 +67,7 @@ func prefixes(list ...string) []refusal {
 // public and nothing else.
 type judge struct {
 	loopback bool
-	networks []netip.Prefix // of kindPrivate alone
+	networks []netip.Prefix // of KindPrivate alone
 }
 
 // refuses returns the kind of a if it must not be dialled, and "" if it may.
@@ -96,7 +101,7 @@ func (j judge) excuse(a netip.Addr, kind string) string {
 	if kind == kindLoopback && j.loopback {
 		return ""
 	}
-	if kind == kindPrivate {
+	if kind == KindPrivate {
 		for _, n := range j.networks {
 			if n.Contains(a) {
 				return ""
@@ -104,6 +109,21 @@ func (j judge) excuse(a netip.Addr, kind string) string {
 		}
 	}
 	return kind
+}
+
+// ParseNetwork reads a network that may stand in Options.AllowNetworks: one that
+// is private as a whole, written without bits of a host.
+func ParseNetwork(s string) (netip.Prefix, error) {
+	p, err := netip.ParsePrefix(s)
+	if err != nil || p.Masked() != p {
+		return netip.Prefix{}, errors.New("is not a network: write for example 10.0.0.0/8")
+	}
+	for _, r := range refused {
+		if r.kind == KindPrivate && r.prefix.Contains(p.Addr()) && p.Bits() >= r.prefix.Bits() {
+			return p, nil
+		}
+	}
+	return netip.Prefix{}, errors.New("is not a private network, and no other can be allowed")
 }
 
 func lastFour(a netip.Addr) netip.Addr {

@@ -79,6 +79,10 @@ func (e *Error) Error() string {
 	return text
 }
 
+// Detail says more in words of ours, such as the kind of an address; "" if there
+// is no more.
+func (e *Error) Detail() string { return e.detail }
+
 // Unwrap returns the error of the context that ended the request, if one did.
 func (e *Error) Unwrap() error { return e.cause }
 

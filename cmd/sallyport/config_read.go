@@ -61,7 +61,7 @@ func (p problem) in(file string) string {
 // returned with the problems, as far as it could be read; another error means
 // that there was no file to read.
 func readConfig(path string, env []string) (*config, error) {
-	f, err := os.Open(path)
+	f, err := os.Open(path) //nolint:gosec // the operator names it
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%s does not exist: name the configuration with -c, or write one with sallyport init", path)
 	}

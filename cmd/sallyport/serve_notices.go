@@ -94,7 +94,8 @@ func (n *node) reportDelivery(d notify.Delivery) {
 	level, what := slog.LevelWarn, "a notice could not be sent yet"
 	if d.Event == audit.NoticeSent {
 		level = slog.LevelInfo
-	} else if d.Event == audit.NoticeLost {
+	}
+	if d.Event == audit.NoticeLost {
 		level = slog.LevelError
 	}
 	if d.Event != "" {

@@ -160,14 +160,14 @@ const maxSecretFile = 8 << 10
 
 // readSecret returns the content of a small file, without white space around.
 func readSecret(path string) (string, error) {
-	info, err := os.Stat(path)
+	info, err := os.Stat(path) //nolint:gosec // the operator names it
 	if err != nil {
 		return "", err
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxSecretFile {
 		return "", fmt.Errorf("%s is not a small file", path)
 	}
-	b, err := os.ReadFile(path)
+	b, err := os.ReadFile(path) //nolint:gosec // as above
 	if err != nil {
 		return "", err
 	}
@@ -213,7 +213,8 @@ func checkPermissions(j *judge) {
 		{"store_file", j.c.StoreFile},
 		{"shared_file", j.c.SharedFile},
 		{"tls.key_file", j.c.TLS.KeyFile},
-		{"mail.password_file", j.c.Mail.PasswordFile}, {"leaks.webhook_secret_file", j.c.Leaks.WebhookSecretFile},
+		{"mail.password_file", j.c.Mail.PasswordFile},
+		{"leaks.webhook_secret_file", j.c.Leaks.WebhookSecretFile},
 	}
 	for i, c := range j.c.Clients {
 		private = append(private, struct{ path, file string }{fmt.Sprintf("clients[%d].secret_file", i), c.SecretFile})

@@ -152,7 +152,7 @@ func (a *Access) parsePlain(b []byte) error {
 		}
 		*n, b = int64(v), b[size:]
 	}
-	if a.Lifetime < 1 {
+	if a.Lifetime < 1 || a.Lifetime > math.MaxInt32 {
 		return ErrInvalid
 	}
 	text := texts.intern(a.GrantID, b)

@@ -75,11 +75,18 @@ func noKey(what string, cause error) *Error {
 }
 
 // openAccess opens an access token of any form that this issuer reads, and
-// finds the tier of one that does not say it.
-func (s *Service) openAccess(ctx context.Context, presented string, a *token.Access) (token.Format, error) {
-	format, err := s.reader.Open(ctx, presented, a)
-	if err == nil && format == token.FormatJWT {
+// finds the tier of one that does not say it. alive is false for what does not
+// open and for what has expired; binding, audience and revocation are the
+// caller's. An error says that it cannot be known now.
+func (s *Service) openAccess(ctx context.Context, presented string, a *token.Access) (format token.Format, alive bool, err error) {
+	format, err = s.reader.Open(ctx, presented, a)
+	switch {
+	case errors.Is(err, jose.ErrKeysUnavailable):
+		return format, false, unavailable("verify access token", err)
+	case err != nil:
+		return format, false, nil //nolint:nilerr // what does not open is not alive
+	case format == token.FormatJWT:
 		a.Tier = s.reach(a.Scope).tier
 	}
-	return format, err
+	return format, !a.Expired(s.now()), nil
 }

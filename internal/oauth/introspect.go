@@ -9,7 +9,6 @@ import (
 	"sallyport/internal/audit"
 	"sallyport/internal/secret"
 	"sallyport/internal/token"
-	"sallyport/internal/token/jose"
 )
 
 var inactive = []byte(`{"active":false}`)
@@ -31,12 +30,12 @@ func (s *Service) Introspect(ctx context.Context, r Request) ([]byte, error) {
 		return s.introspectRefresh(ctx, caller, presented)
 	}
 	var a token.Access
-	format, err := s.openAccess(ctx, presented, &a)
-	if errors.Is(err, jose.ErrKeysUnavailable) {
-		return nil, unavailable("verify access token", err)
+	format, alive, err := s.openAccess(ctx, presented, &a)
+	if err != nil {
+		return nil, err
 	}
-	if err != nil || a.Expired(s.now()) || a.IssuedAt > s.now().Unix()+maxAhead {
-		return inactive, nil //nolint:nilerr // what does not open is inactive
+	if !alive || a.IssuedAt > s.now().Unix()+maxAhead {
+		return inactive, nil
 	}
 	if err := s.needFresh(a.Tier); err != nil {
 		return nil, err

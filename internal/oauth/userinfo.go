@@ -7,7 +7,6 @@ import (
 
 	"sallyport/internal/secret"
 	"sallyport/internal/token"
-	"sallyport/internal/token/jose"
 )
 
 var errUserInfoToken = fail(InvalidToken, "the access token is not valid here")
@@ -26,11 +25,11 @@ func (s *Service) UserInfo(ctx context.Context, r Request) (*UserInfoAnswer, err
 		return nil, fail(InvalidRequest, "exactly one Authorization header of scheme Bearer or DPoP is needed")
 	}
 	var a token.Access
-	_, err := s.openAccess(ctx, presented, &a)
-	if errors.Is(err, jose.ErrKeysUnavailable) {
-		return nil, unavailable("verify access token", err)
+	_, alive, err := s.openAccess(ctx, presented, &a)
+	if err != nil {
+		return nil, err
 	}
-	if err != nil || a.Expired(s.now()) || !strings.EqualFold(scheme, tokenType(a.Confirm)) {
+	if !alive || !strings.EqualFold(scheme, tokenType(a.Confirm)) {
 		return nil, errUserInfoToken // RFC 9449 §7.2: a bound token is not sent as a bearer token, nor the reverse
 	}
 	if err := s.needFresh(a.Tier); err != nil {

@@ -4,13 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"sallyport/test/rig"
 )
@@ -51,7 +45,7 @@ func TestT058ARealInnerTokenReachesEachExample(t *testing.T) {
 		direct[e.name] = p
 		config += fmt.Sprintf(serveAPI, s.Issuer, e.name, p.url)
 	}
-	serve(t, s, config)
+	s.ServeText(t, config)
 	for _, e := range examples {
 		t.Run(e.name, func(t *testing.T) {
 			token := s.ServiceToken(t, e.name+".read").AccessToken
@@ -65,34 +59,4 @@ func TestT058ARealInnerTokenReachesEachExample(t *testing.T) {
 			}
 		})
 	}
-}
-
-// serve runs `sallyport serve` on the state of a dev that has been stopped.
-func serve(t *testing.T, s *rig.Server, config string) {
-	t.Helper()
-	file := filepath.Join(s.State, "serve.yaml")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(rig.Binary(t), "serve", "-c", file)
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	gone := make(chan error, 1)
-	go func() { gone <- cmd.Wait() }()
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		if err := <-gone; err != nil {
-			t.Errorf("serve ended with %v\n%s", err, &stderr)
-		}
-	})
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if res, err := s.Client().Get(s.Issuer + "/.well-known/openid-configuration"); err == nil {
-			rig.ReadBody(t, res)
-			return
-		}
-	}
-	t.Fatal("serve did not become ready")
 }

@@ -2,7 +2,9 @@ package rig
 
 import (
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +36,23 @@ func (s *Server) Serve(t testing.TB, config string) *Server {
 			t.Fatalf("serve is not ready in time: %s", next.stderr)
 		}
 	}
+	return next
+}
+
+// ServeText is Serve with the text of a configuration, until the end of the
+// test, which asks for a clean end.
+func (s *Server) ServeText(t testing.TB, text string) *Server {
+	t.Helper()
+	file := filepath.Join(s.State, "serve.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	next := s.Serve(t, file)
+	t.Cleanup(func() {
+		if code := next.Stop(t); code != 0 {
+			t.Errorf("serve ended with %d\n%s", code, next.stderr)
+		}
+	})
 	return next
 }
 

@@ -1,17 +1,11 @@
 package interop_test
 
 import (
-	"bytes"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"sallyport/test/rig"
 )
@@ -36,42 +30,6 @@ clients:
   - {client_id: demo-service, type: service, secret_file: demo-service.secret, scope: catalog.read}
 `
 
-// serve runs `sallyport serve` on the state of a dev that has been stopped.
-func serve(t *testing.T, s *rig.Server, upstream string) {
-	t.Helper()
-	serveText(t, s, fmt.Sprintf(serveConfig, s.Issuer, s.Listen, rig.FreeAddr(t), upstream))
-}
-
-// serveText is serve with another configuration.
-func serveText(t *testing.T, s *rig.Server, text string) {
-	t.Helper()
-	file := filepath.Join(s.State, "serve.yaml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(rig.Binary(t), "serve", "-c", file)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	gone := make(chan error, 1)
-	go func() { gone <- cmd.Wait() }()
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		if err := <-gone; err != nil {
-			t.Errorf("serve ended with %v\n%s", err, &stderr)
-		}
-	})
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if res, err := s.Client().Get(s.Issuer + "/.well-known/openid-configuration"); err == nil {
-			rig.ReadBody(t, res)
-			return
-		}
-	}
-	t.Fatal("serve did not become ready")
-}
-
 func TestBackendVerifiesInnerTokenWithJose(t *testing.T) {
 	got := make(chan http.Header, 1)
 	backend := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got <- r.Header.Clone() }))
@@ -80,7 +38,7 @@ func TestBackendVerifiesInnerTokenWithJose(t *testing.T) {
 	if code := s.Stop(t); code != 0 {
 		t.Fatalf("exit status %d", code)
 	}
-	serve(t, s, backend.URL)
+	s.ServeText(t, fmt.Sprintf(serveConfig, s.Issuer, s.Listen, rig.FreeAddr(t), backend.URL))
 	tok := s.ServiceToken(t, "catalog.read")
 	api := s.API(t, "catalog")
 	if status, _, body := s.Call(t, http.MethodGet, api.Item("1"), tok.AccessToken); status != http.StatusOK {

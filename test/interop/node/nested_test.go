@@ -89,7 +89,7 @@ func TestT062JavaScriptReadsEncryptedTokens(t *testing.T) {
 		http.ServeFile(w, r, published)
 	}))
 	t.Cleanup(app.Close)
-	serveText(t, s, fmt.Sprintf(nestedConfig, s.Issuer, s.Listen, rig.FreeAddr(t), backend.URL, s.ClientID, s.RedirectURI, app.URL+"/jwks.json"))
+	s.ServeText(t, fmt.Sprintf(nestedConfig, s.Issuer, s.Listen, rig.FreeAddr(t), backend.URL, s.ClientID, s.RedirectURI, app.URL+"/jwks.json"))
 	s.Node(t, "nested.mjs", map[string]any{
 		"issuer": s.Issuer, "client_id": s.ClientID, "redirect_uri": s.RedirectURI, "client_key": clientKey,
 		"reports": "https://reports.example.com", "reports_key": reportsKey,

@@ -78,7 +78,7 @@ type clientView struct {
 	Secrets                []secretView `json:"secrets"`
 	ClientSecret           string       `json:"client_secret,omitempty"` // only when it was made just now
 
-	oauth.Responses
+	oauth.Settings
 }
 
 // secretView is a secret without the secret.
@@ -91,7 +91,7 @@ func viewClient(c oauth.Client, source string) clientView {
 	v := clientView{
 		ClientID: c.ID, Name: c.Name, Type: string(c.Type), Scope: c.Scope, Disabled: c.Disabled, Source: source,
 		RedirectURIs: append([]string{}, c.RedirectURIs...), PostLogoutRedirectURIs: append([]string{}, c.PostLogoutRedirectURIs...),
-		Resources: append([]string{}, c.Resources...), Contacts: append([]string{}, c.Contacts...), CreatedAt: moment(c.CreatedAt), Secrets: []secretView{}, Responses: c.Responses,
+		Resources: append([]string{}, c.Resources...), Contacts: append([]string{}, c.Contacts...), CreatedAt: moment(c.CreatedAt), Secrets: []secretView{}, Settings: c.Settings,
 		DPoPBound: c.DPoPBound, CertificateBound: c.CertificateBound,
 	}
 	for _, s := range c.Secrets {
@@ -145,14 +145,14 @@ func (p *program) clientAdd(t *target) *cobra.Command {
 		RunE: t.run(p, func(ctx context.Context, a *admin, args []string) error {
 			c.ID, c.Type, c.CreatedAt = args[0], oauth.ClientType(kind), a.now()
 			var err error
-			if c.Responses, err = answers.responses(&config{}); err != nil {
+			if c.Settings, err = answers.settings(&config{}); err != nil {
 				return refusef("jwks_file: %v", err)
 			}
 			if err := a.judgeClient(c); err != nil {
 				return err
 			}
 			var made secret.Value
-			if !c.Type.Public() {
+			if c.UsesSecret() {
 				made = secret.NewHandle(secret.ClientSecret)
 				c.Secrets = []oauth.ClientSecret{{Hash: made.Hash(), CreatedAt: c.CreatedAt}}
 			}
@@ -178,7 +178,7 @@ func (p *program) clientAdd(t *target) *cobra.Command {
 	cmd.Flags().StringVar(&c.Scope, "scope", "", "all scopes that it may ask for, separated by spaces")
 	cmd.Flags().StringArrayVar(&c.Resources, "resource", nil, "`API` whose tokens it may introspect; may be repeated")
 	cmd.Flags().StringArrayVar(&c.Contacts, "contact", nil, "e-mail `ADDRESS` of who looks after it and is told of leaks; may be repeated")
-	responseFlags(cmd, &answers)
+	settingFlags(cmd, &answers)
 	cmd.Flags().BoolVar(&c.DPoPBound, "dpop-bound-access-tokens", false, "no token without a DPoP proof")
 	cmd.Flags().BoolVar(&c.CertificateBound, "tls-client-certificate-bound-access-tokens", false, "no token without a client certificate")
 	return cmd
@@ -203,7 +203,7 @@ func (a *admin) judgeClient(c oauth.Client) error {
 	if !known {
 		wrong = append(wrong, "type: use native, browser, server or service")
 	} else {
-		for _, p := range slices.Concat(redirectProblems(c), a.config.scopeProblems(c), a.config.bindingProblems(c), contactProblems(c.Contacts), []problem{a.config.responseProblem(c)}) {
+		for _, p := range slices.Concat(redirectProblems(c), a.config.scopeProblems(c), a.config.bindingProblems(c), contactProblems(c.Contacts), []problem{a.config.settingsProblem(c)}) {
 			if p.Text == "" {
 				continue
 			}
@@ -282,9 +282,9 @@ func (p *program) clientShow(t *target) *cobra.Command {
 			}
 			v := viewClient(c, source)
 			return a.print(v, "client_id    %s\nname         %s\ntype         %s\nscope        %s\nredirects    %s\nafter logout %s\n"+
-				"resources    %s\ncontacts     %s\nbound to     %s\nanswers      %s\ndisabled     %t\nsource       %s\ncreated      %s\nsecrets      %d",
+				"resources    %s\ncontacts     %s\nbound to     %s\nsettings     %s\ndisabled     %t\nsource       %s\ncreated      %s\nsecrets      %d",
 				v.ClientID, v.Name, v.Type, v.Scope, strings.Join(v.RedirectURIs, " "), strings.Join(v.PostLogoutRedirectURIs, " "),
-				strings.Join(v.Resources, " "), strings.Join(v.Contacts, " "), v.boundTo(), answersText(v.Responses), v.Disabled, v.Source, v.CreatedAt, len(v.Secrets))
+				strings.Join(v.Resources, " "), strings.Join(v.Contacts, " "), v.boundTo(), settingsText(v.Settings), v.Disabled, v.Source, v.CreatedAt, len(v.Secrets))
 		}),
 	}
 }

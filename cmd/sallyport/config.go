@@ -78,15 +78,11 @@ type clientConfig struct {
 	Contacts               []string `yaml:"contacts" example:"[owner@example.com]" doc:"E-mail addresses of those who look after the client: they are told when a credential of it leaks."`
 	Resources              []string `yaml:"resources" example:"[catalog]" doc:"Names of the APIs whose tokens the client may introspect, as their resource server."`
 	JWKSFile               string   `yaml:"jwks_file" example:"shop-web.jwks.json" doc:"File with the public keys of the client, a JWK Set."`
-	JWKSURI                string   `yaml:"jwks_uri" example:"https://shop.example.com/jwks.json" doc:"Where the client publishes its keys, instead of jwks_file."`
-	IDTokenAlg             string   `yaml:"id_token_encrypted_response_alg" enum:"ECDH-ES,ECDH-ES+A128KW,ECDH-ES+A256KW,RSA-OAEP-256" example:"ECDH-ES+A256KW" doc:"Encrypt the client's ID tokens, after they were signed, to a key of its own for this algorithm."`
-	IDTokenEnc             string   `yaml:"id_token_encrypted_response_enc" enum:"A128GCM,A256GCM,A128CBC-HS256,A256CBC-HS512" example:"A256GCM" doc:"How their content is encrypted. Without it, A128CBC-HS256."`
-	UserInfoSig            string   `yaml:"userinfo_signed_response_alg" enum:"ES256" example:"ES256" doc:"Answer userinfo with a signed JWT instead of JSON."`
-	UserInfoAlg            string   `yaml:"userinfo_encrypted_response_alg" enum:"ECDH-ES,ECDH-ES+A128KW,ECDH-ES+A256KW,RSA-OAEP-256" example:"ECDH-ES+A256KW" doc:"Encrypt it too, to a key of the client for this algorithm."`
-	UserInfoEnc            string   `yaml:"userinfo_encrypted_response_enc" enum:"A128GCM,A256GCM,A128CBC-HS256,A256CBC-HS512" example:"A256GCM" doc:"How its content is encrypted. Without it, A128CBC-HS256."`
 
 	DPoPBound        bool `yaml:"dpop_bound_access_tokens" example:"true" doc:"Give the client no token without a DPoP proof, by the key of which the token is bound. Without it, a proof is welcome and not needed, but for APIs of tier high."`
 	CertificateBound bool `yaml:"tls_client_certificate_bound_access_tokens" example:"false" doc:"Give the client no token without a client certificate, to which the token is bound. It needs mtls_listen."`
+
+	oauth.Settings
 }
 
 // duration is written as 90s, 5m or 12h.
@@ -165,11 +161,11 @@ func (o *operationConfig) acr() string {
 	return o.ACR
 }
 
-// client is c without its secret.
+// client is c without its secret and its keys.
 func (c *clientConfig) client() oauth.Client {
 	return oauth.Client{
 		ID: c.ClientID, Name: c.Name, Type: oauth.ClientType(c.Type), Scope: c.Scope,
 		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, Resources: c.Resources, Contacts: c.Contacts,
-		DPoPBound: c.DPoPBound, CertificateBound: c.CertificateBound,
+		DPoPBound: c.DPoPBound, CertificateBound: c.CertificateBound, Settings: c.Settings,
 	}
 }

@@ -7,17 +7,31 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"sallyport/internal/oauth"
 )
 
 // fields lists the settings of a type, in the order of the struct.
 func fields(t reflect.Type) []reflect.StructField {
 	var list []reflect.StructField
 	for i := range t.NumField() {
-		if f := t.Field(i); f.Tag.Get("yaml") != "" {
+		f := t.Field(i)
+		if f.Anonymous {
+			for _, inner := range fields(f.Type) {
+				inner.Index = append([]int{i}, inner.Index...)
+				list = append(list, inner)
+			}
+		}
+		if f.Tag.Get("yaml") != "" {
 			list = append(list, f)
 		}
 	}
 	return list
+}
+
+// isDuration reports whether a setting is written as 90s, 5m or 12h.
+func isDuration(t reflect.Type) bool {
+	return t == reflect.TypeFor[duration]() || t == reflect.TypeFor[oauth.Seconds]()
 }
 
 func fieldNamed(t reflect.Type, name string) (reflect.StructField, bool) {
@@ -136,7 +150,7 @@ func kindName(n *yaml.Node) string {
 
 func typeName(t reflect.Type) string {
 	switch {
-	case t == reflect.TypeFor[duration]():
+	case isDuration(t):
 		return "a duration"
 	case t.Kind() == reflect.Bool:
 		return "true or false"

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"sallyport/internal/oauth"
 )
 
 // maxConfig is the longest configuration file, in bytes.
@@ -145,7 +147,7 @@ func (r *reader) value(n *yaml.Node, into reflect.Value, f reflect.StructField, 
 	}
 	r.lines[path] = n.Line
 	switch {
-	case into.Type() == reflect.TypeFor[duration]():
+	case isDuration(into.Type()):
 		r.scalar(n, into, f, path)
 	case into.Kind() == reflect.Struct:
 		r.object(n, into, path)
@@ -240,11 +242,14 @@ func (r *reader) scalar(n *yaml.Node, into reflect.Value, f reflect.StructField,
 // set writes one scalar; the environment comes here too.
 func (r *reader) set(line int, text string, into reflect.Value, f reflect.StructField, path string) {
 	switch {
-	case into.Type() == reflect.TypeFor[duration]():
+	case isDuration(into.Type()):
 		d, err := time.ParseDuration(text)
 		if err != nil || d < 0 {
 			r.addf(line, path, "%q is not a duration: write for example 90s, 5m or 12h", text)
 			return
+		}
+		if into.Type() == reflect.TypeFor[oauth.Seconds]() {
+			d /= time.Second
 		}
 		into.SetInt(int64(d))
 	case into.Kind() == reflect.Bool:

@@ -47,7 +47,7 @@ func fieldSchema(f reflect.StructField) map[string]any {
 
 func typeSchema(t reflect.Type, f reflect.StructField) map[string]any {
 	switch {
-	case t == reflect.TypeFor[duration]():
+	case isDuration(t):
 		return map[string]any{"type": "string", "pattern": `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`}
 	case t.Kind() == reflect.Bool:
 		return map[string]any{"type": "boolean"}
@@ -97,7 +97,7 @@ func section(b *strings.Builder, title string, t reflect.Type, path string, env 
 	fmt.Fprintf(b, "\n## %s\n\n| Setting | | Default | Example | Variable |\n|---|---|---|---|---|\n", title)
 	for _, f := range fields(t) {
 		variable, byDefault := "", f.Tag.Get("default")
-		if single := f.Type.Kind() == reflect.String || f.Type.Kind() == reflect.Bool || f.Type == reflect.TypeFor[duration](); env && single {
+		if single := f.Type.Kind() == reflect.String || f.Type.Kind() == reflect.Bool || isDuration(f.Type); env && single {
 			variable = "`" + envName(join(path, f.Tag.Get("yaml"))) + "`"
 		}
 		if byDefault != "" {

@@ -48,10 +48,13 @@ func checkName(name string) string {
 func checkClientSecrets(j *judge) {
 	for i, c := range j.c.Clients {
 		at := fmt.Sprintf("clients[%d].secret_file", i)
-		switch public := oauth.ClientType(c.Type).Public(); {
+		client := c.client()
+		switch public := client.Type.Public(); {
 		case public && c.SecretFile != "":
 			j.failf(at, "a %s client cannot keep a secret: whoever has the app has it too", c.Type)
-		case !public && c.SecretFile == "" && c.Type != "":
+		case !client.UsesSecret() && c.SecretFile != "":
+			j.failf(at, "the client proves who it is by %s: a secret would be another way in", c.AuthMethod)
+		case client.UsesSecret() && c.SecretFile == "" && c.Type != "":
 			j.failf(at, "is missing: a %s client proves with it who it is", c.Type)
 		case !public && c.SecretFile != "":
 			if _, err := readSecret(j.c.file(c.SecretFile)); err != nil {
@@ -261,7 +264,7 @@ func (c *config) oauthClients() ([]oauth.Client, error) {
 	for i := range c.Clients {
 		client := c.Clients[i].client()
 		var err error
-		if client.Responses, err = c.Clients[i].responses(c); err != nil {
+		if client.Settings, err = c.Clients[i].settings(c); err != nil {
 			return nil, fmt.Errorf("keys of %s: %w", client.ID, err)
 		}
 		if file := c.Clients[i].SecretFile; file != "" {

@@ -66,7 +66,7 @@ func checkVerifyingAPI(j *judge, at string, a *apiConfig) {
 
 // checkEncryption judges who gets encrypted tokens, and the keys for that.
 func checkEncryption(j *judge) {
-	checkClientResponses(j)
+	checkClientSettings(j)
 	for i := range j.c.APIs {
 		at, a := fmt.Sprintf("apis[%d]", i), &j.c.APIs[i]
 		nested := a.format() == token.FormatNested

@@ -31,6 +31,11 @@ type Authorization struct {
 	GrantID     secret.ID `json:"g"`           // what it leads to, however often the person agrees
 	HintSubject string    `json:"u,omitempty"` // who id_token_hint is about
 	JKT         string    `json:"j,omitempty"` // dpop_jkt: the only key that may redeem the code
+	ACR         []string  `json:"a,omitempty"` // acr_values
+	UILocales   string    `json:"i,omitempty"` // ui_locales
+	Mode        string    `json:"w,omitempty"` // response_mode; empty: query
+	Pushed      secret.ID `json:"x,omitzero"`  // the pushed request that it is, which is used up with the code
+	Terms       Terms     `json:"t,omitzero"`
 
 	client *Client
 }

@@ -16,7 +16,7 @@ func TestJ136RecipientsAreBounded(t *testing.T) {
 	t.Parallel()
 	var list recipients
 	find := func(id string) *jose.Recipient {
-		r, err := list.find(&Client{ID: id, Responses: Responses{JWKS: clientKeys}}, jose.ECDHES, "")
+		r, err := list.find(&Client{ID: id, Settings: Settings{JWKS: clientKeys}}, jose.ECDHES, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -40,8 +40,8 @@ func TestJ136RecipientsAreBounded(t *testing.T) {
 func TestJ136KeySetsOfClientsAreBounded(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int]string{0: "", maxClientKeys - len(clientKeys): "", maxClientKeys - len(clientKeys) + 1: "jwks"} {
-		r := Responses{JWKS: clientKeys + strings.Repeat(" ", n), IDTokenAlg: jose.ECDHES}
-		if setting, why := r.Problem(); setting != want {
+		r := Settings{JWKS: clientKeys + strings.Repeat(" ", n), IDTokenAlg: jose.ECDHES}
+		if setting, why := r.encryptionProblem(); setting != want {
 			t.Errorf("%d bytes: %q %q, want %q", len(r.JWKS), setting, why, want)
 		}
 	}

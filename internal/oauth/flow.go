@@ -219,7 +219,7 @@ func (s *Service) Approve(ctx context.Context, a *Authorization, session *Sessio
 		GrantID: a.GrantID, ClientID: a.ClientID, ClientEpoch: a.client.Epoch, RedirectURI: a.RedirectURI, Challenge: a.Challenge,
 		UserID: session.UserID, SID: session.SID, Scope: a.Scope, Nonce: a.Nonce,
 		ACR: session.ACR, AMR: session.AMR, AuthTime: session.AuthTime.Unix(), ExpiresAt: now.Add(codeLife).Unix(),
-		JKT: a.JKT,
+		JKT: a.JKT, Terms: a.Terms,
 	}
 	plain, err := marshal(k)
 	if err != nil {

@@ -37,6 +37,7 @@ type code struct {
 	AuthTime    int64     `json:"t"`
 	ExpiresAt   int64     `json:"e"`
 	JKT         string    `json:"j,omitempty"` // dpop_jkt of the request
+	Terms       Terms     `json:"w,omitzero"`
 }
 
 var errCode = fail(InvalidGrant, "the code is wrong, used or expired")
@@ -99,7 +100,7 @@ func (s *Service) redeem(ctx context.Context, c *Client, k *code, held possessio
 		Scope: k.Scope, Audience: to.audience, ACR: k.ACR, AMR: k.AMR, AuthTime: time.Unix(k.AuthTime, 0),
 		Nonce: k.Nonce, CreatedAt: now, Refreshable: true, Generation: 1, Salt: secret.Random(16), RotatedAt: now,
 		IdleUntil: now.Add(limits.RefreshIdle), AbsoluteUntil: now.Add(limits.RefreshAbsolute),
-		Confirm: held.binds(c), ConfirmedFrom: 1,
+		Confirm: held.binds(c), ConfirmedFrom: 1, Terms: k.Terms,
 	}
 	if g.Confirm.Method == token.ConfirmNone {
 		g.ConfirmedFrom = 0

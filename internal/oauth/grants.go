@@ -5,15 +5,18 @@ import "context"
 // grantType is a way to get a token. To add one, write its file and a line
 // here: metadata, client checks and the reference page follow from the table.
 type grantType struct {
-	name     string
-	clients  []ClientType // who may use it
-	exchange func(s *Service, ctx context.Context, c *Client, r Request) (*TokenResponse, error)
+	name      string
+	clients   []ClientType // who may be registered for it
+	byDefault []ClientType // who may use it without being registered for it
+	exchange  func(s *Service, ctx context.Context, c *Client, r Request) (*TokenResponse, error)
 }
 
+var forPeople = []ClientType{Native, Browser, Server}
+
 var grantTypes = []grantType{
-	{"authorization_code", []ClientType{Native, Browser, Server}, (*Service).exchangeCode},
-	{"refresh_token", []ClientType{Native, Browser, Server}, (*Service).exchangeRefresh},
-	{"client_credentials", []ClientType{ServiceClient}, (*Service).exchangeClientCredentials},
+	{"authorization_code", forPeople, forPeople, (*Service).exchangeCode},
+	{"refresh_token", forPeople, forPeople, (*Service).exchangeRefresh},
+	{"client_credentials", []ClientType{ServiceClient, Server}, []ClientType{ServiceClient}, (*Service).exchangeClientCredentials},
 }
 
 // refusedGrants are grant types that will never exist here, with what to use

@@ -64,7 +64,7 @@ func (s *Service) idToken(ctx context.Context, c *Client, g *Grant, access secre
 	if err != nil {
 		return secret.Value{}, unavailable("sign ID token", err)
 	}
-	return s.encryptFor(ctx, c, c.Responses.IDTokenAlg, c.Responses.IDTokenEnc, secret.New(jwt), "ID token")
+	return s.encryptFor(ctx, c, c.Settings.IDTokenAlg, c.Settings.IDTokenEnc, secret.New(jwt), "ID token")
 }
 
 func appendInt(b []byte, name string, n int64) []byte {

@@ -12,20 +12,6 @@ import (
 	"sallyport/internal/token/jose"
 )
 
-// Responses says how a client wants its ID tokens and userinfo answers, by the
-// names of OpenID Connect Dynamic Client Registration 1.0 §2. The zero value is
-// the default: signed ID tokens, userinfo as plain JSON.
-type Responses struct {
-	JWKS    string `json:"jwks,omitempty"`     // the client's public keys, a JWK Set
-	JWKSURI string `json:"jwks_uri,omitempty"` // or where they are
-
-	IDTokenAlg  jose.Algorithm  `json:"id_token_encrypted_response_alg,omitempty"`
-	IDTokenEnc  jose.Encryption `json:"id_token_encrypted_response_enc,omitempty"`
-	UserInfoSig jose.Algorithm  `json:"userinfo_signed_response_alg,omitempty"`
-	UserInfoAlg jose.Algorithm  `json:"userinfo_encrypted_response_alg,omitempty"`
-	UserInfoEnc jose.Encryption `json:"userinfo_encrypted_response_enc,omitempty"`
-}
-
 // defaultEnc is what enc is where alg is set alone (Registration §2).
 const defaultEnc = jose.A128CBCHS256
 
@@ -35,14 +21,16 @@ var SignedBy = []jose.Algorithm{jose.ES256}
 // maxClientKeys is the longest key set of a client, in bytes.
 const maxClientKeys = 64 << 10
 
-// Problem returns the first setting that cannot be kept, by its registration
-// name, and why; or nothing. Keys at jwks_uri are not looked at.
-func (r *Responses) Problem() (setting, why string) {
+// encryptionProblem judges what the client wants of its answers.
+func (r *Settings) encryptionProblem() (setting, why string) {
 	for _, e := range []struct {
 		name string
 		alg  jose.Algorithm
 		enc  jose.Encryption
-	}{{"id_token", r.IDTokenAlg, r.IDTokenEnc}, {"userinfo", r.UserInfoAlg, r.UserInfoEnc}} {
+	}{
+		{"id_token", r.IDTokenAlg, r.IDTokenEnc}, {"userinfo", r.UserInfoAlg, r.UserInfoEnc},
+		{"introspection", r.IntrospectionAlg, r.IntrospectionEnc}, {"authorization", r.ResponseEncAlg, r.ResponseEnc},
+	} {
 		setting := e.name + "_encrypted_response_"
 		switch {
 		case e.alg != "" && !slices.Contains(jose.KeyAlgorithms, e.alg):
@@ -62,11 +50,11 @@ func (r *Responses) Problem() (setting, why string) {
 	return r.keysProblem()
 }
 
-func (r *Responses) keysProblem() (setting, why string) {
+func (r *Settings) keysProblem() (setting, why string) {
 	switch {
 	case r.JWKS != "" && r.JWKSURI != "":
 		return "jwks_uri", "is there beside the keys themselves: keep one of them"
-	case r.IDTokenAlg == "" && r.UserInfoAlg == "":
+	case r.IDTokenAlg == "" && r.UserInfoAlg == "" && r.IntrospectionAlg == "" && r.ResponseEncAlg == "":
 		return "", ""
 	case r.JWKS == "" && r.JWKSURI == "":
 		return "jwks", "is missing, and so is jwks_uri: there is no key to encrypt to"
@@ -79,7 +67,7 @@ func (r *Responses) keysProblem() (setting, why string) {
 	if err != nil {
 		return "jwks", "is not a JWK Set of public keys: " + err.Error()
 	}
-	for _, alg := range []jose.Algorithm{r.IDTokenAlg, r.UserInfoAlg} {
+	for _, alg := range []jose.Algorithm{r.IDTokenAlg, r.UserInfoAlg, r.IntrospectionAlg, r.ResponseEncAlg} {
 		if alg != "" && !slices.ContainsFunc(set.Keys(), func(k *jose.Key) bool { return k.Encrypts(alg) }) {
 			return "jwks", fmt.Sprintf("has no key for %s: it needs one of use enc", alg)
 		}
@@ -105,7 +93,7 @@ type recipientOf struct {
 const maxRecipients = 1000
 
 func (t *recipients) find(c *Client, alg jose.Algorithm, enc jose.Encryption) (*jose.Recipient, error) {
-	key := recipientOf{c.ID, c.Responses.JWKS, c.Responses.JWKSURI, alg, cmp.Or(enc, defaultEnc)}
+	key := recipientOf{c.ID, c.Settings.JWKS, c.Settings.JWKSURI, alg, cmp.Or(enc, defaultEnc)}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if r := t.m[key]; r != nil {
@@ -161,5 +149,5 @@ func (s *Service) signUserInfo(ctx context.Context, c *Client, claims []byte) (s
 	if err != nil {
 		return secret.Value{}, unavailable("sign userinfo", err)
 	}
-	return s.encryptFor(ctx, c, c.Responses.UserInfoAlg, c.Responses.UserInfoEnc, secret.New(jwt), "userinfo answer")
+	return s.encryptFor(ctx, c, c.Settings.UserInfoAlg, c.Settings.UserInfoEnc, secret.New(jwt), "userinfo answer")
 }

@@ -24,13 +24,13 @@ type receiver struct {
 }
 
 // newReceiver lets the client app want answers, to a key of its own.
-func newReceiver(t *testing.T, want oauth.Responses) *receiver {
+func newReceiver(t *testing.T, want oauth.Settings) *receiver {
 	t.Helper()
 	r := &receiver{rig: newRig(t), alg: gojose.KeyAlgorithm(want.IDTokenAlg), enc: gojose.ContentEncryption(want.IDTokenEnc)}
 	if r.enc == "" {
 		r.enc = gojose.A128CBC_HS256
 	}
-	r.Service = r.node(r.feed, func(o *oauth.Options) { o.Clients[0].Responses = want })
+	r.Service = r.node(r.feed, func(o *oauth.Options) { o.Clients[0].Settings = want })
 	return r
 }
 
@@ -113,11 +113,11 @@ func TestC12IDTokensAndUserInfoAreSignedThenEncrypted(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			want := oauth.Responses{
+			want := oauth.Settings{
 				JWKS: setOf(t, old, c.public), IDTokenAlg: c.alg, IDTokenEnc: c.enc,
 				UserInfoSig: jose.ES256, UserInfoAlg: c.alg, UserInfoEnc: c.enc,
 			}
-			if setting, why := want.Problem(); setting != "" {
+			if setting, why := (&oauth.Client{Type: oauth.Server, Settings: want}).Problem(); setting != "" {
 				t.Fatalf("%s %s", setting, why)
 			}
 			r := newReceiver(t, want)
@@ -141,7 +141,7 @@ func TestC12IDTokensAndUserInfoAreSignedThenEncrypted(t *testing.T) {
 
 func TestUserInfoThatIsSignedOnly(t *testing.T) {
 	t.Parallel()
-	r := newReceiver(t, oauth.Responses{UserInfoSig: jose.ES256})
+	r := newReceiver(t, oauth.Settings{UserInfoSig: jose.ES256})
 	res := r.tokens("scope", "openid")
 	if strings.Count(res.IDToken.Reveal(), ".") != 2 {
 		t.Error("the ID token is encrypted, which nobody asked for")
@@ -162,7 +162,7 @@ func TestUserInfoThatIsSignedOnly(t *testing.T) {
 // A client whose keys are gone gets no error of ours and loses nothing.
 func TestAnswersWithoutKeys(t *testing.T) {
 	t.Parallel()
-	r := newReceiver(t, oauth.Responses{JWKSURI: "https://app.example.com/jwks", IDTokenAlg: jose.ECDHES})
+	r := newReceiver(t, oauth.Settings{JWKSURI: "https://app.example.com/jwks", IDTokenAlg: jose.ECDHES})
 	_, err := r.redeem(r.code())
 	wantCode(t, err, oauth.TemporarilyUnavailable)
 
@@ -176,7 +176,7 @@ func TestAnswersWithoutKeys(t *testing.T) {
 	}
 	keys, asked := &lostKeys{err: jose.ErrKeysUnavailable}, 0
 	r.Service = r.node(r.feed, func(o *oauth.Options) {
-		o.Clients[0].Responses = oauth.Responses{JWKSURI: "https://app.example.com/jwks", IDTokenAlg: jose.ECDHES}
+		o.Clients[0].Settings = oauth.Settings{JWKSURI: "https://app.example.com/jwks", IDTokenAlg: jose.ECDHES}
 		o.KeysAt = func(owner, uri string) (jose.KeySource, error) {
 			asked++
 			if owner != "app" || uri != "https://app.example.com/jwks" {
@@ -208,25 +208,25 @@ func TestResponsesThatCannotBeKept(t *testing.T) {
 	}
 	good := setOf(t, gojose.JSONWebKey{Key: ec.Public(), KeyID: "1", Use: "enc"})
 	for name, c := range map[string]struct {
-		r       oauth.Responses
+		r       oauth.Settings
 		setting string
 	}{
-		"nothing":                          {oauth.Responses{}, ""},
-		"keys alone":                       {oauth.Responses{JWKS: good}, ""},
-		"all":                              {oauth.Responses{JWKS: good, IDTokenAlg: jose.ECDHES, IDTokenEnc: jose.A256GCM}, ""},
-		"keys elsewhere":                   {oauth.Responses{JWKSURI: "https://a.example", IDTokenAlg: jose.RSAOAEP256}, ""},
-		"KY05 RSA1_5":                      {oauth.Responses{JWKS: good, IDTokenAlg: "RSA1_5"}, "id_token_encrypted_response_alg"},
-		"KY05 dir":                         {oauth.Responses{JWKS: good, IDTokenAlg: "dir"}, "id_token_encrypted_response_alg"},
-		"KY05 A192GCM":                     {oauth.Responses{JWKS: good, IDTokenAlg: jose.ECDHES, IDTokenEnc: "A192GCM"}, "id_token_encrypted_response_enc"},
-		"enc alone":                        {oauth.Responses{JWKS: good, IDTokenEnc: jose.A256GCM}, "id_token_encrypted_response_enc"},
-		"userinfo by none":                 {oauth.Responses{UserInfoSig: "none"}, "userinfo_signed_response_alg"},
-		"C12 userinfo encrypted, unsigned": {oauth.Responses{JWKS: good, UserInfoAlg: jose.ECDHES}, "userinfo_signed_response_alg"},
-		"no keys":                          {oauth.Responses{IDTokenAlg: jose.ECDHES}, "jwks"},
-		"keys twice":                       {oauth.Responses{JWKS: good, JWKSURI: "https://a.example", IDTokenAlg: jose.ECDHES}, "jwks_uri"},
-		"keys of another kind":             {oauth.Responses{JWKS: good, IDTokenAlg: jose.RSAOAEP256}, "jwks"},
-		"keys that are none":               {oauth.Responses{JWKS: "{}", IDTokenAlg: jose.ECDHES}, "jwks"},
+		"nothing":                          {oauth.Settings{}, ""},
+		"keys alone":                       {oauth.Settings{JWKS: good}, ""},
+		"all":                              {oauth.Settings{JWKS: good, IDTokenAlg: jose.ECDHES, IDTokenEnc: jose.A256GCM}, ""},
+		"keys elsewhere":                   {oauth.Settings{JWKSURI: "https://a.example", IDTokenAlg: jose.RSAOAEP256}, ""},
+		"KY05 RSA1_5":                      {oauth.Settings{JWKS: good, IDTokenAlg: "RSA1_5"}, "id_token_encrypted_response_alg"},
+		"KY05 dir":                         {oauth.Settings{JWKS: good, IDTokenAlg: "dir"}, "id_token_encrypted_response_alg"},
+		"KY05 A192GCM":                     {oauth.Settings{JWKS: good, IDTokenAlg: jose.ECDHES, IDTokenEnc: "A192GCM"}, "id_token_encrypted_response_enc"},
+		"enc alone":                        {oauth.Settings{JWKS: good, IDTokenEnc: jose.A256GCM}, "id_token_encrypted_response_enc"},
+		"userinfo by none":                 {oauth.Settings{UserInfoSig: "none"}, "userinfo_signed_response_alg"},
+		"C12 userinfo encrypted, unsigned": {oauth.Settings{JWKS: good, UserInfoAlg: jose.ECDHES}, "userinfo_signed_response_alg"},
+		"no keys":                          {oauth.Settings{IDTokenAlg: jose.ECDHES}, "jwks"},
+		"keys twice":                       {oauth.Settings{JWKS: good, JWKSURI: "https://a.example", IDTokenAlg: jose.ECDHES}, "jwks_uri"},
+		"keys of another kind":             {oauth.Settings{JWKS: good, IDTokenAlg: jose.RSAOAEP256}, "jwks"},
+		"keys that are none":               {oauth.Settings{JWKS: "{}", IDTokenAlg: jose.ECDHES}, "jwks"},
 	} {
-		if setting, why := c.r.Problem(); setting != c.setting || (why == "") != (setting == "") {
+		if setting, why := (&oauth.Client{Type: oauth.Server, Settings: c.r}).Problem(); setting != c.setting || (why == "") != (setting == "") {
 			t.Errorf("%s: got %q %q, want %q", name, setting, why, c.setting)
 		}
 	}

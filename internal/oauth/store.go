@@ -68,6 +68,10 @@ type Store interface {
 	// SaveConsent replaces the record for its user and client.
 	SaveConsent(ctx context.Context, c Consent) error
 
+	// Spend uses up a name once: ErrExists if it was used before. The name is a
+	// digest of what may be used once, and is remembered until until.
+	Spend(ctx context.Context, name secret.Hash, until time.Time) error
+
 	LeakStore
 }
 
@@ -101,7 +105,8 @@ type Client struct {
 	Secrets                []ClientSecret
 	Disabled               bool
 	Contacts               []string // e-mail addresses of those who look after it (RFC 7591 §2)
-	Responses              Responses
+	Settings               Settings
+	Origin                 ClientOrigin
 	DPoPBound              bool // gets no token without a DPoP proof: dpop_bound_access_tokens, RFC 9449 §5.2
 	CertificateBound       bool // nor without a client certificate: tls_client_certificate_bound_access_tokens, RFC 8705 §3.4
 	// Epoch is what the codes of the client, and the tokens that it has for
@@ -149,6 +154,9 @@ type Grant struct {
 	RotatedAt     time.Time // when Generation last moved; CreatedAt at first
 	IdleUntil     time.Time
 	AbsoluteUntil time.Time
+
+	// Terms are what was agreed to beyond the scope; RedeemCode stores them.
+	Terms Terms
 
 	// Confirm is the key that the refresh tokens of a public client are bound to,
 	// from generation ConfirmedFrom on; those before are bearer tokens.

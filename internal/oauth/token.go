@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"context"
-	"slices"
 	"strconv"
 
 	"sallyport/internal/secret"
@@ -59,8 +58,8 @@ func (s *Service) Token(ctx context.Context, r Request) (*TokenResponse, error) 
 		if grantTypes[i].name != name {
 			continue
 		}
-		if !slices.Contains(grantTypes[i].clients, client.Type) {
-			return nil, fail(UnauthorizedClient, "a client of type "+string(client.Type)+" may not use "+name)
+		if !client.mayUse(&grantTypes[i]) {
+			return nil, fail(UnauthorizedClient, "this client may not use "+name)
 		}
 		return grantTypes[i].exchange(s, ctx, client, r)
 	}

@@ -60,7 +60,7 @@ func (s *Service) UserInfo(ctx context.Context, r Request) (*UserInfoAnswer, err
 		return nil, unavailable("find client", err)
 	}
 	answer := &UserInfoAnswer{Body: appendUserInfo(&a, u)}
-	if c.Responses.UserInfoSig != "" {
+	if c.Settings.UserInfoSig != "" {
 		jwt, err := s.signUserInfo(ctx, c, answer.Body)
 		if err != nil {
 			return nil, err

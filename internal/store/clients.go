@@ -15,8 +15,8 @@ import (
 )
 
 // selectClients gives one row for each secret, or one for a client without.
-const selectClients = `SELECT c.id, c.name, c.type, c.redirect_uris, c.post_logout_redirect_uris, c.scope, c.resources, c.contacts, c.disabled, c.created_s, c.epoch, c.responses,
-	c.dpop_bound, c.certificate_bound, s.hash, s.created_s, s.expires_s FROM clients c LEFT JOIN client_secrets s ON s.client_id = c.id`
+const selectClients = `SELECT c.id, c.name, c.type, c.redirect_uris, c.post_logout_redirect_uris, c.scope, c.resources, c.contacts, c.disabled, c.created_s, c.epoch, c.settings,
+	c.dpop_bound, c.certificate_bound, c.origin, s.hash, s.created_s, s.expires_s FROM clients c LEFT JOIN client_secrets s ON s.client_id = c.id`
 
 // Client implements oauth.Store.
 func (o OAuth) Client(ctx context.Context, clientID string) (oauth.Client, error) {
@@ -63,21 +63,22 @@ func (o OAuth) clients(ctx context.Context, q string, args ...any) ([]oauth.Clie
 
 func scanClient(scan func(...any) error) (oauth.Client, error) {
 	var c oauth.Client
-	var redirects, postLogout, resources, contacts, epoch, responses string
+	var redirects, postLogout, resources, contacts, epoch, settings, origin string
 	var disabled, created, dpopBound, certificateBound int64
 	var hash sql.NullString
 	var secretCreated, secretExpires sql.NullInt64
-	err := scan(&c.ID, &c.Name, &c.Type, &redirects, &postLogout, &c.Scope, &resources, &contacts, &disabled, &created, &epoch, &responses,
-		&dpopBound, &certificateBound, &hash, &secretCreated, &secretExpires)
+	err := scan(&c.ID, &c.Name, &c.Type, &redirects, &postLogout, &c.Scope, &resources, &contacts, &disabled, &created, &epoch, &settings,
+		&dpopBound, &certificateBound, &origin, &hash, &secretCreated, &secretExpires)
 	if err != nil {
 		return c, err
 	}
+	c.Origin = oauth.ClientOrigin(origin)
 	c.Disabled, c.CreatedAt, c.DPoPBound, c.CertificateBound = disabled != 0, at(created), dpopBound != 0, certificateBound != 0
 	if c.Epoch, err = secret.ParseID(epoch); err != nil {
 		return c, fmt.Errorf("client %s: epoch: %w", c.ID, err)
 	}
-	if err = json.Unmarshal([]byte(responses), &c.Responses); err != nil {
-		return c, fmt.Errorf("client %s: responses: %w", c.ID, err)
+	if err = json.Unmarshal([]byte(settings), &c.Settings); err != nil {
+		return c, fmt.Errorf("client %s: settings: %w", c.ID, err)
 	}
 	for _, l := range []struct {
 		to   *[]string
@@ -115,7 +116,7 @@ func (o OAuth) AddClient(ctx context.Context, c oauth.Client) error {
 			return fmt.Errorf("add client: %w", err)
 		}
 	}
-	responses, err := json.Marshal(c.Responses)
+	settings, err := json.Marshal(c.Settings)
 	if err != nil {
 		return fmt.Errorf("add client: %w", err)
 	}
@@ -124,11 +125,11 @@ func (o OAuth) AddClient(ctx context.Context, c oauth.Client) error {
 	}
 	return o.s.write(ctx, "add client", func(ctx context.Context, t *tx) error {
 		err := changed(ctx, t, oauth.ErrExists, `INSERT INTO clients
-			(id, name, type, redirect_uris, post_logout_redirect_uris, scope, resources, disabled, created_s, epoch, contacts, responses,
-				dpop_bound, certificate_bound)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING`,
-			c.ID, c.Name, string(c.Type), text[0], text[1], c.Scope, text[2], number(c.Disabled), seconds(c.CreatedAt), c.Epoch.String(), text[3], string(responses),
-			number(c.DPoPBound), number(c.CertificateBound))
+			(id, name, type, redirect_uris, post_logout_redirect_uris, scope, resources, disabled, created_s, epoch, contacts, settings,
+				dpop_bound, certificate_bound, origin)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING`,
+			c.ID, c.Name, string(c.Type), text[0], text[1], c.Scope, text[2], number(c.Disabled), seconds(c.CreatedAt), c.Epoch.String(), text[3], string(settings),
+			number(c.DPoPBound), number(c.CertificateBound), string(c.Origin))
 		if err != nil {
 			return err
 		}

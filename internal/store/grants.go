@@ -18,7 +18,7 @@ import (
 )
 
 const grantColumns = `id, client_id, user_id, sid, scope, audience, acr, amr, auth_time_s, nonce, created_s, refreshable,
-	generation, salt, rotated_s, idle_until_s, absolute_until_s, revoked_s, revoke_reason, confirmation, confirmed_from`
+	generation, salt, rotated_s, idle_until_s, absolute_until_s, revoked_s, revoke_reason, confirmation, confirmed_from, terms`
 
 // RedeemCode implements oauth.Store. The code also counts for nothing, and the
 // error is oauth.ErrStale, if its person is gone or disabled, the session has
@@ -48,12 +48,16 @@ func (o OAuth) RedeemCode(ctx context.Context, g oauth.Grant) error {
 
 // insertGrant returns oauth.ErrExists if the ID is taken.
 func (t *tx) insertGrant(ctx context.Context, g *oauth.Grant) error {
+	terms, err := termsText(&g.Terms)
+	if err != nil {
+		return err
+	}
 	return changed(ctx, t, oauth.ErrExists, `INSERT INTO grants (`+grantColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) ON CONFLICT DO NOTHING`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22) ON CONFLICT DO NOTHING`,
 		g.ID.String(), g.ClientID, g.UserID, g.SID.String(), g.Scope, g.Audience, g.ACR, g.AMR, seconds(g.AuthTime), g.Nonce,
 		seconds(g.CreatedAt), number(g.Refreshable), int64(g.Generation), hex.EncodeToString(g.Salt), seconds(g.RotatedAt),
 		seconds(g.IdleUntil), seconds(g.AbsoluteUntil), seconds(g.RevokedAt), g.RevokeReason,
-		confirmationText(g.Confirm), int64(g.ConfirmedFrom))
+		confirmationText(g.Confirm), int64(g.ConfirmedFrom), terms)
 }
 
 // mayStart reports whether everything that the grant stands on is alive, and
@@ -99,11 +103,11 @@ func ignoreNone(err error) error {
 // which a client chose, so that comes last.
 const grantFields = `concat_ws($2, client_id, user_id, sid, scope, audience, acr, amr, auth_time_s, created_s, refreshable,
 	generation, salt, rotated_s, idle_until_s, absolute_until_s, revoked_s, revoke_reason,
-	confirmation, confirmed_from, nonce)`
+	confirmation, confirmed_from, terms, nonce)`
 
 const (
 	fieldSeparator  = "\x1f"
-	grantFieldCount = 20
+	grantFieldCount = 21
 )
 
 // Grant implements oauth.Store.
@@ -127,7 +131,7 @@ func parseGrant(f []string) (oauth.Grant, error) {
 	}
 	g := oauth.Grant{
 		ClientID: f[0], UserID: f[1], Scope: f[3], Audience: f[4], ACR: f[5], AMR: f[6], Refreshable: f[9] != "0",
-		RevokeReason: f[16], Nonce: f[19],
+		RevokeReason: f[16], Nonce: f[20],
 	}
 	var err error
 	if g.Confirm, err = parseConfirmation(f[17]); err != nil {
@@ -138,6 +142,9 @@ func parseGrant(f []string) (oauth.Grant, error) {
 		return oauth.Grant{}, err
 	}
 	g.ConfirmedFrom = uint32(from)
+	if g.Terms, err = parseTerms(f[19]); err != nil {
+		return oauth.Grant{}, err
+	}
 	if g.SID, err = secret.ParseID(f[2]); err != nil {
 		return oauth.Grant{}, err
 	}

@@ -20,7 +20,7 @@ var clientTests = []test{
 }
 
 // responses is everything that a client may want of its answers.
-var responses = oauth.Responses{
+var responses = oauth.Settings{
 	JWKS: `{"keys":[{"kty":"EC","kid":"“1”"}]}`, JWKSURI: "https://a.example/jwks", IDTokenAlg: jose.ECDHES, IDTokenEnc: jose.A256GCM,
 	UserInfoSig: jose.ES256, UserInfoAlg: jose.RSAOAEP256, UserInfoEnc: jose.A128CBCHS256,
 }
@@ -28,7 +28,7 @@ var responses = oauth.Responses{
 func (r *rig) client(id string) oauth.Client {
 	return oauth.Client{
 		ID: id, Name: "Shop “1”", Type: oauth.Server, RedirectURIs: []string{"https://a.example/cb?x=1,2", "com.example:/cb"},
-		PostLogoutRedirectURIs: []string{"https://a.example/bye"}, Scope: "openid catalog.read", Resources: []string{"catalog"}, Contacts: []string{"ops@a.example"}, Responses: responses, CreatedAt: r.clock(),
+		PostLogoutRedirectURIs: []string{"https://a.example/bye"}, Scope: "openid catalog.read", Resources: []string{"catalog"}, Contacts: []string{"ops@a.example"}, Settings: responses, CreatedAt: r.clock(),
 		Secrets: []oauth.ClientSecret{r.secret(time.Time{})}, Epoch: secret.NewID(start),
 	}
 }

@@ -25,8 +25,21 @@ var grantTests = []test{
 	{"RV21 ending a grant twice adds one entry", revokeTwice},
 	{"ending one token twice adds one entry", revokeSerial},
 	{"a session takes its own living grants along", endSession},
+	{"what may be used once is used once, and is forgotten after its time", spendOnce},
 	{"consent is one record for a person and a client", consent},
 	{"a caller whose context has ended changes nothing", contextEnded},
+}
+
+func spendOnce(r *rig) {
+	name, other := secret.New("a").Hash(), secret.New("b").Hash()
+	r.ok(r.OAuth.Spend(r.ctx(), name, r.clock().Add(time.Minute)))
+	r.is("used again", r.OAuth.Spend(r.ctx(), name, r.clock().Add(time.Minute)), oauth.ErrExists)
+	r.ok(r.OAuth.Spend(r.ctx(), other, r.clock().Add(24*time.Hour)))
+	r.advance(3 * time.Hour)
+	_, err := r.Expire(r.ctx(), r.clock())
+	r.ok(err)
+	r.ok(r.OAuth.Spend(r.ctx(), name, r.clock().Add(time.Minute)))
+	r.is("not forgotten before its time", r.OAuth.Spend(r.ctx(), other, r.clock()), oauth.ErrExists)
 }
 
 func grantRoundTrip(r *rig) {
@@ -36,6 +49,7 @@ func grantRoundTrip(r *rig) {
 	}
 	g2 := r.grant(s)
 	g2.Refreshable, g2.Nonce, g2.Scope, g2.Generation = false, "", "", 1<<32-1
+	g2.Terms = oauth.Terms{}
 	r.ok(r.OAuth.RedeemCode(r.ctx(), g2))
 	if d := cmp.Diff(g2, r.stored(g2.ID)); d != "" {
 		r.t.Error(d)

@@ -14,6 +14,7 @@ import (
 
 var raceTests = []test{
 	{"TK08 sixteen redeem each of fifty codes and one wins", raceRedeem},
+	{"sixteen use the same name and one wins", raceSpend},
 	{"sixteen rotate each of twenty grants and one wins", raceRotate},
 	{"PP17 sixteen bind each of twenty grants to keys of their own and one wins", raceBind},
 	{"RV21 sixteen end the same grant, session and token and the feed says so once", raceRevoke},
@@ -34,6 +35,15 @@ func raceRedeem(r *rig) {
 		g := r.grant(s)
 		if won := r.fight(oauth.ErrExists, func(int) error { return r.OAuth.RedeemCode(r.ctx(), g) }); won != 1 {
 			r.t.Fatalf("%d redeemed the same code", won)
+		}
+	}
+}
+
+func raceSpend(r *rig) {
+	for range 50 {
+		name := secret.NewHandle(secret.AuthCode).Hash()
+		if won := r.fight(oauth.ErrExists, func(int) error { return r.OAuth.Spend(r.ctx(), name, r.keep()) }); won != 1 {
+			r.t.Fatalf("%d used the same name", won)
 		}
 	}
 }

@@ -6,6 +6,7 @@ package storetest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"sync"
 	"testing"
@@ -133,6 +134,7 @@ func (r *rig) grantOf(s account.Session, clientID string) oauth.Grant {
 		ID: secret.NewID(now), ClientID: clientID, ClientEpoch: client.Epoch, UserID: s.UserID, SID: s.SID, Scope: "openid catalog.read",
 		Audience: "https://api.example.com/catalog", ACR: "pwd", AMR: "pwd", AuthTime: s.AuthTime, Nonce: "n\x1f-1\x1f", CreatedAt: now, Refreshable: true,
 		Generation: 1, Salt: secret.Random(16), RotatedAt: now, IdleUntil: now.Add(24 * time.Hour), AbsoluteUntil: now.Add(72 * time.Hour),
+		Terms: oauth.Terms{Details: json.RawMessage(`[{"type":"payment","text":"a\u001fb"}]`), Resources: []string{"https://api.example.com/catalog"}, GrantType: "authorization_code"},
 	}
 }
 

@@ -158,11 +158,11 @@ func seed(ctx context.Context, svc *oauth.Service, st *store.Store, h *hello) er
 		if err != nil {
 			return err
 		}
-		location, err := svc.Approve(ctx, a, &oauth.Session{ID: session.ID, SID: session.ID, UserID: user.ID, ACR: session.ACR, AMR: session.AMR, AuthTime: now})
+		outcome, err := svc.Approve(ctx, a, &oauth.Session{ID: session.ID, SID: session.ID, UserID: user.ID, ACR: session.ACR, AMR: session.AMR, AuthTime: now})
 		if err != nil {
 			return err
 		}
-		u, err := url.Parse(location)
+		u, err := url.Parse(outcome.Location)
 		if err != nil {
 			return err
 		}

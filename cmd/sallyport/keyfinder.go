@@ -17,6 +17,7 @@ import (
 type keyFinder struct {
 	now     func() time.Time
 	clients *jose.RemoteSet
+	door    *outbound.Client // to addresses that clients are registered with
 }
 
 // maxKeyOwners is how many clients' keys are held that lie at an address.
@@ -28,7 +29,7 @@ const maxKeyOwners = 1000
 func newKeyFinder(c *config, now func() time.Time) (*keyFinder, error) {
 	door := outbound.NewClient(c.clientDoor())
 	clients, err := jose.NewRemoteSet(maxKeyOwners, jose.RemoteOptions{Fetch: door.Get, Now: now})
-	return &keyFinder{now, clients}, err
+	return &keyFinder{now, clients, door}, err
 }
 
 // clientDoor is how addresses of clients may be asked.

@@ -169,14 +169,18 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 		return err
 	}
 	n.feed = revocation.NewFollower(n.store.Feed(), n.now)
-	proofs, err := n.newProofs(ctx, c, ring)
+	replay, err := n.openReplay(ctx, c)
+	if err != nil {
+		return err
+	}
+	proofs, err := n.newProofs(ring, replay)
 	if err != nil {
 		return err
 	}
 	n.oauth, err = oauth.New(oauth.Options{
 		Issuer: c.Issuer, Store: n.store.OAuth(), Users: n.store.OAuth(), Ring: ring, Feed: n.feed, Proofs: proofs, MutualTLS: c.mutualURL(),
 		Resources: resources, ScopeText: c.Scopes, Clients: clients, Now: n.now,
-		KeysAt: keys.ofClient, IsMaster: c.isMaster,
+		KeysAt: keys.ofClient, IsMaster: c.isMaster, Replay: replay, Fetch: keys.door.Get,
 	})
 	if err != nil {
 		return err

@@ -44,11 +44,7 @@ func listenAll(ctx context.Context, c *config) (l listeners, err error) {
 }
 
 // newProofs is the one judge of DPoP proofs, of issuer and gateway.
-func (n *node) newProofs(ctx context.Context, c *config, ring *token.Ring) (*token.Proofs, error) {
-	replay, err := n.openReplay(ctx, c)
-	if err != nil {
-		return nil, err
-	}
+func (n *node) newProofs(ring *token.Ring, replay token.Replay) (*token.Proofs, error) {
 	o := token.ProofOptions{Ring: ring, Replay: replay, Now: n.now}
 	if n.shared == nil { // only this process remembers
 		o.Since = n.now()

@@ -94,9 +94,9 @@ func TestAuthorizeRefuses(t *testing.T) {
 			t.Errorf("%s: %v, want %s sent to the client", name, err, c.code)
 			continue
 		}
-		q := query(t, back.Location)
-		if !strings.HasPrefix(back.Location, callback+"?") || q.Get("error") != c.code {
-			t.Errorf("%s: Location %q", name, back.Location)
+		q := query(t, back.Outcome.Location)
+		if !strings.HasPrefix(back.Outcome.Location, callback+"?") || q.Get("error") != c.code {
+			t.Errorf("%s: Location %q", name, back.Outcome.Location)
 		}
 		if q.Get("iss") != issuer {
 			t.Errorf("AZ10: %s: iss = %q", name, q.Get("iss"))
@@ -152,15 +152,15 @@ func TestAZ14StateSurvives(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		location, err := r.Approve(t.Context(), a, r.session)
+		outcome, err := r.Approve(t.Context(), a, r.session)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := query(t, location).Get("state"); got != state {
+		if got := query(t, outcome.Location).Get("state"); got != state {
 			t.Errorf("state came back as %q, want %q", got, state)
 		}
-		if strings.ContainsAny(location, "\r\n<> ") {
-			t.Errorf("Location %q holds raw text of the request", location)
+		if strings.ContainsAny(outcome.Location, "\r\n<> ") {
+			t.Errorf("Location %q holds raw text of the request", outcome.Location)
 		}
 	}
 }
@@ -294,13 +294,13 @@ func TestDenyTellsTheClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	location, err := r.Deny(t.Context(), a)
+	outcome, err := r.Deny(t.Context(), a)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := url.Values{"error": {"access_denied"}, "error_description": {"the person refused"}, "iss": {issuer}, "state": {"st"}}
-	if got := query(t, location); got.Encode() != want.Encode() {
-		t.Errorf("Location %q", location)
+	if got := query(t, outcome.Location); got.Encode() != want.Encode() {
+		t.Errorf("Location %q", outcome.Location)
 	}
 }
 
@@ -374,11 +374,11 @@ func TestAZ23OneRequestOneGrant(t *testing.T) {
 	}
 	var codes []string
 	for range 2 {
-		location, err := r.Approve(t.Context(), a, r.session)
+		outcome, err := r.Approve(t.Context(), a, r.session)
 		if err != nil {
 			t.Fatal(err)
 		}
-		codes = append(codes, query(t, location).Get("code"))
+		codes = append(codes, query(t, outcome.Location).Get("code"))
 	}
 	res, err := r.redeem(codes[0])
 	if err != nil {

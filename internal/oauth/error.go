@@ -103,12 +103,12 @@ type PageError struct {
 // Error implements error.
 func (e *PageError) Error() string { return e.Code + ": " + e.Description }
 
-// RedirectError is an error that goes back to the client. Location is the
-// redirect URI with the error, state and iss.
+// RedirectError is an error that goes back to the client. Outcome brings it the
+// error, state and iss.
 type RedirectError struct {
 	Code        string
 	Description string
-	Location    string
+	Outcome     Outcome
 }
 
 // Error implements error.
@@ -123,7 +123,7 @@ func (s *Service) redirectError(redirectURI, state, code, description string) *R
 	if state != "" {
 		params.Set("state", state)
 	}
-	return &RedirectError{Code: code, Description: description, Location: withQuery(redirectURI, params)}
+	return &RedirectError{Code: code, Description: description, Outcome: Outcome{Location: withQuery(redirectURI, params)}}
 }
 
 // withQuery adds parameters to a registered redirect URI and keeps the rest of

@@ -210,10 +210,10 @@ func (s *Service) Consent(a *Authorization) ConsentView {
 // Approve remembers that the person agreed and returns where to send the
 // browser, with a code. The caller has made sure that Next no longer asks for
 // a sign-in, and that the person agreed where it asked for that.
-func (s *Service) Approve(ctx context.Context, a *Authorization, session *Session) (string, error) {
+func (s *Service) Approve(ctx context.Context, a *Authorization, session *Session) (Outcome, error) {
 	now := s.now()
 	if err := s.rememberConsent(ctx, a, session, now); err != nil {
-		return "", err
+		return Outcome{}, err
 	}
 	k := code{
 		GrantID: a.GrantID, ClientID: a.ClientID, ClientEpoch: a.client.Epoch, RedirectURI: a.RedirectURI, Challenge: a.Challenge,
@@ -223,18 +223,18 @@ func (s *Service) Approve(ctx context.Context, a *Authorization, session *Sessio
 	}
 	plain, err := marshal(k)
 	if err != nil {
-		return "", unavailable("make code", err)
+		return Outcome{}, unavailable("make code", err)
 	}
 	handle, err := s.ring.Seal(secret.AuthCode, codeLabel, plain)
 	if err != nil {
-		return "", unavailable("make code", err)
+		return Outcome{}, unavailable("make code", err)
 	}
 	params := url.Values{"code": {handle.Reveal()}, "iss": {s.issuer}}
 	if a.State != "" {
 		params.Set("state", a.State)
 	}
 	note(ctx, audit.Event{Name: audit.CodeIssued, Client: a.ClientID, Subject: session.UserID, Grant: k.GrantID.String()})
-	return withQuery(a.RedirectURI, params), nil
+	return Outcome{Location: withQuery(a.RedirectURI, params)}, nil
 }
 
 // rememberConsent adds the scopes of this request to what was agreed before.
@@ -263,7 +263,7 @@ func (s *Service) rememberConsent(ctx context.Context, a *Authorization, session
 }
 
 // Deny returns where to send the browser when the person refused.
-func (s *Service) Deny(ctx context.Context, a *Authorization) (string, error) {
+func (s *Service) Deny(ctx context.Context, a *Authorization) (Outcome, error) {
 	note(ctx, audit.Event{Name: audit.ConsentDenied, Client: a.ClientID})
-	return s.redirectError(a.RedirectURI, a.State, AccessDenied, "the person refused").Location, nil
+	return s.redirectError(a.RedirectURI, a.State, AccessDenied, "the person refused").Outcome, nil
 }

@@ -183,11 +183,11 @@ func (r *rig) code(change ...string) string {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	location, err := r.Approve(r.t.Context(), a, r.session)
+	outcome, err := r.Approve(r.t.Context(), a, r.session)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return query(r.t, location).Get("code")
+	return query(r.t, outcome.Location).Get("code")
 }
 
 func query(t *testing.T, location string) url.Values {

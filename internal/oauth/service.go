@@ -53,6 +53,12 @@ type Options struct {
 	// owners never meet. Without it, nothing is encrypted for clients that have a
 	// jwks_uri.
 	KeysAt func(owner, uri string) (jose.KeySource, error)
+	// Replay remembers what a client has signed for one use: assertions, attestation
+	// proofs, request objects that say so. Without it none is accepted.
+	Replay token.Replay
+	// Fetch asks an address that came from a client, by the strictest rules. Without
+	// it none is asked.
+	Fetch jose.Fetch
 }
 
 // Service is the authorization server. Safe for concurrent use.
@@ -77,6 +83,8 @@ type Service struct {
 	told       toldOnce
 	isMaster   func(secret.Value) bool
 	metadata   []byte
+	replay     token.Replay
+	fetch      jose.Fetch
 }
 
 // New returns a Service, or an error that says which option is wrong.
@@ -89,6 +97,7 @@ func New(o Options) (*Service, error) {
 		proofs: o.Proofs, mutualTLS: o.MutualTLS,
 		resources: o.Resources, byScope: map[string]*Resource{}, scopeText: o.ScopeText, now: o.Now,
 		recipients: recipients{keysAt: o.KeysAt}, isMaster: o.IsMaster,
+		replay: o.Replay, fetch: o.Fetch,
 	}
 	for i := range s.resources {
 		if nested := s.resources[i].Format == token.FormatNested; nested != (s.resources[i].Recipient != nil) {

@@ -48,11 +48,16 @@ func (s *site) proceed(w http.ResponseWriter, r *http.Request, a *oauth.Authoriz
 		return s.goOn(w, a, consentPath)
 	case oauth.StepApprove:
 	}
-	location, err := s.oauth.Approve(r.Context(), a, session)
+	outcome, err := s.oauth.Approve(r.Context(), a, session)
 	if err != nil {
 		return err
 	}
-	return seeOther(w, location)
+	return s.end(w, r, outcome)
+}
+
+// end sends the browser to where an authorization ends.
+func (s *site) end(w http.ResponseWriter, _ *http.Request, o oauth.Outcome) error {
+	return seeOther(w, o.Location)
 }
 
 func (s *site) goOn(w http.ResponseWriter, a *oauth.Authorization, page string) error {

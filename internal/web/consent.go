@@ -79,17 +79,17 @@ func (s *site) consent(w http.ResponseWriter, r *http.Request, p url.Values) err
 	if step == oauth.StepLogin { // the session ended while the page was open
 		return s.goOn(w, a, loginPath)
 	}
-	var location string
+	var outcome oauth.Outcome
 	switch p.Get("decision") {
 	case "allow":
-		location, err = s.oauth.Approve(r.Context(), a, session)
+		outcome, err = s.oauth.Approve(r.Context(), a, session)
 	case "deny":
-		location, err = s.oauth.Deny(r.Context(), a)
+		outcome, err = s.oauth.Deny(r.Context(), a)
 	default:
 		return bad("neither allow nor deny was chosen")
 	}
 	if err != nil {
 		return err
 	}
-	return seeOther(w, location)
+	return s.end(w, r, outcome)
 }

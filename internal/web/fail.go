@@ -16,7 +16,7 @@ import (
 func (s *site) fail(w *answer, r *http.Request, rules *rules, err error) {
 	var back *oauth.RedirectError
 	if errors.As(err, &back) && rules.page {
-		if err = seeOther(w, back.Location); err == nil {
+		if err = s.end(w, r, back.Outcome); err == nil {
 			w.refused = true
 			explain(r, back.Code, back.Description)
 			return

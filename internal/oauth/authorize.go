@@ -164,6 +164,9 @@ func (s *Service) readAuthorize(ctx context.Context, a *Authorization, params ur
 	if perr := s.readAuthorizeHint(ctx, a, params.Get("id_token_hint")); perr != nil {
 		return perr
 	}
+	if perr := s.readExtensions(ctx, a, params); perr != nil {
+		return perr
+	}
 	if plain, err := marshal(a); err != nil || len(plain) > maxPending {
 		return fail(InvalidRequest, "the request is too long")
 	}

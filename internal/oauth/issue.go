@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"strconv"
 	"time"
 
 	"sallyport/internal/secret"
 	"sallyport/internal/token"
+	"sallyport/internal/token/jose"
 )
 
 // accessFor makes an access token for a grant, with scope within the grant's,
@@ -60,11 +62,26 @@ func (s *Service) idToken(ctx context.Context, c *Client, g *Grant, access secre
 	b = append(b, `,"at_hash":"`...)
 	b = base64.RawURLEncoding.AppendEncode(b, sum[:len(sum)/2])
 	b = append(b, `"}`...)
-	jwt, err := s.ring.Signer(token.SignIDToken).Sign(token.TypeID, b)
+	signer, err := s.clientSigner(c.Settings.IDTokenSig)
+	if err != nil {
+		return secret.Value{}, err
+	}
+	jwt, err := signer.Sign(token.TypeID, b)
 	if err != nil {
 		return secret.Value{}, unavailable("sign ID token", err)
 	}
 	return s.encryptFor(ctx, c, c.Settings.IDTokenAlg, c.Settings.IDTokenEnc, secret.New(jwt), "ID token")
+}
+
+// clientSigner returns the key that signs what a client reads: ID tokens,
+// userinfo, authorization responses, introspection answers, logout tokens. alg is
+// what the client is registered with for it; empty is ES256.
+func (s *Service) clientSigner(alg jose.Algorithm) (*token.Signer, error) {
+	switch alg {
+	case "", jose.ES256:
+		return s.ring.Signer(token.SignIDToken), nil
+	}
+	return nil, fmt.Errorf("sign for a client: there is no key for %s", alg)
 }
 
 func appendInt(b []byte, name string, n int64) []byte {

@@ -145,7 +145,11 @@ func (s *Service) signUserInfo(ctx context.Context, c *Client, claims []byte) (s
 	b := token.AppendJSONString(append(make([]byte, 0, len(claims)+128), `{"iss":`...), s.issuer)
 	b = token.AppendJSONString(append(b, `,"aud":`...), c.ID)
 	b = append(append(b, ','), claims[1:]...)
-	jwt, err := s.ring.Signer(token.SignIDToken).Sign(typeUserInfo, b)
+	signer, err := s.clientSigner(c.Settings.UserInfoSig)
+	if err != nil {
+		return secret.Value{}, err
+	}
+	jwt, err := signer.Sign(typeUserInfo, b)
 	if err != nil {
 		return secret.Value{}, unavailable("sign userinfo", err)
 	}

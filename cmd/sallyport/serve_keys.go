@@ -53,6 +53,7 @@ func (c *config) openKeyring(ctx context.Context, st *store.Store, logger *slog.
 	ring.FollowMaster(c.privateMaster)
 	k := &keyring{Ring: ring, keeper: c.keeper(st, now), log: logger, news: make(chan struct{}, 1), astray: map[secret.ID]bool{}, now: now}
 	k.keeper.Astray = k.onAstray
+	k.keeper.Wants = []token.Purpose{token.SignIDTokenRSA}
 	k.read.Store(now().Unix())
 	return k, nil
 }

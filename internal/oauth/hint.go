@@ -19,8 +19,8 @@ type idTokenHint struct {
 // have expired long ago (OpenID Connect Core §3.1.2.1).
 func (s *Service) hintVerifier() (*jose.Verifier, error) {
 	return jose.NewVerifier(jose.Profile{
-		Purpose: "ID token hint", Types: []string{"jwt"}, Algorithms: []jose.Algorithm{jose.ES256},
-		Keys: s.ring.KeySource(token.SignIDToken), Issuer: jose.Exactly(s.issuer), Audience: jose.Any(),
+		Purpose: "ID token hint", Types: []string{"jwt"}, Algorithms: []jose.Algorithm{jose.ES256, jose.RS256},
+		Keys: s.ring.KeySource(token.SignIDToken, token.SignIDTokenRSA), Issuer: jose.Exactly(s.issuer), Audience: jose.Any(),
 		MaxLife: idTokenLife, AllowExpired: true, Require: []string{"sub", "sid"}, Now: s.now,
 	})
 }

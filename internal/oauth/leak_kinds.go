@@ -163,6 +163,7 @@ var jwtKinds = []struct {
 }{
 	{kindAccess, token.TypeAccess, token.SignAccess, jose.ES256},
 	{kindID, "jwt", token.SignIDToken, jose.ES256},
+	{kindID, "jwt", token.SignIDTokenRSA, jose.RS256},
 	{kindInner, token.TypeInner, token.SignInner, jose.EdDSA},
 }
 

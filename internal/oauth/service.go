@@ -128,7 +128,7 @@ func New(o Options) (*Service, error) {
 // JWKS returns the key set that verifies ID tokens and access tokens in the JWT
 // form (RFC 9068 §4), as of now: keys come and go.
 func (s *Service) JWKS() ([]byte, error) {
-	return s.ring.JWKS(token.SignIDToken, token.SignAccess)
+	return s.ring.JWKS(token.SignIDToken, token.SignAccess, token.SignIDTokenRSA)
 }
 
 // Metadata returns the discovery document (RFC 8414, OpenID Connect Discovery

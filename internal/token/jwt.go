@@ -6,6 +6,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
@@ -46,6 +47,8 @@ func newSigner(r KeyRecord, material []byte) (*Signer, error) {
 		ok = r.Algorithm == ES256
 	case ed25519.PrivateKey:
 		ok = r.Algorithm == EdDSA
+	case *rsa.PrivateKey:
+		ok = r.Algorithm == RS256
 	default:
 		ok = false
 	}
@@ -90,11 +93,11 @@ func (s *Signer) signature(input []byte) ([]byte, error) {
 		return ed25519.Sign(key, input), nil
 	}
 	digest := sha256.Sum256(input)
-	der, err := s.key.Sign(rand.Reader, digest[:], crypto.SHA256)
-	if err != nil {
-		return nil, err
+	sig, err := s.key.Sign(rand.Reader, digest[:], crypto.SHA256)
+	if err != nil || s.Algorithm == RS256 { // RFC 8017 §8.2: as it is
+		return sig, err
 	}
-	return rawECDSA(der)
+	return rawECDSA(sig)
 }
 
 // rawECDSA turns an ASN.1 signature into r‖s of 32 bytes each (RFC 7518 §3.4).
@@ -142,25 +145,28 @@ func (ring *Ring) JWKS(purposes ...Purpose) ([]byte, error) {
 	return append(set, "]}"...), nil
 }
 
-// KeySource finds the public keys of p that are accepted at the moment of the
-// call: a key that was dropped is gone.
-func (ring *Ring) KeySource(p Purpose) jose.KeySource { return publicKeys{ring, p} }
+// KeySource finds the public keys of purposes that are accepted at the moment of
+// the call: a key that was dropped is gone. Each verifies its one algorithm.
+func (ring *Ring) KeySource(purposes ...Purpose) jose.KeySource { return publicKeys{ring, purposes} }
 
 type publicKeys struct {
-	ring    *Ring
-	purpose Purpose
+	ring     *Ring
+	purposes []Purpose
 }
 
 // Key implements jose.KeySource.
 func (s publicKeys) Key(_ context.Context, kid string, _ jose.Algorithm) (*jose.Key, error) {
-	keys := s.ring.all(s.purpose)
-	if len(keys) == 0 {
-		return nil, jose.ErrKeysUnavailable // the successor of a compromised one is not known yet
-	}
-	for _, k := range keys {
-		if k.signer != nil && k.signer.KeyID == kid {
-			return k.signer.public, nil
+	known := false
+	for _, p := range s.purposes {
+		for _, k := range s.ring.all(p) {
+			known = true
+			if k.signer != nil && k.signer.KeyID == kid {
+				return k.signer.public, nil
+			}
 		}
+	}
+	if !known {
+		return nil, jose.ErrKeysUnavailable // the successor of a compromised one is not known yet
 	}
 	return nil, jose.ErrNoKey
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -17,6 +18,9 @@ type Keeper struct {
 	Now    func() time.Time
 	// Rotate is how long keys of a group make; a missing one has its policy's.
 	Rotate map[string]time.Duration
+	// Wants are the lazy purposes that the deployment uses: Tend makes their first
+	// keys.
+	Wants []Purpose
 	// Astray is told by Tend of each key in the state Ahead; nil if nobody asks.
 	Astray func(KeyRecord)
 }
@@ -60,6 +64,8 @@ func (k *Keeper) tend(ctx context.Context, p Policy, records []KeyRecord) (*KeyR
 	var r KeyRecord
 	var err error
 	switch {
+	case p.Lazy && slices.Contains(k.Wants, p.Purpose) && !have(p.Purpose, records):
+		return k.first(ctx, p, records)
 	case orphaned(p.Purpose, records, now):
 		r, err = k.replace(ctx, p, records, now)
 	case !ok || now.Before(newest.ActiveAt.Add(k.interval(p)-p.Lead)):
@@ -71,6 +77,21 @@ func (k *Keeper) tend(ctx context.Context, p Policy, records []KeyRecord) (*KeyR
 		return nil, nil //nolint:nilnil // another node was first
 	}
 	return &r, err
+}
+
+// have reports whether there is or was a key of p.
+func have(p Purpose, records []KeyRecord) bool {
+	return slices.ContainsFunc(records, func(r KeyRecord) bool { return r.Purpose == p })
+}
+
+// first makes the first key of a lazy purpose. It is active at once: nobody has
+// a key set that could lack it and a token that is signed by it.
+func (k *Keeper) first(ctx context.Context, p Policy, records []KeyRecord) (*KeyRecord, error) {
+	r, err := k.successor(p, records, k.Now())
+	if err != nil {
+		return nil, err
+	}
+	return r, k.Store.AddFirstKey(ctx, *r)
 }
 
 // haveEnded reports whether there is a key of p to delete. The store decides.
@@ -121,6 +142,13 @@ func (k *Keeper) RotateNow(ctx context.Context, p Policy, atOnce bool) (KeyRecor
 	now := k.Now().Truncate(time.Second)
 	if orphaned(p.Purpose, records, now) {
 		return k.replace(ctx, p, records, now)
+	}
+	if p.Lazy && !have(p.Purpose, records) {
+		r, err := k.first(ctx, p, records)
+		if err != nil {
+			return KeyRecord{}, err
+		}
+		return *r, nil
 	}
 	newest, ok := newestOf(p.Purpose, records, now)
 	switch {

@@ -115,6 +115,9 @@ func TestMD05PoliciesOutlastWhatTheKeysMake(t *testing.T) {
 		token.SignIDToken: {Keep: longest.SessionAbsolute, Lead: maxAge, Publish: idToken + maxAge},
 		token.SignAccess:  {Keep: longest.AccessToken, Lead: maxAge, Publish: longest.AccessToken},
 		token.SignInner:   {Keep: inner, Lead: maxAge, Publish: inner + maxAge},
+
+		token.SignIDTokenRSA: {Keep: longest.SessionAbsolute, Lead: maxAge, Publish: idToken + maxAge},
+		token.SignSET:        {Keep: token.EventLifetime, Lead: maxAge, Publish: token.EventLifetime + maxAge},
 	} {
 		got := policy(t, p)
 		if got.Keep <= want.Keep || got.Lead <= want.Lead || got.Publish < want.Publish || got.Lead < time.Minute {
@@ -124,7 +127,7 @@ func TestMD05PoliciesOutlastWhatTheKeysMake(t *testing.T) {
 			t.Errorf("%s: %+v", p, got)
 		}
 	}
-	if len(token.Policies) != 8 {
+	if len(token.Policies) != 10 {
 		t.Errorf("%d purposes: this test must know each", len(token.Policies))
 	}
 }
@@ -325,7 +328,7 @@ func TestKY08CompromiseEndsWhatDependsOnTheKey(t *testing.T) {
 			h.ok(err)
 			return func(r *token.Ring) error {
 				v, err := jose.NewVerifier(jose.Profile{
-					Purpose: "test", Types: []string{strings.ToLower(typ)}, Algorithms: []jose.Algorithm{jose.ES256, jose.EdDSA}, Keys: r.KeySource(p),
+					Purpose: "test", Types: []string{strings.ToLower(typ)}, Algorithms: []jose.Algorithm{jose.ES256, jose.EdDSA, jose.RS256}, Keys: r.KeySource(p),
 					Issuer: jose.Exactly("i"), Audience: jose.Exactly("a"), MaxLife: time.Hour, Now: h.now,
 				})
 				h.ok(err)
@@ -356,12 +359,16 @@ func TestKY08CompromiseEndsWhatDependsOnTheKey(t *testing.T) {
 		token.SignIDToken: sign(token.SignIDToken, token.TypeID),
 		token.SignAccess:  sign(token.SignAccess, "at+jwt"),
 		token.SignInner:   sign(token.SignInner, token.TypeInner),
+
+		token.SignIDTokenRSA: sign(token.SignIDTokenRSA, token.TypeID),
+		token.SignSET:        sign(token.SignSET, "secevent+jwt"),
 	} {
 		t.Run(string(p), func(t *testing.T) {
 			t.Parallel()
 			h := newHouse(t)
-			here, there := h.node(), h.node()
+			here := h.node()
 			before := prepare(h, here)
+			there := h.node()
 			h.ok(before(here))
 			h.ok(before(there)) // the same, not attacked
 			h.advance(time.Second)

@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -28,6 +29,9 @@ const (
 	SignIDToken Purpose = "sign_id"     // ID tokens
 	SignAccess  Purpose = "sign_access" // RFC 9068 access tokens
 	SignInner   Purpose = "sign_inner"  // what a backend receives
+
+	SignIDTokenRSA Purpose = "sign_id_rsa" // ID tokens and other answers for clients that know RS256 alone
+	SignSET        Purpose = "sign_set"    // security event tokens
 )
 
 // Algorithm is how a key is used. One key has one.
@@ -39,7 +43,13 @@ const (
 	HS256      Algorithm = "HS256"
 	ES256      Algorithm = "ES256"
 	EdDSA      Algorithm = "EdDSA"
+	RS256      Algorithm = "RS256"
 )
+
+// rsaBits is the size of our RSA keys. CAEP Interoperability Profile §2.6: 2048
+// at least. More would make each signature three times as dear, and no key is
+// used for longer than a month.
+const rsaBits = 2048
 
 // KeyRecord is a key as the store keeps it: the private part only wrapped, and
 // gone once the key is compromised. Times have whole seconds.
@@ -126,6 +136,28 @@ func newMaterial(alg Algorithm) ([]byte, error) {
 			return nil, err
 		}
 		return x509.MarshalPKCS8PrivateKey(key)
+	case RS256:
+		key, err := rsa.GenerateKey(rand.Reader, rsaBits)
+		if err != nil {
+			return nil, err
+		}
+		return x509.MarshalPKCS8PrivateKey(key)
 	}
 	return nil, fmt.Errorf("unknown algorithm %q", alg)
+}
+
+// addFirst makes and stores the first key of a purpose, unless there is one.
+func addFirst(ctx context.Context, store KeyStore, p Policy, master *Master, now func() time.Time) error {
+	records, err := store.Keys(ctx)
+	if err != nil {
+		return fmt.Errorf("read keys: %w", err)
+	}
+	if have(p.Purpose, records) {
+		return nil
+	}
+	r, err := newRecord(p, master, wrapper(records), now(), now())
+	if err == nil {
+		err = store.AddFirstKey(ctx, r)
+	}
+	return err
 }

@@ -14,7 +14,10 @@ type Policy struct {
 	Lead      time.Duration // and is known for so long before
 	Keep      time.Duration // it is accepted for so long after its successor is active
 	Publish   time.Duration // and is in the key set for so long; 0 for keys that are not public
-	Loss      string        // what ends if a key is compromised, in words for people
+	// Lazy keys are not made at the start, because that takes long: a Keeper that
+	// wants them makes them, or the first who needs one waits for it.
+	Lazy bool
+	Loss string // what ends if a key is compromised, in words for people
 }
 
 const (
@@ -31,41 +34,53 @@ const (
 // a hint; others verify it for five minutes only.
 var Policies = []Policy{
 	{
-		SealAccess, XAES256GCM, GroupSealing, day, privateLead, MaxAccessLifetime + 2*clockSkew, 0,
+		SealAccess, XAES256GCM, GroupSealing, day, privateLead, MaxAccessLifetime + 2*clockSkew, 0, false,
 		"every access token is refused now; apps get new ones with their refresh tokens, service clients with their secrets, and nobody has to sign in again",
 	},
 	{
-		SealFlow, XAES256GCM, GroupSealing, day, privateLead, time.Hour, 0,
+		SealFlow, XAES256GCM, GroupSealing, day, privateLead, time.Hour, 0, false,
 		"sign-ins that are under way right now fail, and grants end that were made since the key became active, a day ago at most: with the key, codes could be made for anybody; those people sign in again",
 	},
 	{
-		MACRefresh, HS256, GroupRefresh, 90 * day, privateLead, 2*90*day + day, 0,
+		MACRefresh, HS256, GroupRefresh, 90 * day, privateLead, 2*90*day + day, 0, false,
 		"every refresh token is refused now: apps go on until their access tokens expire (an hour at most), then every person signs in again, in every app; " +
 			"the grants remain in the database, unused, until they expire",
 	},
 	{
-		MACForm, HS256, GroupSealing, day, privateLead, 12 * time.Hour, 0,
+		MACForm, HS256, GroupSealing, day, privateLead, 12 * time.Hour, 0, false,
 		"pages that are open in a browser right now are refused once, and people load them again",
 	},
 	{
-		MACNonce, HS256, GroupSealing, day, privateLead, time.Hour, 0,
+		MACNonce, HS256, GroupSealing, day, privateLead, time.Hour, 0, false,
 		"each DPoP client is told to use a new nonce, once, and repeats its request by itself",
 	},
 	{
-		SignIDToken, ES256, GroupSigning, 30 * day, publicLead, 35 * day, time.Hour,
+		SignIDToken, ES256, GroupSigning, 30 * day, publicLead, 35 * day, time.Hour, false,
 		"ID tokens are no longer accepted as hints, so signing out asks for confirmation; apps that keep the key set may trust forged ID tokens " +
 			"until they read it again, which is five minutes at most for those that heed max-age",
 	},
 	{
-		SignAccess, ES256, GroupSigning, 30 * day, publicLead, MaxAccessLifetime + 2*clockSkew, MaxAccessLifetime + 2*clockSkew,
+		SignAccess, ES256, GroupSigning, 30 * day, publicLead, MaxAccessLifetime + 2*clockSkew, MaxAccessLifetime + 2*clockSkew, false,
 		"JWT access tokens are refused here now, and by resource servers of their own once they read the key set again, which is five minutes at most for those that heed max-age",
 	},
 	{
-		SignInner, EdDSA, GroupSigning, 30 * day, publicLead, time.Hour, time.Hour,
+		SignInner, EdDSA, GroupSigning, 30 * day, publicLead, time.Hour, time.Hour, false,
 		"the gateway signs with the new key at once; backends refuse the old one once they read the key set again, which is five minutes at most for those that heed max-age: " +
 			"restart them to be sure",
 	},
+	{
+		SignIDTokenRSA, RS256, GroupSigning, 30 * day, publicLead, 35 * day, time.Hour, true,
+		"as for the ID tokens of all other apps: they are no longer accepted as hints, and apps that keep the key set may trust forged ones " +
+			"until they read it again, which is five minutes at most for those that heed max-age",
+	},
+	{
+		SignSET, RS256, GroupSigning, 30 * day, publicLead, EventLifetime + time.Hour, EventLifetime + time.Hour, true,
+		"receivers of signals refuse what the key has signed once they read the key set again; what has not been delivered yet is signed with the new key",
+	},
 }
+
+// EventLifetime is how long an event may wait for its receiver, at most.
+const EventLifetime = 7 * day
 
 // The groups of purposes that rotate together.
 const (

@@ -22,6 +22,8 @@ type Ring struct {
 	drops   atomic.Uint64
 	again   func() error // reload, for those who make and have no context
 
+	addFirst func(Policy, *Master) error // the same, for AddFirstKey
+
 	reloading sync.Mutex // one reader at a time: what was read first must not win; guards inVain
 	inVain    time.Time
 
@@ -35,7 +37,8 @@ type Ring struct {
 // forgotten and its successor is not known yet.
 var ErrNoKey = errors.New("no key for this purpose")
 
-// OpenRing reads the key ring from the store, making what is missing. It
+// OpenRing reads the key ring from the store, making what is missing but for
+// lazy keys. It
 // returns ErrMasterKey if a record does not unwrap, and then has written
 // nothing. now is the clock, by which pending keys become active.
 func OpenRing(ctx context.Context, store KeyStore, master *Master, now func() time.Time) (*Ring, error) {
@@ -45,6 +48,11 @@ func OpenRing(ctx context.Context, store KeyStore, master *Master, now func() ti
 		ctx, cancel := context.WithTimeout(life, replaceLimit)
 		defer cancel()
 		return ring.reload(ctx)
+	}
+	ring.addFirst = func(p Policy, master *Master) error {
+		ctx, cancel := context.WithTimeout(life, replaceLimit)
+		defer cancel()
+		return addFirst(ctx, store, p, master, now)
 	}
 	ring.current.Store(&snapshot{})
 	records, err := store.Keys(ctx)
@@ -60,7 +68,7 @@ func OpenRing(ctx context.Context, store KeyStore, master *Master, now func() ti
 	}
 	by, missing := wrapper(records), false
 	for _, p := range Policies {
-		if have[p.Purpose] {
+		if have[p.Purpose] || p.Lazy {
 			continue
 		}
 		missing = true
@@ -180,9 +188,29 @@ func (ring *Ring) replacement(p Purpose) (*liveKey, error) {
 		if k = ring.current.Load().keys[p].maker(ring.now); k != nil {
 			return k, nil
 		}
+		if policy, _ := PolicyOf(p); policy.Lazy {
+			if firstErr := ring.first(policy); firstErr != nil {
+				err = fmt.Errorf("%w: %w", err, firstErr)
+			}
+			if k = ring.current.Load().keys[p].maker(ring.now); k != nil {
+				return k, nil
+			}
+		}
 		ring.inVain = now
 	}
 	return nil, fmt.Errorf("%s: %w", p, err)
+}
+
+// first makes the first key of a lazy purpose, for somebody who needs it before a
+// Keeper has made it. A purpose whose key is dead gets none by it.
+func (ring *Ring) first(p Policy) error {
+	ring.mu.Lock()
+	master := ring.master
+	ring.mu.Unlock()
+	if err := ring.addFirst(p, master); err != nil {
+		return err
+	}
+	return ring.again()
 }
 
 // all returns the keys of p, oldest first.

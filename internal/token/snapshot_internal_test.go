@@ -51,7 +51,7 @@ func TestKY01KY04RecordsOfAnotherAlgorithm(t *testing.T) {
 		t.Fatalf("the same records, not changed: %v", err)
 	}
 	for _, policy := range Policies {
-		for _, alg := range []Algorithm{XAES256GCM, HS256, ES256, EdDSA} {
+		for _, alg := range []Algorithm{XAES256GCM, HS256, ES256, EdDSA, RS256} {
 			material, err := newMaterial(alg)
 			if err != nil {
 				t.Fatal(err)
@@ -68,7 +68,10 @@ func TestKY01KY04RecordsOfAnotherAlgorithm(t *testing.T) {
 		}
 	}
 	for _, policy := range Policies { // KY02: our own signatures
-		if group := policy.Group == GroupSigning; group != (policy.Algorithm == ES256 || policy.Algorithm == EdDSA) {
+		// RS256 is for counterparts that know nothing else, on keys of their own.
+		old := policy.Purpose == SignIDTokenRSA || policy.Purpose == SignSET
+		modern := policy.Algorithm == ES256 || policy.Algorithm == EdDSA
+		if group := policy.Group == GroupSigning; old != (policy.Algorithm == RS256) || group != (modern || old) {
 			t.Errorf("KY02 %s has %s", policy.Purpose, policy.Algorithm)
 		}
 	}

@@ -51,7 +51,8 @@ func (c *call) innerClaims(now, exp int64) []byte {
 	if !a.GrantID.IsZero() {
 		b = token.AppendJSONString(append(b, `,"grant":`...), a.GrantID.String())
 	}
-	return append(b, '}')
+	seen := token.Access{Details: token.DetailsFor(a.Details, c.api.audience), Actor: a.Actor}
+	return append(seen.AppendDelegation(b), '}')
 }
 
 // knownScopes is the part of a scope that this API's operations ask for. What

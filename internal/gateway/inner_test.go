@@ -249,3 +249,33 @@ func TestInnerTokenSignedOnceForMany(t *testing.T) {
 		t.Errorf("%d different inner tokens for one token", len(got))
 	}
 }
+
+// The backend sees who acts and what was agreed to in detail, of the latter only
+// what is for its API. The subject stays the subject (RFC 8693 §4.1).
+func TestJ097TheInnerTokenNamesTheActor(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	const actor = `{"sub":"client:orders","act":{"sub":"client:shop"}}`
+	f.get("/catalog/items/1", f.bearer(func(a *token.Access) {
+		a.Actor = actor
+		a.Details = `[{"type":"a"},{"type":"b","locations":["https://api.example.com/other"]},{"type":"c","locations":["` + audience + `"]}]`
+	}))
+	raw := f.taken()[0].Header.Get("Authorization")
+	c := verified(t, f.keys(), raw)
+	if c["sub"] != "u1" {
+		t.Errorf("J097 the subject is %v", c["sub"])
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(raw, ".")[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"act":` + actor, `"authorization_details":[{"type":"a"},{"type":"c","locations":["` + audience + `"]}]`} {
+		if !strings.Contains(string(payload), want) {
+			t.Errorf("%s is not in %s", want, payload)
+		}
+	}
+	f.get("/catalog/items/1", f.bearer())
+	if c := verified(t, f.keys(), f.taken()[0].Header.Get("Authorization")); c["act"] != nil || c["authorization_details"] != nil {
+		t.Errorf("claims %v of a token without an actor", c)
+	}
+}

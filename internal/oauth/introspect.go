@@ -117,7 +117,8 @@ func (s *Service) appendIntrospection(b []byte, a *token.Access, jti, audience, 
 	if a.Confirm.Method != token.ConfirmNone { // RFC 9449 §6.2, RFC 8705 §3.2
 		b = a.Confirm.AppendJSON(append(b, `,"cnf":`...))
 	}
-	return append(b, '}')
+	seen := token.Access{Details: token.DetailsFor(a.Details, audience), Actor: a.Actor}
+	return append(seen.AppendDelegation(b), '}')
 }
 
 // introspectRefresh tells a client about its own refresh token, and nobody

@@ -138,8 +138,11 @@ func (f *Follower) Revoked(a *token.Access) bool {
 	if _, dead := f.ids[a.Serial]; dead {
 		return true
 	}
-	_, dead := f.ids[a.GrantID]
-	return dead && !a.GrantID.IsZero()
+	if _, dead := f.ids[a.GrantID]; dead && !a.GrantID.IsZero() {
+		return true
+	}
+	_, dead := f.ids[a.Exchanger]
+	return dead && !a.Exchanger.IsZero()
 }
 
 // Size is the number of entries held.

@@ -47,6 +47,22 @@ type Access struct {
 	InstallID secret.ID // zero where no install is known
 	Confirm   Confirmation
 	Tier      Tier
+
+	Details string // authorization_details, a JSON array (RFC 9396 §9.1); or empty
+	Actor   string // act, a JSON object (RFC 8693 §4.1): who acts, by whom before; or empty
+	// Exchanger is the epoch of the client that got the token by exchanging one
+	// of another client's. The token ends with either. Otherwise zero.
+	Exchanger secret.ID
+}
+
+// extended reports whether a says what version 1 of the layout has no room for.
+func (a *Access) extended() bool { return a.Details != "" || a.Actor != "" || !a.Exchanger.IsZero() }
+
+var errDelegation = errors.New("access token: authorization_details is an array and act an object")
+
+// wellFormed reports whether what is JSON is of its kind.
+func (a *Access) wellFormed() bool {
+	return (a.Details == "" || a.Details[0] == '[') && (a.Actor == "" || a.Actor[0] == '{')
 }
 
 // clientSubject begins the subject of a client that acts for itself; no account
@@ -92,15 +108,23 @@ const (
 	maxPlain = 6 << 10
 )
 
-// appendPlain writes version 1 of the inner layout: three IDs, the fixed
-// numbers, then length-prefixed strings. See docs/reference/token-format.md.
+// appendPlain writes the inner layout, version 2 for a token that is extended and
+// else version 1: IDs, the fixed numbers, then length-prefixed strings. See
+// docs/reference/token-format.md.
 func (a *Access) appendPlain(dst []byte) ([]byte, error) {
+	if !a.wellFormed() {
+		return nil, errDelegation
+	}
 	if a.IssuedAt < 0 || a.Lifetime < 1 || a.AuthTime < 0 || a.Lifetime > math.MaxInt32 {
 		return nil, errors.New("access token: time out of range")
 	}
 	dst = append(dst, a.GrantID[:]...)
 	dst = append(dst, a.Serial[:]...)
 	dst = append(dst, a.InstallID[:]...)
+	extended := a.extended()
+	if extended {
+		dst = append(dst, a.Exchanger[:]...)
+	}
 	dst = append(dst, byte(a.Tier), byte(a.Confirm.Method))
 	if a.Confirm.Method != ConfirmNone {
 		dst = append(dst, a.Confirm.Digest[:]...)
@@ -108,7 +132,8 @@ func (a *Access) appendPlain(dst []byte) ([]byte, error) {
 	dst = binary.AppendUvarint(dst, uint64(a.IssuedAt))
 	dst = binary.AppendUvarint(dst, uint64(a.Lifetime))
 	dst = binary.AppendUvarint(dst, uint64(a.AuthTime))
-	for _, s := range [...]string{a.ClientID, a.Subject, a.Audience, a.Scope, a.ACR, a.AMR} {
+	fields := [...]string{a.ClientID, a.Subject, a.Audience, a.Scope, a.ACR, a.AMR, a.Details, a.Actor}
+	for _, s := range fields[:fieldsOf(extended)] {
 		if len(s) > maxField {
 			return nil, errors.New("access token: field too long")
 		}
@@ -121,20 +146,36 @@ func (a *Access) appendPlain(dst []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// parsePlain fills a from version 1 of the layout. All strings share one
+// fieldsOf is how many strings the layout has.
+func fieldsOf(extended bool) int {
+	if extended {
+		return 8
+	}
+	return 6
+}
+
+// parsePlain fills a from the layout, version 2 if extended. All strings share one
 // allocation, which tokens of the same grant and scope share too. It refuses
-// trailing bytes, unknown values and a length that leaves the input, and on
-// error leaves a in no useful state.
-func (a *Access) parsePlain(b []byte) error {
-	const fixed = 3*16 + 2
+// trailing bytes, unknown values, a length that leaves the input and version 2
+// for what version 1 can say, and on error leaves a in no useful state.
+func (a *Access) parsePlain(b []byte, extended bool) error {
+	fixed := 3*16 + 2
+	if extended {
+		fixed += 16
+	}
 	if len(b) < fixed || len(b) > maxPlain {
 		return ErrInvalid
 	}
 	copy(a.GrantID[:], b[0:16])
 	copy(a.Serial[:], b[16:32])
 	copy(a.InstallID[:], b[32:48])
-	a.Tier, a.Confirm = Tier(b[48]), Confirmation{Method: ConfirmationMethod(b[49])}
-	b = b[fixed:]
+	a.Exchanger, a.Details, a.Actor = secret.ID{}, "", ""
+	if extended {
+		copy(a.Exchanger[:], b[48:64])
+	}
+	b = b[fixed-2:]
+	a.Tier, a.Confirm = Tier(b[0]), Confirmation{Method: ConfirmationMethod(b[1])}
+	b = b[2:]
 	if a.Tier > TierHigh || a.Confirm.Method > ConfirmX5T {
 		return ErrInvalid
 	}
@@ -155,8 +196,14 @@ func (a *Access) parsePlain(b []byte) error {
 	if a.Lifetime < 1 || a.Lifetime > math.MaxInt32 {
 		return ErrInvalid
 	}
-	text := texts.intern(a.GrantID, b)
-	for _, field := range [...]*string{&a.ClientID, &a.Subject, &a.Audience, &a.Scope, &a.ACR, &a.AMR} {
+	var text string
+	if extended {
+		text = string(b) // too long and too rare to be remembered
+	} else {
+		text = texts.intern(a.GrantID, b)
+	}
+	fields := [...]*string{&a.ClientID, &a.Subject, &a.Audience, &a.Scope, &a.ACR, &a.AMR, &a.Details, &a.Actor}
+	for _, field := range fields[:fieldsOf(extended)] {
 		n, size := binary.Uvarint(b)
 		if size <= 0 || n > maxField || int(n) > len(b)-size {
 			return ErrInvalid
@@ -164,7 +211,8 @@ func (a *Access) parsePlain(b []byte) error {
 		end := size + int(n)
 		*field, text, b = text[size:end], text[end:], b[end:]
 	}
-	if len(b) != 0 {
+	switch {
+	case len(b) != 0, extended != a.extended(), !a.wellFormed():
 		return ErrInvalid
 	}
 	return nil

@@ -11,13 +11,27 @@ import (
 // TypeAccess is the typ of access tokens that are JWTs (RFC 9068 §2.1).
 const TypeAccess = "at+jwt"
 
-// TokenID is the jti of the JWT form: the grant and the serial of this token,
-// because both can be revoked and nothing else of the token names them.
-func (a *Access) TokenID() string { return a.GrantID.String() + "." + a.Serial.String() }
+// TokenID is the jti of the JWT form: the grant and the serial of this token, and
+// the epoch of the client that exchanged another for it, because each can be
+// revoked and nothing else of the token names them.
+func (a *Access) TokenID() string {
+	id := a.GrantID.String() + "." + a.Serial.String()
+	if !a.Exchanger.IsZero() {
+		id += "." + a.Exchanger.String()
+	}
+	return id
+}
 
 // setTokenID reads a jti of ours.
 func (a *Access) setTokenID(jti string) error {
 	grant, serial, _ := strings.Cut(jti, ".")
+	serial, exchanger, exchanged := strings.Cut(serial, ".")
+	if exchanged {
+		var err error
+		if a.Exchanger, err = secret.ParseID(exchanger); err != nil || a.Exchanger.IsZero() {
+			return ErrInvalid
+		}
+	}
 	var err1, err2 error
 	a.GrantID, err1 = secret.ParseID(grant)
 	a.Serial, err2 = secret.ParseID(serial)
@@ -31,6 +45,9 @@ func (a *Access) setTokenID(jti string) error {
 // It holds what that asks for and nothing that only our own nodes need: no tier,
 // no install.
 func (ring *Ring) SignAccess(a *Access, issuer string) (secret.Value, error) {
+	if !a.wellFormed() {
+		return secret.Value{}, errDelegation
+	}
 	if a.Serial.IsZero() || a.Audience == "" || a.Scope == "" || a.IssuedAt < 1 || a.Lifetime < 1 {
 		return secret.Value{}, errors.New("access token: incomplete")
 	}
@@ -70,7 +87,20 @@ func (a *Access) appendClaims(b []byte, issuer string) []byte {
 	if a.Confirm.Method != ConfirmNone {
 		b = a.Confirm.AppendJSON(append(b, `,"cnf":`...))
 	}
-	return append(b, '}')
+	return append(a.AppendDelegation(b), '}')
+}
+
+// AppendDelegation appends the members authorization_details (RFC 9396 §9.1) and
+// act (RFC 8693 §4.1) to an object that has others already: each with a comma
+// before it, or nothing where the token has none.
+func (a *Access) AppendDelegation(b []byte) []byte {
+	if a.Details != "" {
+		b = append(append(b, `,"authorization_details":`...), a.Details...)
+	}
+	if a.Actor != "" {
+		b = append(append(b, `,"act":`...), a.Actor...)
+	}
+	return b
 }
 
 func appendJSONStrings(b []byte, list []string) []byte {

@@ -100,6 +100,10 @@ func (a *Access) setClaims(c *jose.Claims) error {
 	if a.AuthTime < 0 || a.AuthTime > a.IssuedAt+60 {
 		return ErrInvalid
 	}
+	a.Details, a.Actor = string(c.Raw("authorization_details")), string(c.Raw("act"))
+	if !a.wellFormed() {
+		return ErrInvalid
+	}
 	return a.setConfirmation(c.Raw("cnf"))
 }
 

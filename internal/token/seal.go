@@ -8,8 +8,12 @@ import (
 	"sallyport/internal/secret"
 )
 
-// sealedVersion is the first byte of everything sealed.
-const sealedVersion = 1
+// The first byte of everything sealed. sealedExtended is that of access tokens
+// alone, whose inner layout is then version 2.
+const (
+	sealedVersion  = 1
+	sealedExtended = 2
+)
 
 const sealedHead = 1 + len(keyID{}) + xaesNonceSize
 
@@ -28,14 +32,14 @@ var scratches = sync.Pool{New: func() any {
 
 // seal returns a handle with prefix p over version, key, nonce and plain,
 // encrypted. The prefix, the version and the key ID are authenticated too.
-func (ring *Ring) seal(purpose Purpose, p secret.Prefix, plain []byte, sc *scratch) (secret.Value, error) {
+func (ring *Ring) seal(purpose Purpose, p secret.Prefix, version byte, plain []byte, sc *scratch) (secret.Value, error) {
 	k, err := ring.maker(purpose)
 	if err != nil {
 		return secret.Value{}, err
 	}
-	aad := append(append(sc.buf[:0], p...), sealedVersion)
+	aad := append(append(sc.buf[:0], p...), version)
 	aad = append(aad, k.short[:]...)
-	out := append(sc.out[:0], sealedVersion)
+	out := append(sc.out[:0], version)
 	out = append(out, k.short[:]...)
 	out = out[:sealedHead]
 	_, _ = rand.Read(out[sealedHead-xaesNonceSize:])
@@ -48,26 +52,28 @@ func (ring *Ring) seal(purpose Purpose, p secret.Prefix, plain []byte, sc *scrat
 	return secret.New(string(sc.text)), nil
 }
 
-// open returns the plaintext, which lives in sc until its next use.
-func (ring *Ring) open(purpose Purpose, p secret.Prefix, handle string, sc *scratch) ([]byte, error) {
+// open returns the plaintext, which lives in sc until its next use, and the
+// version, which is latest at most.
+func (ring *Ring) open(purpose Purpose, p secret.Prefix, latest byte, handle string, sc *scratch) (plain []byte, version byte, err error) {
 	raw, err := secret.DecodeInto(sc.buf[:0], p, handle)
-	if err != nil || len(raw) < sealedHead+xaesOverhead || raw[0] != sealedVersion {
-		return nil, ErrInvalid
+	if err != nil || len(raw) < sealedHead+xaesOverhead || raw[0] < sealedVersion || raw[0] > latest {
+		return nil, 0, ErrInvalid
 	}
+	version = raw[0]
 	k := ring.current.Load().keys[purpose].find(raw[1 : 1+len(keyID{})])
 	if k == nil {
-		return nil, ErrInvalid
+		return nil, 0, ErrInvalid
 	}
 	// The authenticated prefix goes behind the ciphertext in the same buffer.
 	n := len(raw)
 	raw = append(append(raw, p...), raw[:1+len(keyID{})]...)
 	sc.buf = raw[:0]
-	plain, err := k.xaes.open(sc.out[:0], raw[sealedHead-xaesNonceSize:sealedHead], raw[sealedHead:n], raw[n:], &sc.key)
+	plain, err = k.xaes.open(sc.out[:0], raw[sealedHead-xaesNonceSize:sealedHead], raw[sealedHead:n], raw[n:], &sc.key)
 	if err != nil {
-		return nil, ErrInvalid
+		return nil, 0, ErrInvalid
 	}
 	sc.out = plain[:0]
-	return plain, nil
+	return plain, version, nil
 }
 
 // SealAccess makes the access token that says a.
@@ -79,7 +85,11 @@ func (ring *Ring) SealAccess(a *Access) (secret.Value, error) {
 		return secret.Value{}, err
 	}
 	sc.plain = plain[:0]
-	return ring.seal(SealAccess, secret.AccessToken, plain, sc)
+	version := byte(sealedVersion)
+	if a.extended() {
+		version = sealedExtended
+	}
+	return ring.seal(SealAccess, secret.AccessToken, version, plain, sc)
 }
 
 // OpenAccess fills a from an access token, or returns ErrInvalid and leaves a
@@ -88,11 +98,11 @@ func (ring *Ring) SealAccess(a *Access) (secret.Value, error) {
 func (ring *Ring) OpenAccess(tok string, a *Access) error {
 	sc := scratches.Get().(*scratch) //nolint:forcetypeassert // the pool holds nothing else
 	defer scratches.Put(sc)
-	plain, err := ring.open(SealAccess, secret.AccessToken, tok, sc)
+	plain, version, err := ring.open(SealAccess, secret.AccessToken, sealedExtended, tok, sc)
 	if err != nil {
 		return err
 	}
-	return a.parsePlain(plain)
+	return a.parsePlain(plain, version == sealedExtended)
 }
 
 // Seal makes a handle that only this issuer can read, for state that travels
@@ -102,14 +112,14 @@ func (ring *Ring) Seal(p secret.Prefix, label string, plain []byte) (secret.Valu
 	defer scratches.Put(sc)
 	labelled := binary.AppendUvarint(nil, uint64(len(label)))
 	labelled = append(append(labelled, label...), plain...)
-	return ring.seal(SealFlow, p, labelled, sc)
+	return ring.seal(SealFlow, p, sealedVersion, labelled, sc)
 }
 
 // Open returns what Seal was given, or ErrInvalid.
 func (ring *Ring) Open(p secret.Prefix, label, handle string) ([]byte, error) {
 	sc := scratches.Get().(*scratch) //nolint:forcetypeassert // the pool holds nothing else
 	defer scratches.Put(sc)
-	plain, err := ring.open(SealFlow, p, handle, sc)
+	plain, _, err := ring.open(SealFlow, p, sealedVersion, handle, sc)
 	if err != nil {
 		return nil, err
 	}

@@ -137,6 +137,11 @@ func writeVectors(t *testing.T) {
 			IssuedAt: 1795500000, Lifetime: 300, Tier: TierHigh,
 			Confirm: Confirmation{Method: ConfirmX5T, Digest: [32]byte{1, 2, 3, 4}},
 		},
+		{
+			GrantID: id(0x10), Serial: id(0x90), Exchanger: id(0xb0), ClientID: "orders", Subject: id(0x50).String(),
+			Audience: "https://api.example.com/pay", Scope: "pay", IssuedAt: 1795500000, Lifetime: 60, AuthTime: 1795499990,
+			ACR: ACRPassword, AMR: "pwd", Tier: TierHigh, Details: `[{"type":"payment","amount":"1.00"}]`, Actor: `{"sub":"client:orders"}`,
+		},
 	} {
 		ring := ringOf(t, SealAccess, XAES256GCM, keyHex, idHex)
 		sealed, err := ring.SealAccess(&a)

@@ -73,19 +73,35 @@ func TestXAESAccumulated(t *testing.T) {
 // read outside or accept two spellings.
 func FuzzParsePlain(f *testing.F) {
 	a := Access{GrantID: secret.NewID(time.Unix(1, 0)), IssuedAt: 5, Lifetime: 6, ClientID: "c", Subject: "s", Scope: "a b"}
-	b, err := a.appendPlain(nil)
-	if err != nil {
-		f.Fatal(err)
+	seed := func() {
+		b, err := a.appendPlain(nil)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b, a.extended())
+		f.Add(b, !a.extended())
 	}
-	f.Add(b)
-	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, in []byte) {
+	seed()
+	a.Details, a.Actor, a.Exchanger = `[{"type":"t"}]`, `{"sub":"client:c"}`, secret.NewID(time.Unix(2, 0))
+	seed()
+	a.Details, a.Exchanger = "", secret.ID{}
+	seed()
+	f.Add([]byte{}, false)
+	f.Fuzz(func(t *testing.T, in []byte, extended bool) {
 		var got Access
-		if got.parsePlain(in) != nil {
+		if got.parsePlain(in, extended) != nil {
 			return
 		}
-		if _, err := got.appendPlain(nil); err != nil {
-			t.Errorf("parsed but cannot be written: %v", err)
+		if got.extended() != extended {
+			t.Errorf("version 2 is %v, and the token says %+v", extended, got)
+		}
+		b, err := got.appendPlain(nil)
+		if err != nil {
+			t.Fatalf("parsed but cannot be written: %v", err)
+		}
+		var again Access
+		if err := again.parsePlain(b, extended); err != nil || again != got {
+			t.Errorf("read back as %+v, %v; want %+v", again, err, got)
 		}
 	})
 }

@@ -25,6 +25,13 @@ type Caller struct {
 	Grant    string    // what the person agreed to; empty for a client
 	ID       string    // jti of the inner token, which many calls share
 
+	// Actors is who acts for Subject (RFC 8693 §4.1), the one who calls now first;
+	// then who acted before, which is for the record alone. Empty: nobody does.
+	Actors []string
+	// Details are the authorization_details for this API (RFC 9396): a JSON array,
+	// or nil.
+	Details []byte
+
 	IssuedAt, ExpiresAt time.Time
 
 	claims []byte
@@ -92,6 +99,11 @@ func parseClaims(payload []byte) (*claims, error) {
 			c.audience, err = oneAudience(value)
 		case name == "amr":
 			c.AMR, err = stringList(value)
+		case name == "act":
+			c.Actors, err = actors(value)
+		case name == "authorization_details":
+			c.Details = bytes.Clone(value)
+			err = scanArray(value, func(v []byte) error { return scanObject(v, nil) })
 		}
 		return err
 	})
@@ -112,6 +124,30 @@ func parseClaims(payload []byte) (*claims, error) {
 		c.AuthTime = time.Unix(auth, 0)
 	}
 	return c, nil
+}
+
+// actors reads a chain of act claims (RFC 8693 §4.1). What it does not know of an
+// actor it leaves out; who the actor is has to be there.
+func actors(value []byte) ([]string, error) {
+	var chain []string
+	for value != nil {
+		var sub string
+		var before []byte
+		err := scanObject(value, func(name string, v []byte) (err error) {
+			switch name {
+			case "sub":
+				sub, err = stringValue(v)
+			case "act":
+				before = v
+			}
+			return err
+		})
+		if err != nil || sub == "" {
+			return nil, errJSON
+		}
+		chain, value = append(chain, sub), before
+	}
+	return chain, nil
 }
 
 // oneAudience takes a string or an array of one (RFC 7519 §4.1.3).

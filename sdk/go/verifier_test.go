@@ -107,6 +107,13 @@ func TestWhatElseIsTakenAndRefused(t *testing.T) {
 		{"J098 auth_time is a string", "", `"auth_time":"1"`, false},
 		{"J061 sub with U+FFFD", "", `"sub":"a` + "\ufffd" + `"`, false},
 		{"J061 sub with a pair of surrogates", "", `"sub":"\ud83d\ude00"`, true},
+		{"J097 act", "", `"act":{"sub":"client:orders","act":{"sub":"client:shop"}}`, true},
+		{"J097 act is a string", "", `"act":"client:orders"`, false},
+		{"J097 act without sub", "", `"act":{"client_id":"orders"}`, false},
+		{"J097 act in act without sub", "", `"act":{"sub":"client:orders","act":{}}`, false},
+		{"authorization_details", "", `"authorization_details":[{"type":"t"}]`, true},
+		{"authorization_details is an object", "", `"authorization_details":{"type":"t"}`, false},
+		{"authorization_details of strings", "", `"authorization_details":["t"]`, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			tok := g.With(c.header, c.claims)
@@ -114,6 +121,18 @@ func TestWhatElseIsTakenAndRefused(t *testing.T) {
 				t.Errorf("valid %v at %d, got %v", c.valid, at, err)
 			}
 		})
+	}
+}
+
+func TestJ097ActorsAndDetailsOfACaller(t *testing.T) {
+	g := newGateway(t, "EdDSA")
+	v := g.verifier(t)
+	who, err := v.Verify(t.Context(), g.With("", `"act":{"sub":"client:orders","act":{"sub":"client:shop"}},"authorization_details":[{"type":"t"}]`))
+	if err != nil || strings.Join(who.Actors, " ") != "client:orders client:shop" || string(who.Details) != `[{"type":"t"}]` {
+		t.Errorf("%q, %s, %v", who.Actors, who.Details, err)
+	}
+	if plain, err := v.Verify(t.Context(), g.Valid("x")); err != nil || plain.Actors != nil || plain.Details != nil || who.Subject != plain.Subject {
+		t.Errorf("%+v, %v", plain, err)
 	}
 }
 

@@ -80,6 +80,8 @@ func (s *Service) clientSigner(alg jose.Algorithm) (*token.Signer, error) {
 	switch alg {
 	case "", jose.ES256:
 		return s.ring.Signer(token.SignIDToken), nil
+	case jose.RS256:
+		return s.ring.Signer(token.SignIDTokenRSA), nil
 	}
 	return nil, fmt.Errorf("sign for a client: there is no key for %s", alg)
 }

@@ -25,7 +25,7 @@ type metadata struct {
 	ResponseModesSupported       []string          `json:"response_modes_supported"`
 	GrantTypesSupported          []string          `json:"grant_types_supported"`
 	SubjectTypesSupported        []string          `json:"subject_types_supported"`
-	IDTokenAlgs                  []string          `json:"id_token_signing_alg_values_supported"`
+	IDTokenAlgs                  []jose.Algorithm  `json:"id_token_signing_alg_values_supported"`
 	IDTokenEncAlgs               []jose.Algorithm  `json:"id_token_encryption_alg_values_supported"`
 	IDTokenEncEncs               []jose.Encryption `json:"id_token_encryption_enc_values_supported"`
 	UserInfoAlgs                 []jose.Algorithm  `json:"userinfo_signing_alg_values_supported"`
@@ -71,7 +71,7 @@ func (s *Service) buildMetadata() ([]byte, error) {
 		ResponseTypesSupported: []string{"code"},
 		ResponseModesSupported: []string{"query"},
 		SubjectTypesSupported:  []string{"public"},
-		IDTokenAlgs:            []string{string(s.ring.Signer(token.SignIDToken).Algorithm)},
+		IDTokenAlgs:            SignedBy,
 		IDTokenEncAlgs:         jose.KeyAlgorithms,
 		IDTokenEncEncs:         jose.Encryptions,
 		UserInfoAlgs:           SignedBy,

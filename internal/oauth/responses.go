@@ -16,7 +16,7 @@ import (
 const defaultEnc = jose.A128CBCHS256
 
 // SignedBy lists the algorithms that sign ID tokens and userinfo answers.
-var SignedBy = []jose.Algorithm{jose.ES256}
+var SignedBy = []jose.Algorithm{jose.ES256, jose.RS256}
 
 // maxClientKeys is the longest key set of a client, in bytes.
 const maxClientKeys = 64 << 10

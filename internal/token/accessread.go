@@ -61,6 +61,9 @@ func (r *AccessReader) Open(ctx context.Context, tok string, a *Access) (Format,
 	if err := a.setClaims(c); err != nil {
 		return FormatJWT, ErrInvalid
 	}
+	if userID, pairwise := r.ring.Person(a.Subject); pairwise { // what the client may read of it, and we need not
+		a.Subject = userID
+	}
 	return FormatJWT, nil
 }
 

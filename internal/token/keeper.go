@@ -68,7 +68,7 @@ func (k *Keeper) tend(ctx context.Context, p Policy, records []KeyRecord) (*KeyR
 		return k.first(ctx, p, records)
 	case orphaned(p.Purpose, records, now):
 		r, err = k.replace(ctx, p, records, now)
-	case !ok || now.Before(newest.ActiveAt.Add(k.interval(p)-p.Lead)):
+	case !ok || k.interval(p) == 0 || now.Before(newest.ActiveAt.Add(k.interval(p)-p.Lead)):
 		return nil, nil //nolint:nilnil // nothing is due
 	default:
 		r, err = k.succeed(ctx, p, records, newest, now.Add(p.Lead))
@@ -127,6 +127,9 @@ func newestOf(p Purpose, records []KeyRecord, now time.Time) (newest KeyRecord, 
 	return newest, ok
 }
 
+// ErrLasting says that a key is of a purpose whose keys never change.
+var ErrLasting = errors.New("keys of this purpose are never rotated: what they make must stay the same")
+
 // ErrPending says that a key has a successor already, which is not active yet.
 var ErrPending = errors.New("a successor is pending already")
 
@@ -140,6 +143,9 @@ func (k *Keeper) RotateNow(ctx context.Context, p Policy, atOnce bool) (KeyRecor
 		return KeyRecord{}, fmt.Errorf("read keys: %w", err)
 	}
 	now := k.Now().Truncate(time.Second)
+	if p.Rotate == 0 {
+		return KeyRecord{}, ErrLasting
+	}
 	if orphaned(p.Purpose, records, now) {
 		return k.replace(ctx, p, records, now)
 	}

@@ -21,14 +21,15 @@ type Purpose string
 
 // The purposes. Each has a line in Policies.
 const (
-	SealAccess  Purpose = "seal_access" // access tokens
-	SealFlow    Purpose = "seal_flow"   // authorization codes and pending sign-ins
-	MACRefresh  Purpose = "mac_refresh" // refresh tokens
-	MACForm     Purpose = "mac_form"    // CSRF tokens of pages
-	MACNonce    Purpose = "mac_nonce"   // nonces for DPoP proofs
-	SignIDToken Purpose = "sign_id"     // ID tokens
-	SignAccess  Purpose = "sign_access" // RFC 9068 access tokens
-	SignInner   Purpose = "sign_inner"  // what a backend receives
+	SealAccess  Purpose = "seal_access"  // access tokens
+	SealFlow    Purpose = "seal_flow"    // authorization codes and pending sign-ins
+	MACRefresh  Purpose = "mac_refresh"  // refresh tokens
+	MACForm     Purpose = "mac_form"     // CSRF tokens of pages
+	MACNonce    Purpose = "mac_nonce"    // nonces for DPoP proofs
+	MACPairwise Purpose = "mac_pairwise" // pairwise subjects
+	SignIDToken Purpose = "sign_id"      // ID tokens
+	SignAccess  Purpose = "sign_access"  // RFC 9068 access tokens
+	SignInner   Purpose = "sign_inner"   // what a backend receives
 
 	SignIDTokenRSA Purpose = "sign_id_rsa" // ID tokens and other answers for clients that know RS256 alone
 	SignSET        Purpose = "sign_set"    // security event tokens

@@ -10,7 +10,7 @@ type Policy struct {
 	Purpose   Purpose
 	Algorithm Algorithm     // of new keys
 	Group     string        // name of the setting that changes Rotate: keys.signing and so on
-	Rotate    time.Duration // a key makes for so long
+	Rotate    time.Duration // a key makes for so long; 0: for ever, because what it makes must not change
 	Lead      time.Duration // and is known for so long before
 	Keep      time.Duration // it is accepted for so long after its successor is active
 	Publish   time.Duration // and is in the key set for so long; 0 for keys that are not public
@@ -53,6 +53,11 @@ var Policies = []Policy{
 	{
 		MACNonce, HS256, GroupSealing, day, privateLead, time.Hour, 0, false,
 		"each DPoP client is told to use a new nonce, once, and repeats its request by itself",
+	},
+	{
+		MACPairwise, HS256, "", 0, privateLead, 100 * 365 * day, 0, false,
+		"every client with pairwise subjects sees nothing but strangers from now on: people keep their accounts here, and those clients must link theirs anew; " +
+			"who has the key can tell which accounts of different clients are one person",
 	},
 	{
 		SignIDToken, ES256, GroupSigning, 30 * day, publicLead, 35 * day, time.Hour, false,

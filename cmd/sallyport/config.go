@@ -27,6 +27,7 @@ type config struct {
 	Mail          mailConfig        `yaml:"mail" doc:"The mail server. People are told of leaks by mail."`
 	Leaks         leaksConfig       `yaml:"leaks" doc:"Who is told when a credential of ours is found where it should not be."`
 	Keys          keysConfig        `yaml:"keys" doc:"How often keys change by themselves."`
+	RequirePushed bool              `yaml:"require_pushed_authorization_requests" example:"false" doc:"Accept authorization requests only if they were pushed (RFC 9126), from every client."`
 	Scopes        map[string]string `yaml:"scopes" example:"{catalog.read: See the catalog}" doc:"What each scope allows, in words for the page that asks people to agree."`
 	APIs          []apiConfig       `yaml:"apis" doc:"The guarded APIs."`
 	Clients       []clientConfig    `yaml:"clients" doc:"Apps that may ask for tokens. More can be added with sallyport client add."`

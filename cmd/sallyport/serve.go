@@ -180,7 +180,7 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 	n.oauth, err = oauth.New(oauth.Options{
 		Issuer: c.Issuer, Store: n.store.OAuth(), Users: n.store.OAuth(), Ring: ring, Feed: n.feed, Proofs: proofs, MutualTLS: c.mutualURL(),
 		Resources: resources, ScopeText: c.Scopes, Clients: clients, Now: n.now,
-		KeysAt: keys.ofClient, IsMaster: c.isMaster, Replay: replay, Fetch: keys.door.Get,
+		KeysAt: keys.ofClient, IsMaster: c.isMaster, Replay: replay, Fetch: keys.door.Get, FetchRequest: keys.door.GetJWT, RequirePushed: c.RequirePushed,
 	})
 	if err != nil {
 		return err

@@ -8,38 +8,41 @@ type Name string
 
 // The events. Each has a line in Events.
 const (
-	LoginSucceeded    Name = "login.succeeded"
-	LoginFailed       Name = "login.failed"
-	LoginThrottled    Name = "login.throttled"
-	SessionEnded      Name = "session.ended"
-	ConsentGiven      Name = "consent.given"
-	ConsentDenied     Name = "consent.denied"
-	ClientAuthFailed  Name = "client.auth_failed"
-	CodeIssued        Name = "code.issued"
-	CodeRedeemed      Name = "code.redeemed"
-	CodeReplayed      Name = "code.replayed"
-	TokenIssued       Name = "token.issued"
-	TokenIntrospected Name = "token.introspected"
-	TokenRevoked      Name = "token.revoked"
-	TokenInURL        Name = "token.in_url" //nolint:gosec // a name, not a credential
-	RefreshRotated    Name = "refresh.rotated"
-	RefreshKept       Name = "refresh.kept"
-	RefreshRepeated   Name = "refresh.repeated"
-	RefreshReused     Name = "refresh.reused"
-	ProofRefused      Name = "proof.refused"
-	RequestRefused    Name = "request.refused"
-	RouteProbed       Name = "route.probed"
-	FeedStale         Name = "feed.stale"
-	KeyMade           Name = "key.made"
-	KeyActivated      Name = "key.activated"
-	KeyCompromised    Name = "key.compromised"
-	KeyRewrapped      Name = "key.rewrapped"
-	LeakReported      Name = "leak.reported"
-	LeakFound         Name = "leak.found"
-	LeakMasterKey     Name = "leak.master_key"
-	SecretCompromised Name = "client.secret_compromised"
-	NoticeSent        Name = "notice.sent"
-	NoticeLost        Name = "notice.lost"
+	LoginSucceeded       Name = "login.succeeded"
+	LoginFailed          Name = "login.failed"
+	LoginThrottled       Name = "login.throttled"
+	SessionEnded         Name = "session.ended"
+	ConsentGiven         Name = "consent.given"
+	ConsentDenied        Name = "consent.denied"
+	ClientAuthFailed     Name = "client.auth_failed"
+	RequestPushed        Name = "request.pushed"
+	RequestObjectRefused Name = "request_object.refused"
+	ConstantValue        Name = "request.constant"
+	CodeIssued           Name = "code.issued"
+	CodeRedeemed         Name = "code.redeemed"
+	CodeReplayed         Name = "code.replayed"
+	TokenIssued          Name = "token.issued"
+	TokenIntrospected    Name = "token.introspected"
+	TokenRevoked         Name = "token.revoked"
+	TokenInURL           Name = "token.in_url" //nolint:gosec // a name, not a credential
+	RefreshRotated       Name = "refresh.rotated"
+	RefreshKept          Name = "refresh.kept"
+	RefreshRepeated      Name = "refresh.repeated"
+	RefreshReused        Name = "refresh.reused"
+	ProofRefused         Name = "proof.refused"
+	RequestRefused       Name = "request.refused"
+	RouteProbed          Name = "route.probed"
+	FeedStale            Name = "feed.stale"
+	KeyMade              Name = "key.made"
+	KeyActivated         Name = "key.activated"
+	KeyCompromised       Name = "key.compromised"
+	KeyRewrapped         Name = "key.rewrapped"
+	LeakReported         Name = "leak.reported"
+	LeakFound            Name = "leak.found"
+	LeakMasterKey        Name = "leak.master_key"
+	SecretCompromised    Name = "client.secret_compromised"
+	NoticeSent           Name = "notice.sent"
+	NoticeLost           Name = "notice.lost"
 )
 
 // Events says what each event means and what an operator should do.
@@ -55,6 +58,9 @@ var Events = []struct {
 	{ConsentGiven, "a person let a client act for them", "nothing"},
 	{ConsentDenied, "a person refused a client", "nothing"},
 	{ClientAuthFailed, "wrong client authentication", "many for one client: its secret is being guessed, or is out of date"},
+	{RequestPushed, "a client pushed an authorization request", "nothing"},
+	{RequestObjectRefused, "a signed authorization request was not what its client is registered with; reason says what was wrong", "mend the client; jwt_signature: its key may have changed"},
+	{ConstantValue, "a client sent the same code_challenge or nonce for the third time: it protects nothing", "mend the client: the value must be new for each request"},
 	{CodeIssued, "an authorization code was sent to a client", "nothing"},
 	{CodeRedeemed, "a code was exchanged for tokens", "nothing"},
 	{CodeReplayed, "a code came a second time, with everything else right; the grant ended", "the client leaks codes, or its user was attacked: find out which"},

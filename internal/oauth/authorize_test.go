@@ -80,7 +80,7 @@ func TestAuthorizeRefuses(t *testing.T) {
 		"AZ21 no scope":                   {[]string{"scope", ""}, "invalid_scope"},
 		"AZ21 newline in scope":           {[]string{"scope", "openid\ncatalog.read"}, "invalid_scope"},
 		"AZ21 10,000 scopes":              {[]string{"scope", strings.Repeat("a ", 9999) + "a"}, "invalid_scope"},
-		"request object":                  {[]string{"request", "x"}, "request_not_supported"},
+		"request object":                  {[]string{"request", "x"}, "invalid_request_object"},
 		"request object by reference":     {[]string{"request_uri", "https://x"}, "request_uri_not_supported"},
 		"registration":                    {[]string{"registration", "{}"}, "registration_not_supported"},
 		"response_mode fragment":          {[]string{"response_mode", "fragment"}, "invalid_request"},

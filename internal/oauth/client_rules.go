@@ -14,6 +14,8 @@ var clientRules = []func(c *Client) (setting, why string){
 	(*Client).grantTypesProblem,
 	(*Client).serviceProblem,
 	func(c *Client) (setting, why string) { return c.Settings.encryptionProblem() },
+	(*Client).requestProblem,
+	(*Client).responseProblem,
 }
 
 // Problem returns the first setting that cannot be kept, by its registration

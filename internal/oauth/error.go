@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 )
@@ -30,7 +31,8 @@ const (
 	UnsupportedResponseType  = "unsupported_response_type"
 	LoginRequired            = "login_required"
 	ConsentRequired          = "consent_required"
-	RequestNotSupported      = "request_not_supported"
+	InvalidRequestObject     = "invalid_request_object"
+	InvalidRequestURI        = "invalid_request_uri"
 	RequestURINotSupported   = "request_uri_not_supported"
 	RegistrationNotSupported = "registration_not_supported"
 	UnmetAuthentication      = "unmet_authentication_requirements"
@@ -57,8 +59,9 @@ var Codes = []Code{
 	{UnsupportedResponseType, 400, "RFC 6749 §4.1.2.1", "only code is supported"},
 	{LoginRequired, 400, "OpenID Connect Core §3.1.2.6", "prompt=none and nobody is signed in"},
 	{ConsentRequired, 400, "OpenID Connect Core §3.1.2.6", "prompt=none and the person has not agreed yet"},
-	{RequestNotSupported, 400, "OpenID Connect Core §3.1.2.6", "request objects are not supported"},
-	{RequestURINotSupported, 400, "OpenID Connect Core §3.1.2.6", "request objects by reference are not supported"},
+	{InvalidRequestObject, 400, "RFC 9101 §6, §7", "the request object is not signed as the client is registered, is too old or too long-lived, is for somebody else, or is missing where one is needed"},
+	{InvalidRequestURI, 400, "RFC 9101 §7, RFC 9126 §2.2", "request_uri is unknown, used, expired or another client's, or is not registered, or gives no request object"},
+	{RequestURINotSupported, 400, "OpenID Connect Core §3.1.2.6", "request objects are not fetched here"},
 	{RegistrationNotSupported, 400, "OpenID Connect Core §3.1.2.6", "the registration parameter is not supported"},
 	{UnmetAuthentication, 400, "OpenID Connect Unmet Authentication Requirements 1.0 §3", "the asked acr cannot be reached"},
 	{InvalidDPoPProof, 400, "RFC 9449 §5, §7.1", "the DPoP proof is missing where one is needed, wrong, or used before; 401 where an access token is used"},
@@ -114,16 +117,18 @@ type RedirectError struct {
 // Error implements error.
 func (e *RedirectError) Error() string { return "redirect: " + e.Code }
 
-// redirectError builds the error response (RFC 6749 §4.1.2.1, RFC 9207 §2).
-func (s *Service) redirectError(redirectURI, state, code, description string) *RedirectError {
-	params := url.Values{"error": {code}, "iss": {s.issuer}}
+// redirectError builds the error response (RFC 6749 §4.1.2.1, RFC 9207 §2) in the
+// mode of the request.
+func (s *Service) redirectError(ctx context.Context, a *Authorization, code, description string) error {
+	params := url.Values{"error": {code}}
 	if description != "" {
 		params.Set("error_description", description)
 	}
-	if state != "" {
-		params.Set("state", state)
+	outcome, err := s.answer(ctx, a, params)
+	if err != nil {
+		return err
 	}
-	return &RedirectError{Code: code, Description: description, Outcome: Outcome{Location: withQuery(redirectURI, params)}}
+	return &RedirectError{Code: code, Description: description, Outcome: outcome}
 }
 
 // withQuery adds parameters to a registered redirect URI and keeps the rest of

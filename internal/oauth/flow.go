@@ -94,11 +94,11 @@ func (s *Service) Next(ctx context.Context, a *Authorization, session *Session) 
 	if session != nil && session.ID == a.LoginBy && a.HintSubject != "" && a.HintSubject != session.UserID {
 		// The client means one person and another has signed in for it (OpenID
 		// Connect Core §3.1.2.2).
-		return 0, s.redirectError(a.RedirectURI, a.State, LoginRequired, "somebody else has signed in")
+		return 0, s.redirectError(ctx, a, LoginRequired, "somebody else has signed in")
 	}
 	if s.needsLogin(a, session) {
 		if silent {
-			return 0, s.redirectError(a.RedirectURI, a.State, LoginRequired, "nobody is signed in")
+			return 0, s.redirectError(ctx, a, LoginRequired, "nobody is signed in")
 		}
 		return StepLogin, nil
 	}
@@ -107,7 +107,7 @@ func (s *Service) Next(ctx context.Context, a *Authorization, session *Session) 
 		return 0, err
 	}
 	if ask && silent {
-		return 0, s.redirectError(a.RedirectURI, a.State, ConsentRequired, "the person has not agreed yet")
+		return 0, s.redirectError(ctx, a, ConsentRequired, "the person has not agreed yet")
 	}
 	if ask {
 		return StepConsent, nil
@@ -229,12 +229,16 @@ func (s *Service) Approve(ctx context.Context, a *Authorization, session *Sessio
 	if err != nil {
 		return Outcome{}, unavailable("make code", err)
 	}
-	params := url.Values{"code": {handle.Reveal()}, "iss": {s.issuer}}
-	if a.State != "" {
-		params.Set("state", a.State)
+	outcome, err := s.answer(ctx, a, url.Values{"code": {handle.Reveal()}})
+	if err != nil {
+		return Outcome{}, err
+	}
+	// The row of a pushed request goes last, and decides which approval counts.
+	if err := s.takePushed(ctx, a); err != nil {
+		return Outcome{}, err
 	}
 	note(ctx, audit.Event{Name: audit.CodeIssued, Client: a.ClientID, Subject: session.UserID, Grant: k.GrantID.String()})
-	return Outcome{Location: withQuery(a.RedirectURI, params)}, nil
+	return outcome, nil
 }
 
 // rememberConsent adds the scopes of this request to what was agreed before.
@@ -264,6 +268,13 @@ func (s *Service) rememberConsent(ctx context.Context, a *Authorization, session
 
 // Deny returns where to send the browser when the person refused.
 func (s *Service) Deny(ctx context.Context, a *Authorization) (Outcome, error) {
+	outcome, err := s.answer(ctx, a, url.Values{"error": {AccessDenied}, "error_description": {"the person refused"}})
+	if err != nil {
+		return Outcome{}, err
+	}
+	if err := s.takePushed(ctx, a); err != nil {
+		return Outcome{}, err
+	}
 	note(ctx, audit.Event{Name: audit.ConsentDenied, Client: a.ClientID})
-	return s.redirectError(a.RedirectURI, a.State, AccessDenied, "the person refused").Outcome, nil
+	return outcome, nil
 }

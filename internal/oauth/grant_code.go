@@ -47,10 +47,10 @@ var errCode = fail(InvalidGrant, "the code is wrong, used or expired")
 // one who has only seen the code can neither use nor burn it.
 func (s *Service) exchangeCode(ctx context.Context, c *Client, r Request) (*TokenResponse, error) {
 	presented, verifier := r.param("code"), r.param("code_verifier")
-	if presented == "" || verifier == "" {
-		return nil, fail(InvalidRequest, "code and code_verifier are needed")
+	if presented == "" {
+		return nil, fail(InvalidRequest, "code is missing")
 	}
-	if !validVerifier(verifier) {
+	if verifier != "" && !validVerifier(verifier) {
 		return nil, fail(InvalidRequest, "code_verifier must be 43 to 128 unreserved characters")
 	}
 	plain, err := s.ring.Open(secret.AuthCode, codeLabel, presented)
@@ -62,7 +62,12 @@ func (s *Service) exchangeCode(ctx context.Context, c *Client, r Request) (*Toke
 		return nil, unavailable("read code", err)
 	}
 	redirectFits := !r.Params.Has("redirect_uri") || r.param("redirect_uri") == k.RedirectURI
-	if k.ClientID != c.ID || !redirectFits || !matchVerifier(k.Challenge, verifier) {
+	switch {
+	case k.ClientID != c.ID || !redirectFits:
+		return nil, errCode
+	case k.Challenge != "" && verifier == "":
+		return nil, fail(InvalidRequest, "code_verifier is missing")
+	case !k.verifiedBy(c, verifier):
 		return nil, errCode
 	}
 	need := k.confirmation()
@@ -78,6 +83,16 @@ func (s *Service) exchangeCode(ctx context.Context, c *Client, r Request) (*Toke
 		return nil, s.lateCode(ctx, &k, now)
 	}
 	return s.redeem(ctx, c, &k, held, now)
+}
+
+// verifiedBy reports whether the verifier is the one of the request. A code
+// without a challenge is for a client that may leave it out, and takes no
+// verifier: who sends one has another code than it believes (RFC 9700 §4.8.2).
+func (k *code) verifiedBy(c *Client, verifier string) bool {
+	if k.Challenge == "" {
+		return verifier == "" && c.mayOmitPKCE()
+	}
+	return matchVerifier(k.Challenge, verifier)
 }
 
 // confirmation is the key that dpop_jkt has bound the code to.

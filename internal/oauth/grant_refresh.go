@@ -145,10 +145,10 @@ func (p *refreshing) mayRepeat(g *Grant, now time.Time) bool {
 
 // stays reports whether the refresh token is not rotated. One that only its
 // client can use, with its authentication, and that gives nothing but bound
-// tokens, gains nothing by rotation, and in tier high a lost answer must not
-// cost a session (FAPI 2.0 §5.3.2.1). See ADR 0005.
+// tokens, gains nothing by rotation, and in tier high, and for clients of FAPI, a
+// lost answer must not cost a session (FAPI 2.0 §5.3.2.1). See ADR 0005.
 func (p *refreshing) stays(tier token.Tier) bool {
-	return !p.client.Type.Public() && p.held.confirm.Method != token.ConfirmNone && tier == token.TierHigh
+	return !p.client.Type.Public() && p.held.confirm.Method != token.ConfirmNone && (tier == token.TierHigh || p.client.profile().keepsRefresh)
 }
 
 func (s *Service) rotateForward(ctx context.Context, p *refreshing, g *Grant, now time.Time) (*TokenResponse, error) {

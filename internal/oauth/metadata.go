@@ -42,6 +42,13 @@ type metadata struct {
 	ClaimsParameterSupported     bool              `json:"claims_parameter_supported"`
 	RequestParameterSupported    bool              `json:"request_parameter_supported"`
 	RequestURIParameterSupported bool              `json:"request_uri_parameter_supported"`
+	RequestURIRegistration       bool              `json:"require_request_uri_registration"`
+	RequestObjectAlgs            []jose.Algorithm  `json:"request_object_signing_alg_values_supported"`
+	PushedEndpoint               string            `json:"pushed_authorization_request_endpoint"`
+	RequirePushed                bool              `json:"require_pushed_authorization_requests"`
+	ResponseAlgs                 []jose.Algorithm  `json:"authorization_signing_alg_values_supported"`
+	ResponseEncAlgs              []jose.Algorithm  `json:"authorization_encryption_alg_values_supported"`
+	ResponseEncEncs              []jose.Encryption `json:"authorization_encryption_enc_values_supported"`
 	DPoPAlgs                     []string          `json:"dpop_signing_alg_values_supported"`
 	CertificateBound             bool              `json:"tls_client_certificate_bound_access_tokens,omitempty"`
 
@@ -52,6 +59,7 @@ type metadata struct {
 // certificates (RFC 8705 §5).
 type mutualTLSAliases struct {
 	Token         string `json:"token_endpoint"`
+	Pushed        string `json:"pushed_authorization_request_endpoint"`
 	Revocation    string `json:"revocation_endpoint"`
 	Introspection string `json:"introspection_endpoint"`
 	UserInfo      string `json:"userinfo_endpoint"`
@@ -69,7 +77,6 @@ func (s *Service) buildMetadata() ([]byte, error) {
 		EndSessionEndpoint:    s.issuer + "/oauth/logout",
 
 		ResponseTypesSupported: []string{"code"},
-		ResponseModesSupported: []string{"query"},
 		SubjectTypesSupported:  []string{"public"},
 		IDTokenAlgs:            SignedBy,
 		IDTokenEncAlgs:         jose.KeyAlgorithms,
@@ -87,6 +94,19 @@ func (s *Service) buildMetadata() ([]byte, error) {
 		ACRValuesSupported:    []string{reachableACR},
 		PromptValuesSupported: promptValues,
 		IssInResponse:         true,
+
+		RequestParameterSupported:    true,
+		RequestURIParameterSupported: s.fetchRequest != nil,
+		RequestURIRegistration:       true,
+		RequestObjectAlgs:            profiles[0].algorithms,
+		PushedEndpoint:               s.issuer + "/oauth/par",
+		RequirePushed:                s.requirePushed,
+		ResponseAlgs:                 SignedBy,
+		ResponseEncAlgs:              jose.KeyAlgorithms,
+		ResponseEncEncs:              jose.Encryptions,
+	}
+	for _, mode := range responseModes {
+		m.ResponseModesSupported = append(m.ResponseModesSupported, mode.name)
 	}
 	for _, method := range authMethods {
 		if method != "none" {
@@ -108,7 +128,7 @@ func (s *Service) buildMetadata() ([]byte, error) {
 	}
 	if base := s.mutualTLS; base != "" {
 		m.CertificateBound = true
-		m.MutualTLS = &mutualTLSAliases{base + "/oauth/token", base + "/oauth/revoke", base + "/oauth/introspect", base + "/oauth/userinfo"}
+		m.MutualTLS = &mutualTLSAliases{base + "/oauth/token", base + "/oauth/par", base + "/oauth/revoke", base + "/oauth/introspect", base + "/oauth/userinfo"}
 	}
 	b, err := json.Marshal(m)
 	if err != nil {

@@ -59,6 +59,11 @@ type Options struct {
 	// Fetch asks an address that came from a client, by the strictest rules. Without
 	// it none is asked.
 	Fetch jose.Fetch
+	// FetchRequest is Fetch for request objects, which are JWTs. Without it none is
+	// fetched, and request_uri is for pushed requests alone.
+	FetchRequest jose.Fetch
+	// RequirePushed makes every client push its authorization requests.
+	RequirePushed bool
 }
 
 // Service is the authorization server. Safe for concurrent use.
@@ -85,6 +90,10 @@ type Service struct {
 	metadata   []byte
 	replay     token.Replay
 	fetch      jose.Fetch
+
+	fetchRequest  jose.Fetch
+	requirePushed bool
+	constants     constants
 }
 
 // New returns a Service, or an error that says which option is wrong.
@@ -97,7 +106,7 @@ func New(o Options) (*Service, error) {
 		proofs: o.Proofs, mutualTLS: o.MutualTLS,
 		resources: o.Resources, byScope: map[string]*Resource{}, scopeText: o.ScopeText, now: o.Now,
 		recipients: recipients{keysAt: o.KeysAt}, isMaster: o.IsMaster,
-		replay: o.Replay, fetch: o.Fetch,
+		replay: o.Replay, fetch: o.Fetch, fetchRequest: o.FetchRequest, requirePushed: o.RequirePushed,
 	}
 	for i := range s.resources {
 		if nested := s.resources[i].Format == token.FormatNested; nested != (s.resources[i].Recipient != nil) {

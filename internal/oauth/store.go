@@ -72,7 +72,26 @@ type Store interface {
 	// digest of what may be used once, and is remembered until until.
 	Spend(ctx context.Context, name secret.Hash, until time.Time) error
 
+	// AddPushed keeps an authorization request that a client has pushed.
+	AddPushed(ctx context.Context, p Pushed) error
+	// Pushed returns ErrNotFound for a handle that is unknown or used up. One that
+	// has expired may still be returned.
+	Pushed(ctx context.Context, handle secret.Hash) (Pushed, error)
+	// TakePushed uses up a pushed request: ErrStale if it is gone, and so for all
+	// callers but the first.
+	TakePushed(ctx context.Context, id secret.ID) error
+
 	LeakStore
+}
+
+// Pushed is an authorization request that waits under a handle (RFC 9126 §2.2).
+type Pushed struct {
+	ID        secret.ID
+	Handle    secret.Hash
+	ClientID  string
+	Request   string    // sealed
+	ExpiresAt time.Time // of the handle: afterwards it opens nothing
+	KeptUntil time.Time // of the row, which decides what becomes of a sign-in that has begun
 }
 
 // ClientType says where a client runs, and so what it can keep secret.

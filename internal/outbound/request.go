@@ -13,13 +13,23 @@ import (
 // or application/…+json as RFC 6839 §3.1 has it). Whether it is, the caller
 // finds out. Every error is an *Error.
 func (c *Client) Get(ctx context.Context, rawURL string) ([]byte, error) {
-	header := http.Header{"Accept": {"application/json, application/jwk-set+json"}}
+	return c.get(ctx, rawURL, "application/json, application/jwk-set+json", isJSON)
+}
+
+// GetJWT is Get for a 200 answer that says it is a JWT: application/jwt,
+// application/…+jwt (RFC 7519 §10.3, RFC 9101 §10.2) or application/jose.
+func (c *Client) GetJWT(ctx context.Context, rawURL string) ([]byte, error) {
+	return c.get(ctx, rawURL, "application/oauth-authz-req+jwt, application/jwt", isJWT)
+}
+
+func (c *Client) get(ctx context.Context, rawURL, accept string, fits func(contentType string) bool) ([]byte, error) {
+	header := http.Header{"Accept": {accept}}
 	var body []byte
 	err := c.do(ctx, http.MethodGet, rawURL, header, nil, func(ctx context.Context, t *target, r *http.Response) error {
 		if r.StatusCode != http.StatusOK {
 			return badStatus(t, r.StatusCode)
 		}
-		if err := judgeHead(t, r.Header); err != nil {
+		if err := judgeHead(t, r.Header, fits); err != nil {
 			return err
 		}
 		var err error
@@ -91,14 +101,14 @@ func badStatus(t *target, status int) error {
 	return e
 }
 
-func judgeHead(t *target, h http.Header) error {
+func judgeHead(t *target, h http.Header, fits func(contentType string) bool) error {
 	for _, v := range h.Values("Content-Encoding") {
 		if !strings.EqualFold(v, "identity") {
 			return &Error{Reason: ReasonEncoding, Host: t.host()}
 		}
 	}
 	kinds := h.Values("Content-Type")
-	if len(kinds) != 1 || !isJSON(kinds[0]) {
+	if len(kinds) != 1 || !fits(kinds[0]) {
 		return &Error{Reason: ReasonType, Host: t.host()}
 	}
 	return nil
@@ -107,6 +117,11 @@ func judgeHead(t *target, h http.Header) error {
 func isJSON(contentType string) bool {
 	kind, _, err := mime.ParseMediaType(contentType)
 	return err == nil && (kind == "application/json" || strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json"))
+}
+
+func isJWT(contentType string) bool {
+	kind, _, err := mime.ParseMediaType(contentType)
+	return err == nil && (kind == "application/jwt" || kind == "application/jose" || strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+jwt"))
 }
 
 // read counts what arrives, whatever the answer said that it would be.

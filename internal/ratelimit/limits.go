@@ -7,15 +7,17 @@ type Name string
 
 // The limits. Each has a line in Limits.
 const (
-	LoginPair    Name = "login_pair"
-	LoginAddress Name = "login_address"
-	LoginNetwork Name = "login_network"
-	LoginAccount Name = "login_account"
-	ClientAuth   Name = "client_auth"
-	Introspect   Name = "introspect"
-	LeakReport   Name = "leak_report"
-	LogNetwork   Name = "log_network"
-	LogAll       Name = "log_all"
+	LoginPair     Name = "login_pair"
+	LoginAddress  Name = "login_address"
+	LoginNetwork  Name = "login_network"
+	LoginAccount  Name = "login_account"
+	ClientAuth    Name = "client_auth"
+	Introspect    Name = "introspect"
+	PushedRequest Name = "pushed_request"
+	PushedPublic  Name = "pushed_request_public"
+	LeakReport    Name = "leak_report"
+	LogNetwork    Name = "log_network"
+	LogAll        Name = "log_all"
 )
 
 // Limit lets Burst events happen at once, and one more each time Every has
@@ -54,6 +56,14 @@ var Limits = []Limit{
 	{
 		Introspect, 1000, 50 * time.Millisecond, "calling client",
 		"fishing for tokens; a resource server that strangers send garbage to must still be served",
+	},
+	{
+		PushedRequest, 5000, 10 * time.Millisecond, "client",
+		"each pushed request is a row for half an hour",
+	},
+	{
+		PushedPublic, 200, 250 * time.Millisecond, "client and address",
+		"the same from apps that prove nothing of themselves",
 	},
 	{
 		LeakReport, 60, time.Second, "reporting client",

@@ -224,6 +224,7 @@ func (o OAuth) RemoveClient(ctx context.Context, clientID string, now, keep time
 		return t.all(ctx, []string{
 			`DELETE FROM client_secrets WHERE client_id = $1`,
 			`DELETE FROM consents WHERE client_id = $1`,
+			`DELETE FROM pushed_requests WHERE client_id = $1`,
 			`DELETE FROM grants WHERE client_id = $1`,
 			`DELETE FROM clients WHERE id = $1`,
 		}, clientID)

@@ -57,6 +57,9 @@ func (s *site) proceed(w http.ResponseWriter, r *http.Request, a *oauth.Authoriz
 
 // end sends the browser to where an authorization ends.
 func (s *site) end(w http.ResponseWriter, _ *http.Request, o oauth.Outcome) error {
+	if o.Post != nil {
+		return s.formPost(w, o.Post)
+	}
 	return seeOther(w, o.Location)
 }
 

@@ -67,8 +67,7 @@ func (s *site) pageHeaders(h http.Header) {
 }
 
 // pagePolicy is the Content-Security-Policy of a page: its own style and icon,
-// and nothing that runs, so there is nothing that a nonce would have to let
-// in. Chromium holds form-action against redirects too, so a page whose form
+// and nothing that runs; the page of formPost alone has another. Chromium holds form-action against redirects too, so a page whose form
 // may end at the app names the app's origin.
 func pagePolicy(redirectURI string) string {
 	target := formTarget(redirectURI)

@@ -26,9 +26,10 @@ const (
 	pageSignedOut pageName = "signed_out"
 	pageError     pageName = "error"
 	pageEmbedded  pageName = "embedded"
+	pageFormPost  pageName = "form_post"
 )
 
-var pageNames = []pageName{pageLogin, pageConsent, pageLogout, pageSignedOut, pageError, pageEmbedded}
+var pageNames = []pageName{pageLogin, pageConsent, pageLogout, pageSignedOut, pageError, pageEmbedded, pageFormPost}
 
 // templates are parsed at the start of the program; a mistake in one of them
 // never gets as far as a test.

@@ -28,6 +28,7 @@ var routes = []route{
 	{"GET", jwksPath, classDocument, (*site).serveJWKS},
 	{"GET", authorizePath, classEntry, (*site).authorize},
 	{"POST", authorizePath, classEntry, (*site).authorize},
+	{"POST", "/oauth/par", classBrowserProtocol, (*site).pushed},
 	{"POST", "/oauth/token", classBrowserProtocol, (*site).token},
 	{"POST", "/oauth/introspect", classProtocol, (*site).introspect},
 	{"POST", "/oauth/revoke", classBrowserProtocol, (*site).revoke},

@@ -15,6 +15,7 @@ import (
 var raceTests = []test{
 	{"TK08 sixteen redeem each of fifty codes and one wins", raceRedeem},
 	{"sixteen use the same name and one wins", raceSpend},
+	{"PR03 a hundred approve one pushed request and one wins", raceTakePushed},
 	{"sixteen rotate each of twenty grants and one wins", raceRotate},
 	{"PP17 sixteen bind each of twenty grants to keys of their own and one wins", raceBind},
 	{"RV21 sixteen end the same grant, session and token and the feed says so once", raceRevoke},

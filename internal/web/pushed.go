@@ -1,0 +1,41 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+
+	"sallyport/internal/audit"
+	"sallyport/internal/oauth"
+	"sallyport/internal/ratelimit"
+)
+
+// pushed is the pushed authorization request endpoint (RFC 9126 §2). What it
+// keeps is bounded for each client, and for a client that proves nothing for each
+// address too, so that no stranger uses up what an app needs.
+func (s *site) pushed(w http.ResponseWriter, r *http.Request, p url.Values) error {
+	return s.guardClient(w, r, p, func(req oauth.Request) error {
+		push, err := s.oauth.ReadPush(r.Context(), req)
+		if err != nil {
+			return err
+		}
+		limit, key := ratelimit.PushedRequest, ""
+		clientID, proven := push.Client()
+		if key = ratelimit.Key(clientID); !proven {
+			limit, key = ratelimit.PushedPublic, ratelimit.Key(clientID, ratelimit.Address(req.Remote))
+		}
+		if ok, wait := s.limits.Allow(s.now(), limit, key); !ok {
+			note(r, audit.RequestRefused, string(limit))
+			setRetryAfter(w.Header(), wait)
+			return &oauth.Error{Code: oauth.TooManyRequests, Description: "too many pushed requests; wait before the next"}
+		}
+		res, err := push.Store(r.Context())
+		if err != nil {
+			return err
+		}
+		if res.Nonce != "" {
+			w.Header().Set("DPoP-Nonce", res.Nonce)
+		}
+		writeJSON(w, r, http.StatusCreated, res.AppendJSON(make([]byte, 0, 256)))
+		return nil
+	})
+}

@@ -16,7 +16,7 @@ const (
 	ConsentDenied        Name = "consent.denied"
 	ClientAuthFailed     Name = "client.auth_failed"
 	RequestPushed        Name = "request.pushed"
-	RequestObjectRefused Name = "request_object.refused"
+	RequestObjectRefused Name = "request.object_refused"
 	ConstantValue        Name = "request.constant"
 	CodeIssued           Name = "code.issued"
 	CodeRedeemed         Name = "code.redeemed"

@@ -119,6 +119,7 @@ type node struct {
 	accounts *account.Service
 	gateway  *gateway.Gateway
 	notices  *notify.Worker
+	postman  *notify.Postman
 	public   *http.Server
 	mutual   *http.Server // nil where mtls_listen is not set
 	ops      *http.Server
@@ -207,6 +208,7 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 	if err := n.assembleNotices(ctx, c); err != nil {
 		return err
 	}
+	n.assemblePosts(keys.door)
 	return n.assembleEdge(ctx, c, ring)
 }
 
@@ -289,7 +291,7 @@ func (c *config) openStore(ctx context.Context, now func() time.Time) (*store.St
 	if err != nil {
 		return nil, err
 	}
-	return store.Open(ctx, dsn, store.Options{Now: now})
+	return store.Open(ctx, dsn, store.Options{Now: now, Silent: c.silentClients()})
 }
 
 func (c *config) usesSQLite() bool {

@@ -92,10 +92,10 @@ func (n *node) recordLeak(l audit.Leak) {
 func (n *node) reportDelivery(d notify.Delivery) {
 	attrs := []slog.Attr{slog.String("to", d.To), slog.Int("notices", d.Notices)}
 	level, what := slog.LevelWarn, "a notice could not be sent yet"
-	if d.Event == audit.NoticeSent {
+	switch d.Event {
+	case audit.NoticeSent, audit.PostSent:
 		level = slog.LevelInfo
-	}
-	if d.Event == audit.NoticeLost {
+	case audit.NoticeLost:
 		level = slog.LevelError
 	}
 	if d.Event != "" {

@@ -121,6 +121,16 @@ func (s *Service) SetDisabled(ctx context.Context, userID string, disabled bool)
 	return nil
 }
 
+// EndSessions ends every session and grant of a person, who can sign in again.
+// ErrNotFound for nobody.
+func (s *Service) EndSessions(ctx context.Context, userID string) error {
+	now := s.now()
+	if err := s.store.EndSessions(ctx, userID, now, token.KeepRevocation(now)); err != nil {
+		return fmt.Errorf("end sessions: %w", err)
+	}
+	return nil
+}
+
 // DeleteUser removes a person and ends all that they have. ErrNotFound for nobody.
 func (s *Service) DeleteUser(ctx context.Context, userID string) error {
 	now := s.now()

@@ -186,6 +186,12 @@ func (m *memory) SetDisabled(_ context.Context, id string, disabled bool, _, _ t
 	return err
 }
 
+func (m *memory) EndSessions(_ context.Context, id string, _, _ time.Time) error {
+	err := m.change(id, func(*account.User) {})
+	m.endAll(id)
+	return err
+}
+
 func (m *memory) DeleteUser(_ context.Context, id string, _, _ time.Time) error {
 	err := m.change(id, func(*account.User) {})
 	m.endAll(id)

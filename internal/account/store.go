@@ -35,6 +35,8 @@ type Store interface {
 	UpgradePassword(ctx context.Context, userID, old, new string) error
 	// SetDisabled with true ends every session and grant.
 	SetDisabled(ctx context.Context, userID string, disabled bool, now, keep time.Time) error
+	// EndSessions ends every session and grant of the person, and nothing else.
+	EndSessions(ctx context.Context, userID string, now, keep time.Time) error
 	// DeleteUser removes the person, sessions, grants and consents, and ends
 	// every token.
 	DeleteUser(ctx context.Context, userID string, now, keep time.Time) error

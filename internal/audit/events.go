@@ -43,6 +43,8 @@ const (
 	SecretCompromised    Name = "client.secret_compromised"
 	NoticeSent           Name = "notice.sent"
 	NoticeLost           Name = "notice.lost"
+	PostSent             Name = "post.sent"
+	PostLost             Name = "post.lost"
 )
 
 // Events says what each event means and what an operator should do.
@@ -86,6 +88,8 @@ var Events = []struct {
 	{SecretCompromised, "an operator declared the secrets of a client compromised; all ended at once", "give the client its new secret"},
 	{NoticeSent, "somebody was told of a leak", "nothing"},
 	{NoticeLost, "somebody could not be told of a leak", "tell them; look at mail and leaks in the configuration"},
+	{PostSent, "a client's server took a message, such as that a session has ended", "nothing"},
+	{PostLost, "a client's server refused a message, or did not answer until it was given up", "tell those who run the client; look at the address it is registered with"},
 }
 
 // Event is one occurrence. Subject is an account ID or "client:" and a

@@ -1,8 +1,9 @@
-// Package notify tells people and machines of leaks: it takes notices from the
-// outbox, writes a plain text mail or a signed webhook from each, and tries again
-// until it is sent or given up, which is reported. It decides what people are told
-// to do, and knows neither how a credential was ended nor who may report one.
-// Start at Worker, then texts.go.
+// Package notify tells people and machines what has happened. A Worker takes
+// notices of leaks from the outbox and writes a plain text mail or a signed webhook
+// from each; a Postman takes messages to addresses of clients, which others make
+// and sign. Both try again until it is sent or given up, which is reported. It
+// decides what people are told to do, and knows neither how a credential was ended
+// nor who may report one. Start at Worker, then texts.go.
 package notify
 
 import (

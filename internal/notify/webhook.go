@@ -11,18 +11,18 @@ import (
 	"sallyport/internal/secret"
 )
 
-// Post sends JSON with more headers and succeeds with a 2xx answer.
-type Post func(ctx context.Context, url string, header map[string]string, body []byte) error
+// Poster sends JSON with more headers and succeeds with a 2xx answer.
+type Poster func(ctx context.Context, url string, header map[string]string, body []byte) error
 
 // Webhook is an address of the operator that hears of leaks.
 type Webhook struct {
 	url    string
 	secret secret.Value
-	post   Post
+	post   Poster
 }
 
 // NewWebhook returns a webhook. secret is what both sides know.
-func NewWebhook(url string, key secret.Value, post Post) *Webhook { return &Webhook{url, key, post} }
+func NewWebhook(url string, key secret.Value, post Poster) *Webhook { return &Webhook{url, key, post} }
 
 // The headers of a call. Delivery is the same when a call is repeated.
 const (

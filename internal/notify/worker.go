@@ -37,7 +37,7 @@ type Options struct {
 
 // Delivery says what became of notices to one recipient.
 type Delivery struct {
-	Event   audit.Name // NoticeSent or NoticeLost; empty: it will be tried again
+	Event   audit.Name // NoticeSent, NoticeLost, PostSent or PostLost; empty: it will be tried again
 	To      string
 	Notices int
 	Err     error

@@ -73,7 +73,7 @@ func (s *Service) Logout(ctx context.Context, params url.Values, session *Sessio
 // them. When it returns nil, this node already refuses their tokens.
 func (s *Service) EndSession(ctx context.Context, sid secret.ID) error {
 	now := s.now()
-	if err := s.store.EndSession(ctx, sid, token.ReasonLogout, now, token.KeepRevocation(now)); err != nil {
+	if _, err := s.store.EndSession(ctx, sid, token.ReasonLogout, now, token.KeepRevocation(now)); err != nil {
 		return unavailable("end session", err)
 	}
 	if err := s.applied(ctx); err != nil {

@@ -59,9 +59,19 @@ type Store interface {
 	RevokeSerial(ctx context.Context, serial secret.ID, reason string, now, keep time.Time) error
 
 	// EndSession ends the sessions with this sid and every grant that came from
-	// them, whether or not a session is still there. Ending it twice is not an
-	// error.
-	EndSession(ctx context.Context, sid secret.ID, reason string, now, keep time.Time) error
+	// them, whether or not a session is still there, and posts a farewell to each
+	// client of it that wants one. It returns the client_ids of all of them. Ending
+	// it twice is not an error, and tells nobody again.
+	EndSession(ctx context.Context, sid secret.ID, reason string, now, keep time.Time) (clients []string, err error)
+
+	// EndUser does so with every session and grant of a person. Of an unknown
+	// person there is nothing to end.
+	EndUser(ctx context.Context, userID, reason string, now, keep time.Time) error
+
+	// Post puts messages into the outbox, and says how many it did not take because
+	// too many wait for the recipient. A transition that messages tell of posts them
+	// itself.
+	Post(ctx context.Context, list []Post) (lost int, err error)
 
 	// Consent returns what userID agreed to for clientID; ErrNotFound if nothing.
 	Consent(ctx context.Context, userID, clientID string) (Consent, error)

@@ -43,20 +43,14 @@ func (c *Client) get(ctx context.Context, rawURL, accept string, fits func(conte
 // read. header holds what the caller has to add, such as a signature; it may
 // be nil. Every error is an *Error. Nothing is tried twice.
 func (c *Client) PostJSON(ctx context.Context, rawURL string, header map[string]string, body []byte) error {
-	h := http.Header{}
+	with := map[string]string{}
 	for name, value := range header {
-		if !mayBeSet(name, value) {
-			return &Error{Reason: ReasonRequest, detail: "a header that cannot be set"}
+		if !strings.EqualFold(name, "Content-Type") {
+			with[name] = value
 		}
-		h.Set(name, value)
 	}
-	h.Set("Content-Type", "application/json")
-	return c.do(ctx, http.MethodPost, rawURL, h, body, func(_ context.Context, t *target, r *http.Response) error {
-		if r.StatusCode < 200 || r.StatusCode > 299 {
-			return badStatus(t, r.StatusCode)
-		}
-		return nil
-	})
+	with["Content-Type"] = "application/json"
+	return c.Post(ctx, rawURL, with, body)
 }
 
 // do sends one request and hands its answer to accept.

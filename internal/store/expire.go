@@ -26,8 +26,10 @@ var expiring = []struct {
 	q     string
 }{
 	{"sessions", 0, `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE absolute_until_s <= $1 ORDER BY absolute_until_s LIMIT $2)`},
-	{"grants", afterEnd, `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE absolute_until_s <= $1 ORDER BY absolute_until_s LIMIT $2)`},
 	{"pushed requests", 0, `DELETE FROM pushed_requests WHERE id IN (SELECT id FROM pushed_requests WHERE kept_until_s <= $1 ORDER BY kept_until_s LIMIT $2)`},
+	// A grant is kept as long as its session: it says which clients are told when that ends.
+	{"grants", afterEnd, `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE absolute_until_s <= $1
+		AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.sid = grants.sid) ORDER BY absolute_until_s LIMIT $2)`},
 	{"spent", afterEnd, `DELETE FROM spent WHERE name IN (SELECT name FROM spent WHERE expires_s <= $1 ORDER BY expires_s LIMIT $2)`},
 	{"feed", clockError, `DELETE FROM feed WHERE seq IN (SELECT seq FROM feed WHERE expires_s <= $1 ORDER BY expires_s LIMIT $2)`},
 	{"marks", clockError, `DELETE FROM feed_marks WHERE seq IN (SELECT seq FROM feed_marks

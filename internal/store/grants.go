@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -209,14 +210,47 @@ func (o OAuth) RevokeGrant(ctx context.Context, id secret.ID, reason string, now
 }
 
 // EndSession implements oauth.Store.
-func (o OAuth) EndSession(ctx context.Context, sid secret.ID, reason string, now, keep time.Time) error {
-	return o.s.write(ctx, "end session", func(ctx context.Context, t *tx) error {
-		// The session goes first: its row is what a redemption holds on to.
-		if _, err := t.exec(ctx, `DELETE FROM sessions WHERE sid = $1`, sid.String()); err != nil {
+func (o OAuth) EndSession(ctx context.Context, sid secret.ID, reason string, now, keep time.Time) (clients []string, err error) {
+	err = o.s.write(ctx, "end session", func(ctx context.Context, t *tx) error {
+		clients, err = o.s.endSessions(ctx, t, `sid`, sid.String(), reason, now, keep)
+		return err
+	})
+	return clients, err
+}
+
+// EndUser implements oauth.Store.
+func (o OAuth) EndUser(ctx context.Context, userID, reason string, now, keep time.Time) error {
+	return o.s.write(ctx, "end sessions of a person", func(ctx context.Context, t *tx) error {
+		if _, err := t.exec(ctx, `UPDATE users SET disabled = disabled WHERE id = $1`, userID); err != nil {
 			return err
 		}
-		return t.revokeGrants(ctx, `sid = $3`, sid.String(), reason, now, keep)
+		return o.s.endUser(ctx, t, userID, reason, now, keep)
 	})
+}
+
+// endSessions ends the sessions and grants whose column is arg, and tells the feed
+// and the clients. It returns the clients of those sessions that were not over.
+func (s *Store) endSessions(ctx context.Context, t *tx, column, arg, reason string, now, keep time.Time) ([]string, error) {
+	var sids []string
+	ended := func(scan func(...any) error) error {
+		var sid string
+		err := scan(&sid)
+		if !slices.Contains(sids, sid) {
+			sids = append(sids, sid)
+		}
+		return err
+	}
+	// The session goes first: its row is what a redemption holds on to.
+	if err := t.each(ctx, ended, `DELETE FROM sessions WHERE `+column+` = $1 RETURNING sid`, arg); err != nil {
+		return nil, err
+	}
+	if err := t.each(ctx, ended, `SELECT DISTINCT sid FROM grants WHERE revoked_s = 0 AND `+column+` = $1`, arg); err != nil {
+		return nil, err
+	}
+	if err := t.revokeGrants(ctx, column+` = $3`, arg, reason, now, keep); err != nil {
+		return nil, err
+	}
+	return s.farewell(ctx, t, sids, now)
 }
 
 // revokeGrants ends the living grants that where selects by its $3, and tells

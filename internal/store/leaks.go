@@ -112,6 +112,10 @@ func (o OAuth) LeakSession(ctx context.Context, sid secret.ID, e oauth.Ending) (
 			return false, nil, err
 		}
 		entries, err := t.endGrants(ctx, `sid = $3`, sid.String(), e.Reason, e.Now, e.Keep)
+		if err != nil {
+			return false, nil, err
+		}
+		_, err = o.s.farewell(ctx, t, []string{sid.String()}, e.Now)
 		return true, entries, err
 	})
 }

@@ -18,6 +18,9 @@ type Options struct {
 	// MaxConns bounds the connections to PostgreSQL; 0 means 16. SQLite has one
 	// writer and a few readers whatever it says.
 	MaxConns int
+	// Silent are clients of the configuration that have no backchannel_logout_uri,
+	// so that no message is stored for them when a session ends.
+	Silent []string
 }
 
 // ErrClosed is returned by every method after Close.
@@ -28,6 +31,7 @@ var ErrClosed = errors.New("the store is closed")
 type Store struct {
 	engine engine
 	now    func() time.Time
+	silent map[string]bool
 }
 
 // engine is what differs between the databases.
@@ -56,7 +60,10 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{engine: e, now: o.Now}
+	s := &Store{engine: e, now: o.Now, silent: map[string]bool{}}
+	for _, id := range o.Silent {
+		s.silent[id] = true
+	}
 	if _, err := s.NeedsMigration(ctx); err != nil {
 		_ = e.close()
 		return nil, err

@@ -96,7 +96,7 @@ func (a Account) SetPassword(ctx context.Context, userID, hash string, now, keep
 		if err := changed(ctx, t, account.ErrNotFound, `UPDATE users SET password_hash = $2 WHERE id = $1`, userID, hash); err != nil {
 			return err
 		}
-		return t.endUser(ctx, userID, revocation.ReasonPassword, now, keep)
+		return a.s.endUser(ctx, t, userID, revocation.ReasonPassword, now, keep)
 	})
 }
 
@@ -123,7 +123,7 @@ func (a Account) SetDisabled(ctx context.Context, userID string, disabled bool, 
 			}
 			return err
 		case disabled:
-			return t.endUser(ctx, userID, revocation.ReasonDisabled, now, keep)
+			return a.s.endUser(ctx, t, userID, revocation.ReasonDisabled, now, keep)
 		}
 		return nil
 	})
@@ -136,7 +136,7 @@ func (a Account) DeleteUser(ctx context.Context, userID string, now, keep time.T
 		if err := changed(ctx, t, account.ErrNotFound, `UPDATE users SET disabled = 1 WHERE id = $1`, userID); err != nil {
 			return err
 		}
-		if err := t.endUser(ctx, userID, revocation.ReasonAdmin, now, keep); err != nil {
+		if err := a.s.endUser(ctx, t, userID, revocation.ReasonAdmin, now, keep); err != nil {
 			return err
 		}
 		return t.all(ctx, []string{
@@ -147,11 +147,20 @@ func (a Account) DeleteUser(ctx context.Context, userID string, now, keep time.T
 	})
 }
 
+// EndSessions implements account.Store. ErrNotFound for an unknown person.
+func (a Account) EndSessions(ctx context.Context, userID string, now, keep time.Time) error {
+	return a.s.write(ctx, "end sessions", func(ctx context.Context, t *tx) error {
+		// The person is locked first: whoever signs in waits, and stays signed in.
+		if err := changed(ctx, t, account.ErrNotFound, `UPDATE users SET disabled = disabled WHERE id = $1`, userID); err != nil {
+			return err
+		}
+		return a.s.endUser(ctx, t, userID, revocation.ReasonAdmin, now, keep)
+	})
+}
+
 // endUser ends all sessions and grants of a person, and so every token: each
 // carries its grant, and no clock decides.
-func (t *tx) endUser(ctx context.Context, userID, reason string, now, keep time.Time) error {
-	if _, err := t.exec(ctx, `DELETE FROM sessions WHERE user_id = $1`, userID); err != nil {
-		return err
-	}
-	return t.revokeGrants(ctx, `user_id = $3`, userID, reason, now, keep)
+func (s *Store) endUser(ctx context.Context, t *tx, userID, reason string, now, keep time.Time) error {
+	_, err := s.endSessions(ctx, t, `user_id`, userID, reason, now, keep)
+	return err
 }

@@ -75,7 +75,7 @@ func redeemStale(r *rig) {
 		"deleted person":  func(g *oauth.Grant) { r.ok(r.Account.DeleteUser(r.ctx(), g.UserID, r.clock(), r.keep())) },
 		"new password":    func(g *oauth.Grant) { r.ok(r.Account.SetPassword(r.ctx(), g.UserID, "x", r.clock(), r.keep())) },
 		"ended session": func(g *oauth.Grant) {
-			r.ok(r.OAuth.EndSession(r.ctx(), g.SID, revocation.ReasonLogout, r.clock(), r.keep()))
+			r.endSession(r.ctx(), g.SID, revocation.ReasonLogout, r.clock(), r.keep())
 		},
 		"session past its idle end":     func(g *oauth.Grant) { g.CreatedAt = g.CreatedAt.Add(time.Hour) },
 		"session past its absolute end": func(g *oauth.Grant) { g.CreatedAt = g.CreatedAt.Add(12 * time.Hour) },
@@ -116,7 +116,7 @@ func redeemStale(r *rig) {
 
 func replayAfterEnd(r *rig) {
 	_, s, g := r.signedIn("ada")
-	r.ok(r.OAuth.EndSession(r.ctx(), s.ID, revocation.ReasonLogout, r.clock(), r.keep()))
+	r.endSession(r.ctx(), s.ID, revocation.ReasonLogout, r.clock(), r.keep())
 	r.is("replay", r.OAuth.RedeemCode(r.ctx(), g), oauth.ErrExists)
 }
 
@@ -230,7 +230,7 @@ func endSession(r *rig) {
 	dead, elsewhere := r.addGrant(s), r.addGrant(r.addSession(u))
 	r.ok(r.OAuth.RevokeGrant(r.ctx(), dead.ID, revocation.ReasonReused, r.clock(), r.keep()))
 	for range 2 {
-		r.ok(r.OAuth.EndSession(r.ctx(), s.ID, revocation.ReasonLogout, r.clock(), r.keep()))
+		r.endSession(r.ctx(), s.ID, revocation.ReasonLogout, r.clock(), r.keep())
 	}
 	_, err := r.Account.Session(r.ctx(), s.ID)
 	r.is("the session", err, account.ErrNotFound)
@@ -270,8 +270,9 @@ func contextEnded(r *rig) {
 	ctx, cancel := context.WithCancel(r.ctx())
 	cancel()
 	r.is("rotate", r.OAuth.RotateRefresh(ctx, g.ID, 1, r.clock(), r.keep()), context.Canceled)
-	r.is("end session", r.OAuth.EndSession(ctx, s.ID, revocation.ReasonLogout, r.clock(), r.keep()), context.Canceled)
-	_, err := r.OAuth.Grant(ctx, g.ID)
+	_, err := r.OAuth.EndSession(ctx, s.ID, revocation.ReasonLogout, r.clock(), r.keep())
+	r.is("end session", err, context.Canceled)
+	_, err = r.OAuth.Grant(ctx, g.ID)
 	r.is("read", err, context.Canceled)
 	if got := r.stored(g.ID).Generation; got != 1 {
 		r.t.Errorf("generation moved to %d", got)

@@ -96,7 +96,8 @@ func raceRevoke(r *rig) {
 			case 0:
 				return r.OAuth.RevokeGrant(r.ctx(), g.ID, "x", r.clock(), r.keep())
 			case 1:
-				return r.OAuth.EndSession(r.ctx(), s.ID, "x", r.clock(), r.keep())
+				_, err := r.OAuth.EndSession(r.ctx(), s.ID, "x", r.clock(), r.keep())
+				return err
 			}
 			return r.OAuth.RevokeSerial(r.ctx(), serial, "x", r.clock(), r.keep())
 		})
@@ -164,7 +165,7 @@ func raceEverything(r *rig) {
 			func() error { return r.OAuth.SetClientDisabled(r.ctx(), client.ID, true, now, keep) },
 			func() error { return r.Account.SetDisabled(r.ctx(), u.ID, true, now, keep) },
 			func() error { return r.Account.SetPassword(r.ctx(), u.ID, "$new", now, keep) },
-			func() error { return r.OAuth.EndSession(r.ctx(), s.ID, "x", now, keep) },
+			func() error { _, err := r.OAuth.EndSession(r.ctx(), s.ID, "x", now, keep); return err },
 			func() error { return r.OAuth.RemoveClient(r.ctx(), client.ID, now, keep) },
 			func() error { return r.Account.DeleteUser(r.ctx(), u.ID, now, keep) },
 			func() error { return r.OAuth.RedeemCode(r.ctx(), r.grant(s)) },
@@ -204,7 +205,8 @@ func raceLogout(r *rig) {
 		var redeemed []oauth.Grant
 		r.fight(oauth.ErrStale, func(n int) error {
 			if n == fighters/2 {
-				return r.OAuth.EndSession(r.ctx(), s.ID, "x", r.clock(), r.keep())
+				_, err := r.OAuth.EndSession(r.ctx(), s.ID, "x", r.clock(), r.keep())
+				return err
 			}
 			g := r.grant(s)
 			err := r.OAuth.RedeemCode(r.ctx(), g)

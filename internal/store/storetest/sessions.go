@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -42,7 +43,7 @@ func sessionReplaces(r *rig) {
 
 	other := r.session(r.addUser("bob")) // somebody else signs in in the same browser
 	r.ok(r.Account.AddSession(r.ctx(), other, next.ID))
-	r.ok(r.OAuth.EndSession(r.ctx(), other.SID, "x", r.clock(), r.keep()))
+	r.endSession(r.ctx(), other.SID, "x", r.clock(), r.keep())
 	r.wantAlive(g.ID)
 }
 
@@ -53,7 +54,7 @@ func replacedSessionsGrants(r *rig) {
 	next.SID = old.SID
 	r.ok(r.Account.AddSession(r.ctx(), next, old.ID))
 	r.ok(r.OAuth.RedeemCode(r.ctx(), r.grant(old))) // a code from before the second sign-in
-	r.ok(r.OAuth.EndSession(r.ctx(), next.SID, "x", r.clock(), r.keep()))
+	r.endSession(r.ctx(), next.SID, "x", r.clock(), r.keep())
 	_, err := r.Account.Session(r.ctx(), next.ID)
 	r.is("ended session", err, account.ErrNotFound)
 	got, err := r.OAuth.Grant(r.ctx(), g.ID)
@@ -88,6 +89,12 @@ func touch(r *rig) {
 	}
 	r.is("past its idle end", r.Account.TouchSession(r.ctx(), s.ID, s.IdleUntil, s.IdleUntil.Add(time.Hour)), account.ErrNotFound)
 	r.is("unknown", r.Account.TouchSession(r.ctx(), secret.NewID(start), r.clock(), r.keep()), account.ErrNotFound)
-	r.ok(r.OAuth.EndSession(r.ctx(), s.ID, "x", r.clock(), r.keep()))
+	r.endSession(r.ctx(), s.ID, "x", r.clock(), r.keep())
 	r.is("ended", r.Account.TouchSession(r.ctx(), s.ID, r.clock(), r.keep()), account.ErrNotFound)
+}
+
+func (r *rig) endSession(ctx context.Context, sid secret.ID, reason string, now, keep time.Time) {
+	r.t.Helper()
+	_, err := r.OAuth.EndSession(ctx, sid, reason, now, keep)
+	r.ok(err)
 }

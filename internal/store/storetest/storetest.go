@@ -32,6 +32,7 @@ type Backend struct {
 	Account account.Store
 	Keys    token.KeyAdmin
 	Outbox  notify.Outbox
+	Posts   notify.Posts // of a store for which the client "quiet" is silent
 	Feed    revocation.Log
 	// Expire deletes what has ended by now and returns the number of rows.
 	Expire func(ctx context.Context, now time.Time) (int64, error)
@@ -46,7 +47,7 @@ const fighters = 16
 // clock, and cleans up after t.
 func Run(t *testing.T, open func(t *testing.T, now func() time.Time) Backend) {
 	t.Helper()
-	for _, group := range [][]test{grantTests, sessionTests, userTests, clientTests, keyTests, feedTests, expiryTests, raceTests, leakTests, pushedTests} {
+	for _, group := range [][]test{grantTests, sessionTests, userTests, clientTests, keyTests, feedTests, expiryTests, raceTests, leakTests, pushedTests, postTests} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"sallyport/internal/notify"
+	"sallyport/internal/oauth"
+	"sallyport/internal/outbound"
+)
+
+// assemblePosts makes what sends messages to addresses of clients: logout tokens,
+// signals. door is how those may be asked.
+func (n *node) assemblePosts(door *outbound.Client) {
+	n.postman = notify.NewPostman(notify.PostOptions{
+		Posts: n.store.Outbox(), Make: n.makePost, Send: poster{door}.send, Now: n.now, Report: n.reportDelivery,
+	})
+}
+
+func (n *node) makePost(ctx context.Context, p notify.Post) (notify.PostRequest, error) {
+	m, err := n.oauth.MakePost(ctx, p.ID, oauth.PostKind(p.Kind), p.Payload)
+	if errors.Is(err, oauth.ErrNothingToSend) {
+		return notify.PostRequest{}, notify.ErrNothing
+	}
+	return notify.PostRequest(m), err
+}
+
+// poster delivers messages to addresses of clients.
+type poster struct{ door *outbound.Client }
+
+func (p poster) send(ctx context.Context, m notify.PostRequest) error {
+	header := map[string]string{"Content-Type": m.ContentType}
+	if m.Accept != "" {
+		header["Accept"] = m.Accept
+	}
+	if auth := m.Authorization.Reveal(); auth != "" {
+		header["Authorization"] = auth
+	}
+	return judgeDelivery(p.door.Post(ctx, m.URL, header, []byte(m.Body.Reveal())))
+}
+
+// judgeDelivery says whether another attempt may end better: 400 means that the
+// receiver has understood and refuses (Back-Channel Logout §2.8, RFC 8935 §2.4),
+// and an address that is never asked will not be asked later.
+func judgeDelivery(err error) error {
+	var failed *outbound.Error
+	if !errors.As(err, &failed) {
+		return err
+	}
+	switch failed.Reason {
+	case outbound.ReasonURL, outbound.ReasonRequest:
+		return fmt.Errorf("%w: %w", notify.ErrFinal, err)
+	case outbound.ReasonStatus:
+		if failed.Status == http.StatusBadRequest || failed.Status == http.StatusGone {
+			return fmt.Errorf("%w: %w", notify.ErrFinal, err)
+		}
+		return err
+	}
+	return fmt.Errorf("%w: %w", notify.ErrAway, err)
+}
+
+// silentClients are those of the configuration that are not told when a session
+// ends.
+func (c *config) silentClients() []string {
+	var list []string
+	for i := range c.Clients {
+		if client := c.Clients[i].client(); client.Settings.BackChannelURI == "" {
+			list = append(list, client.ID)
+		}
+	}
+	return list
+}

@@ -12,7 +12,6 @@ import (
 	"unicode/utf8"
 
 	"sallyport/internal/secret"
-	"sallyport/internal/token"
 )
 
 // Authorization is a valid authorization request, waiting for a person.
@@ -32,6 +31,7 @@ type Authorization struct {
 	HintSubject string    `json:"u,omitempty"` // who id_token_hint is about
 	JKT         string    `json:"j,omitempty"` // dpop_jkt: the only key that may redeem the code
 	ACR         []string  `json:"a,omitempty"` // acr_values
+	ACRNeeded   []string  `json:"b,omitempty"` // a sign-in of none of these classes is not enough
 	UILocales   string    `json:"i,omitempty"` // ui_locales
 	Mode        string    `json:"w,omitempty"` // response_mode; empty: query
 	Pushed      secret.ID `json:"x,omitzero"`  // the pushed request that it is, which is used up with the code
@@ -57,7 +57,7 @@ const (
 var authorizeParams = []string{
 	"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce", "code_challenge",
 	"code_challenge_method", "prompt", "max_age", "acr_values", "login_hint", "display", "ui_locales", "claims",
-	"id_token_hint", "registration", "dpop_jkt",
+	"id_token_hint", "registration", "dpop_jkt", "authorization_details",
 }
 
 var promptValues = []string{"none", "login", "consent", "select_account"}
@@ -209,10 +209,7 @@ func (s *Service) readAuthorize(ctx context.Context, a *Authorization, in *asked
 	if perr := a.readPrompt(params); perr != nil {
 		return perr
 	}
-	if perr := unmetACR(params.Get("acr_values")); perr != nil {
-		return perr
-	}
-	if perr := s.readScope(a, params.Get("scope")); perr != nil {
+	if perr := a.readScope(params); perr != nil {
 		return perr
 	}
 	if perr := a.needNonce(); perr != nil {
@@ -278,16 +275,13 @@ func (a *Authorization) needNonce() *Error {
 	return nil
 }
 
-func (s *Service) readScope(a *Authorization, asked string) *Error {
-	scope, perr := within(asked, a.client.Scope)
+func (a *Authorization) readScope(params url.Values) *Error {
+	scope, perr := within(params.Get("scope"), a.client.Scope)
 	if perr != nil {
 		return perr
 	}
-	if scope == "" {
+	if scope == "" && params.Get("authorization_details") == "" { // RFC 9396 §3: either says what is asked for
 		return fail(InvalidScope, "scope is missing")
-	}
-	if s.reach(scope).mixed {
-		return errMixed
 	}
 	a.Scope = scope
 	return nil
@@ -337,29 +331,6 @@ func (a *Authorization) readPrompt(params url.Values) *Error {
 			return fail(InvalidRequest, "max_age must be a number of seconds")
 		}
 		a.MaxAge = &n
-	}
-	return nil
-}
-
-// reachableACR is the strongest authentication that sign-in offers.
-const reachableACR = token.ACRPassword
-
-// unmetACR refuses a request that asks only for classes of ours that cannot be
-// reached: sign-in would not help. Unknown classes are a wish, as OpenID
-// Connect has it.
-func unmetACR(asked string) *Error {
-	ours := false
-	for _, acr := range strings.Fields(asked) {
-		if !slices.Contains(token.ACRs, acr) {
-			return nil
-		}
-		if token.ACRSatisfies(reachableACR, acr) {
-			return nil
-		}
-		ours = true
-	}
-	if ours {
-		return fail(UnmetAuthentication, "none of the acr_values can be reached")
 	}
 	return nil
 }

@@ -16,6 +16,9 @@ var clientRules = []func(c *Client) (setting, why string){
 	func(c *Client) (setting, why string) { return c.Settings.encryptionProblem() },
 	(*Client).requestProblem,
 	(*Client).responseProblem,
+	(*Client).lifetimesProblem,
+	(*Client).algorithmProblem,
+	(*Client).pairwiseProblem,
 }
 
 // Problem returns the first setting that cannot be kept, by its registration

@@ -16,29 +16,32 @@ type Code struct {
 
 // The error codes.
 const (
-	InvalidRequest           = "invalid_request"
-	InvalidClient            = "invalid_client"
-	InvalidGrant             = "invalid_grant"
-	UnauthorizedClient       = "unauthorized_client"
-	UnsupportedGrantType     = "unsupported_grant_type"
-	InvalidScope             = "invalid_scope"
-	UnsupportedTokenType     = "unsupported_token_type"
-	InvalidToken             = "invalid_token"
-	InsufficientScope        = "insufficient_scope"
-	ServerError              = "server_error"
-	TemporarilyUnavailable   = "temporarily_unavailable"
-	AccessDenied             = "access_denied"
-	UnsupportedResponseType  = "unsupported_response_type"
-	LoginRequired            = "login_required"
-	ConsentRequired          = "consent_required"
-	InvalidRequestObject     = "invalid_request_object"
-	InvalidRequestURI        = "invalid_request_uri"
-	RequestURINotSupported   = "request_uri_not_supported"
-	RegistrationNotSupported = "registration_not_supported"
-	UnmetAuthentication      = "unmet_authentication_requirements"
-	TooManyRequests          = "too_many_requests"
-	InvalidDPoPProof         = "invalid_dpop_proof"
-	UseDPoPNonce             = "use_dpop_nonce"
+	InvalidRequest              = "invalid_request"
+	InvalidClient               = "invalid_client"
+	InvalidGrant                = "invalid_grant"
+	UnauthorizedClient          = "unauthorized_client"
+	UnsupportedGrantType        = "unsupported_grant_type"
+	InvalidScope                = "invalid_scope"
+	UnsupportedTokenType        = "unsupported_token_type"
+	InvalidToken                = "invalid_token"
+	InsufficientScope           = "insufficient_scope"
+	ServerError                 = "server_error"
+	TemporarilyUnavailable      = "temporarily_unavailable"
+	AccessDenied                = "access_denied"
+	UnsupportedResponseType     = "unsupported_response_type"
+	LoginRequired               = "login_required"
+	ConsentRequired             = "consent_required"
+	InvalidRequestObject        = "invalid_request_object"
+	InvalidRequestURI           = "invalid_request_uri"
+	RequestURINotSupported      = "request_uri_not_supported"
+	RegistrationNotSupported    = "registration_not_supported"
+	UnmetAuthentication         = "unmet_authentication_requirements"
+	TooManyRequests             = "too_many_requests"
+	InvalidDPoPProof            = "invalid_dpop_proof"
+	UseDPoPNonce                = "use_dpop_nonce"
+	InvalidTarget               = "invalid_target"
+	InvalidAuthorizationDetails = "invalid_authorization_details"
+	InvalidClientMetadata       = "invalid_client_metadata"
 )
 
 // Codes lists every code that this server sends.
@@ -66,6 +69,9 @@ var Codes = []Code{
 	{UnmetAuthentication, 400, "OpenID Connect Unmet Authentication Requirements 1.0 §3", "the asked acr cannot be reached"},
 	{InvalidDPoPProof, 400, "RFC 9449 §5, §7.1", "the DPoP proof is missing where one is needed, wrong, or used before; 401 where an access token is used"},
 	{UseDPoPNonce, 400, "RFC 9449 §8, §9", "the DPoP proof needs the nonce that DPoP-Nonce brings; 401 where an access token is used"},
+	{InvalidTarget, 400, "RFC 8707 §2, RFC 8693 §2.2.2", "an API is unknown, or not the client's to ask for"},
+	{InvalidAuthorizationDetails, 400, "RFC 9396 §5", "authorization_details are malformed, of an unknown type, or more than may be had"},
+	{InvalidClientMetadata, 400, "RFC 7591 §3.2.2", "something else that the client says of itself is malformed, contradicts the rest or cannot be kept"},
 }
 
 // Error is an error of the protocol. Code and Description are for the client,

@@ -80,6 +80,9 @@ func (s *Service) OpenAuthorization(ctx context.Context, flow string) (*Authoriz
 	if _, perr := within(a.Scope, a.client.Scope); perr != nil {
 		return nil, &PageError{perr.Code, perr.Description}
 	}
+	if a.Terms.Details = s.stillMay(a.client, a.Terms.Details); len(a.Terms.Details) == 0 && a.Scope == "" {
+		return nil, &PageError{InvalidAuthorizationDetails, "the app may no longer ask for this"}
+	}
 	return &a, nil
 }
 
@@ -95,6 +98,10 @@ func (s *Service) Next(ctx context.Context, a *Authorization, session *Session) 
 		// The client means one person and another has signed in for it (OpenID
 		// Connect Core §3.1.2.2).
 		return 0, s.redirectError(ctx, a, LoginRequired, "somebody else has signed in")
+	}
+	if session != nil && session.ID == a.LoginBy && !meetsACR(session.ACR, a.ACRNeeded) {
+		// Signing in once more would bring the same (OpenID Connect Core §5.5.1.1).
+		return 0, s.redirectError(ctx, a, UnmetAuthentication, "the sign-in is not of a class that was asked for")
 	}
 	if s.needsLogin(a, session) {
 		if silent {
@@ -125,6 +132,9 @@ func (s *Service) needsLogin(a *Authorization, session *Session) bool {
 	if a.HintSubject != "" && a.HintSubject != session.UserID {
 		return true
 	}
+	if !meetsACR(session.ACR, a.ACRNeeded) {
+		return true
+	}
 	if session.ID == a.LoginBy && s.now().Sub(session.AuthTime) < loginCounts {
 		return false
 	}
@@ -139,9 +149,10 @@ func (s *Service) needsLogin(a *Authorization, session *Session) bool {
 
 // needsConsent asks each time where the redirect URI does not prove who the
 // client is: another app on the device can claim a private-use scheme or a
-// loopback port (OAuth 2.1 §7.3.1).
+// loopback port (OAuth 2.1 §7.3.1). It also does so for what is asked in detail:
+// one payment is not the next.
 func (s *Service) needsConsent(ctx context.Context, a *Authorization, session *Session) (bool, error) {
-	if slices.Contains(a.Prompt, "consent") || !provenByRedirect(a.RedirectURI) {
+	if slices.Contains(a.Prompt, "consent") || !provenByRedirect(a.RedirectURI) || len(a.Terms.Details) > 0 {
 		return true, nil
 	}
 	c, err := s.store.Consent(ctx, session.UserID, a.ClientID)
@@ -151,7 +162,7 @@ func (s *Service) needsConsent(ctx context.Context, a *Authorization, session *S
 	if err != nil {
 		return false, unavailable("find consent", err)
 	}
-	for _, m := range fields(a.Scope) {
+	for _, m := range a.toAgree() {
 		if !contains(c.Scope, m) {
 			return true, nil
 		}
@@ -159,53 +170,19 @@ func (s *Service) needsConsent(ctx context.Context, a *Authorization, session *S
 	return false, nil
 }
 
+// toAgree are the scopes that a person agrees to: those of the request, and those
+// of the claims that it asks for by name.
+func (a *Authorization) toAgree() []string {
+	list := fields(a.Scope)
+	for _, m := range a.Terms.claimScopes() {
+		if !slices.Contains(list, m) {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
 func provenByRedirect(uri string) bool { return strings.HasPrefix(uri, "https://") }
-
-// ScopeView is one scope in words.
-type ScopeView struct {
-	Name string
-	Text string
-	API  string // empty: the issuer itself
-}
-
-// ConsentView is what the consent page shows.
-type ConsentView struct {
-	ClientID     string
-	ClientName   string
-	Verified     bool // the redirect URI proves that the app is the registered one
-	RedirectHost string
-	Scopes       []ScopeView
-	AccessFor    time.Duration // how long one access token works
-	RefreshFor   time.Duration // how long the app stays connected at most
-}
-
-// Consent returns what a person should know before agreeing.
-func (s *Service) Consent(a *Authorization) ConsentView {
-	to := s.reach(a.Scope)
-	v := ConsentView{
-		ClientID: a.ClientID, ClientName: a.client.DisplayName(), Verified: provenByRedirect(a.RedirectURI),
-		AccessFor: to.lifetime, RefreshFor: to.tier.Limits().RefreshAbsolute,
-	}
-	if u, err := url.Parse(a.RedirectURI); err == nil {
-		if v.RedirectHost = u.Host; v.RedirectHost == "" {
-			v.RedirectHost = u.Scheme
-		}
-	}
-	for _, name := range fields(a.Scope) {
-		view := ScopeView{Name: name, Text: s.scopeText[name]}
-		if res := s.byScope[name]; res != nil {
-			view.API = res.Name
-		}
-		if view.Text == "" {
-			view.Text = identityScopes[name]
-		}
-		if view.Text == "" {
-			view.Text = "Use " + name
-		}
-		v.Scopes = append(v.Scopes, view)
-	}
-	return v
-}
 
 // Approve remembers that the person agreed and returns where to send the
 // browser, with a code. The caller has made sure that Next no longer asks for
@@ -248,7 +225,7 @@ func (s *Service) rememberConsent(ctx context.Context, a *Authorization, session
 		return unavailable("find consent", err)
 	}
 	scopes, changed := fields(before.Scope), err != nil
-	for _, m := range fields(a.Scope) {
+	for _, m := range a.toAgree() {
 		if !slices.Contains(scopes, m) {
 			scopes, changed = append(scopes, m), true
 		}

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 
@@ -19,7 +20,7 @@ func (s *Service) respond(ctx context.Context, a *token.Access, to reach) (*Toke
 	if err != nil {
 		return nil, err
 	}
-	return &TokenResponse{AccessToken: written, TokenType: tokenType(a.Confirm), ExpiresInSeconds: a.Lifetime, Scope: a.Scope}, nil
+	return &TokenResponse{AccessToken: written, TokenType: tokenType(a.Confirm), ExpiresInSeconds: a.Lifetime, Scope: a.Scope, Details: a.Details}, nil
 }
 
 func (s *Service) writeAccess(ctx context.Context, a *token.Access, to reach) (secret.Value, error) {
@@ -31,8 +32,15 @@ func (s *Service) writeAccess(ctx context.Context, a *token.Access, to reach) (s
 		return sealed, nil
 	}
 	signed := *a
-	if to.format == token.FormatNested {
+	switch {
+	case to.format == token.FormatNested:
 		signed.Scope = s.scopesOf(a.Audience, a.Scope)
+	case a.IsPerson(): // the client can read it, so it says what the client may know
+		c, err := s.clients.get(ctx, a.ClientID)
+		if err != nil {
+			return secret.Value{}, unavailable("find client", err)
+		}
+		signed.Subject = s.subjectFor(c, a.Subject)
 	}
 	jwt, err := s.ring.SignAccess(&signed, s.issuer)
 	if err != nil {
@@ -86,7 +94,7 @@ func (s *Service) openAccess(ctx context.Context, presented string, a *token.Acc
 	case err != nil:
 		return format, false, nil //nolint:nilerr // what does not open is not alive
 	case format == token.FormatJWT:
-		a.Tier = s.reach(a.Scope).tier
+		a.Tier = s.reachOf(a.Scope, json.RawMessage(a.Details)).tier
 	}
 	return format, !a.Expired(s.now()), nil
 }

@@ -15,14 +15,21 @@ import (
 // row: the token ends by its serial or with the client.
 func (s *Service) exchangeClientCredentials(ctx context.Context, c *Client, r Request) (*TokenResponse, error) {
 	asked := r.param("scope")
-	if asked == "" {
+	if asked == "" && r.param("authorization_details") == "" {
 		asked = strings.Join(slices.DeleteFunc(fields(c.Scope), func(m string) bool { return m == ReportScope }), " ")
 	}
 	scope, perr := within(asked, c.Scope)
 	if perr != nil {
 		return nil, perr
 	}
-	to := s.reach(scope)
+	details, perr := s.parseDetails(c, r.param("authorization_details"))
+	if perr != nil {
+		return nil, perr
+	}
+	to, perr := s.aimRequest(r, scope, &Terms{Details: details})
+	if perr != nil {
+		return nil, perr
+	}
 	if to.audience == "" {
 		return nil, fail(InvalidScope, "scope names no API")
 	}
@@ -36,9 +43,10 @@ func (s *Service) exchangeClientCredentials(ctx context.Context, c *Client, r Re
 	now := s.now()
 	a := token.Access{
 		GrantID: c.Epoch, Serial: secret.NewID(now), ClientID: c.ID, Subject: token.ClientSubject(c.ID),
-		Audience: to.audience, Scope: scope, IssuedAt: now.Unix(), Lifetime: seconds(to.lifetime), Tier: to.tier, Confirm: held.confirm,
+		Audience: to.audience, Scope: to.scope, IssuedAt: now.Unix(), Lifetime: seconds(c.lives(to.tier).access(to.lifetime)), Tier: to.tier, Confirm: held.confirm,
+		Details: to.details,
 	}
-	res, err := s.respond(ctx, &a, to)
+	res, err := s.respond(ctx, &a, to.reach)
 	if err != nil {
 		return nil, err
 	}

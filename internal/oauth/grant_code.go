@@ -71,7 +71,11 @@ func (s *Service) exchangeCode(ctx context.Context, c *Client, r Request) (*Toke
 		return nil, errCode
 	}
 	need := k.confirmation()
-	held, err := s.possess(ctx, c, r, s.reach(k.Scope).tier, need)
+	to, perr := s.aimRequest(r, k.Scope, &k.Terms)
+	if perr != nil {
+		return nil, perr
+	}
+	held, err := s.possess(ctx, c, r, s.reachOf(k.Scope, k.Terms.Details).tier, need)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +86,7 @@ func (s *Service) exchangeCode(ctx context.Context, c *Client, r Request) (*Toke
 	if now.Unix() >= k.ExpiresAt {
 		return nil, s.lateCode(ctx, &k, now)
 	}
-	return s.redeem(ctx, c, &k, held, now)
+	return s.redeem(ctx, c, &k, to, held, now)
 }
 
 // verifiedBy reports whether the verifier is the one of the request. A code
@@ -107,21 +111,21 @@ func (k *code) confirmation() token.Confirmation {
 	return c
 }
 
-func (s *Service) redeem(ctx context.Context, c *Client, k *code, held possession, now time.Time) (*TokenResponse, error) {
-	to := s.reach(k.Scope)
-	limits := to.tier.Limits()
+func (s *Service) redeem(ctx context.Context, c *Client, k *code, to aim, held possession, now time.Time) (*TokenResponse, error) {
+	whole := s.reachOf(k.Scope, k.Terms.Details)
+	life := c.lives(whole.tier)
 	g := Grant{
 		ID: k.GrantID, ClientID: k.ClientID, ClientEpoch: k.ClientEpoch, UserID: k.UserID, SID: k.SID,
-		Scope: k.Scope, Audience: to.audience, ACR: k.ACR, AMR: k.AMR, AuthTime: time.Unix(k.AuthTime, 0),
+		Scope: k.Scope, Audience: whole.audience, ACR: k.ACR, AMR: k.AMR, AuthTime: time.Unix(k.AuthTime, 0),
 		Nonce: k.Nonce, CreatedAt: now, Refreshable: true, Generation: 1, Salt: secret.Random(16), RotatedAt: now,
-		IdleUntil: now.Add(limits.RefreshIdle), AbsoluteUntil: now.Add(limits.RefreshAbsolute),
+		IdleUntil: now.Add(life.idle), AbsoluteUntil: now.Add(life.absolute),
 		Confirm: held.binds(c), ConfirmedFrom: 1, Terms: k.Terms,
 	}
 	if g.Confirm.Method == token.ConfirmNone {
 		g.ConfirmedFrom = 0
 	}
 	// Tokens are made first: a signer that fails leaves the code unspent.
-	res, err := s.accessFor(ctx, &g, g.Scope, held.confirm, now)
+	res, err := s.accessAt(ctx, c, &g, to, held.confirm, now)
 	if err != nil {
 		return nil, err
 	}

@@ -50,7 +50,13 @@ func (s *Service) exchangeRefresh(ctx context.Context, c *Client, r Request) (*T
 		scope = narrowed
 	}
 	need := g.boundAt(parsed.Generation)
-	held, err := s.possess(ctx, c, r, s.reach(scope).tier, need)
+	granted := g.Terms
+	granted.Details = s.stillMay(c, granted.Details)
+	to, perr := s.aimRequest(r, scope, &granted)
+	if perr != nil {
+		return nil, perr
+	}
+	held, err := s.possess(ctx, c, r, to.tier, need)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +66,7 @@ func (s *Service) exchangeRefresh(ctx context.Context, c *Client, r Request) (*T
 	if err := s.settle(ctx, c.ID, held); err != nil {
 		return nil, err
 	}
-	res, err := s.rotate(ctx, &refreshing{client: c, generation: parsed.Generation, scope: scope, held: held}, &g)
+	res, err := s.rotate(ctx, &refreshing{client: c, generation: parsed.Generation, scope: scope, to: to, held: held}, &g)
 	if err == nil {
 		res.Nonce = s.nextNonce(held)
 	}
@@ -96,7 +102,8 @@ func (g *Grant) boundAt(generation uint32) token.Confirmation {
 type refreshing struct {
 	client     *Client
 	generation uint32
-	scope      string
+	scope      string // of the grant, as narrowed by the request
+	to         aim
 	held       possession
 }
 
@@ -152,9 +159,9 @@ func (p *refreshing) stays(tier token.Tier) bool {
 }
 
 func (s *Service) rotateForward(ctx context.Context, p *refreshing, g *Grant, now time.Time) (*TokenResponse, error) {
-	tier := s.reach(g.Scope).tier
+	tier := s.reachOf(g.Scope, g.Terms.Details).tier
 	next, bind := *g, token.Confirmation{}
-	next.IdleUntil = now.Add(tier.Limits().RefreshIdle)
+	next.IdleUntil = now.Add(p.client.lives(tier).idle)
 	if !p.stays(tier) {
 		next.Generation, next.RotatedAt = g.Generation+1, now
 	}
@@ -207,10 +214,18 @@ func (s *Service) rotateLost(ctx context.Context, p *refreshing, before *Grant) 
 }
 
 func (s *Service) refreshed(ctx context.Context, g *Grant, generation uint32, p *refreshing, now time.Time) (*TokenResponse, error) {
-	res, err := s.accessFor(ctx, g, p.scope, p.held.confirm, now)
+	res, err := s.accessAt(ctx, p.client, g, p.to, p.held.confirm, now)
 	if err != nil {
 		return nil, err
 	}
 	res.RefreshToken = s.ring.RefreshToken(g.ID, generation, g.Salt)
+	if contains(p.scope, "openid") {
+		// OpenID Connect Core §12.2: of the same sign-in, and not of that request.
+		again := *g
+		again.Nonce = ""
+		if res.IDToken, err = s.idToken(ctx, p.client, &again, res.AccessToken, now); err != nil {
+			return nil, err
+		}
+	}
 	return res, nil
 }

@@ -10,7 +10,7 @@ import (
 
 // idTokenHint is what an ID token of ours says of whom it was issued to.
 type idTokenHint struct {
-	Subject  string
+	Subject  string // the account ID, also where the client knows another
 	Audience string
 	SID      secret.ID
 }
@@ -35,6 +35,9 @@ func (s *Service) readHint(ctx context.Context, jwt string) (*idTokenHint, *Page
 		return nil, bad
 	}
 	h := &idTokenHint{Subject: c.Subject, Audience: c.Audience[0]}
+	if userID, pairwise := s.ring.Person(c.Subject); pairwise {
+		h.Subject = userID
+	}
 	text, err := c.String("sid")
 	if err != nil {
 		return nil, bad

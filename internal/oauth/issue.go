@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -14,36 +15,50 @@ import (
 )
 
 // accessFor makes an access token for a grant, with scope within the grant's,
-// bound to confirm.
+// for all that the scope reaches and the grant names, bound to confirm.
 func (s *Service) accessFor(ctx context.Context, g *Grant, scope string, confirm token.Confirmation, now time.Time) (*TokenResponse, error) {
-	to := s.reach(scope)
+	c, err := s.clients.get(ctx, g.ClientID)
+	if err != nil {
+		return nil, unavailable("find client", err)
+	}
+	details, perr := s.narrowDetails("", g.Terms.Details)
+	if perr != nil {
+		return nil, perr
+	}
+	return s.accessAt(ctx, c, g, s.aimGranted(scope, details, g.Terms.Resources), confirm, now)
+}
+
+// accessAt makes an access token for a grant of c, for what it is aimed at.
+func (s *Service) accessAt(ctx context.Context, c *Client, g *Grant, to aim, confirm token.Confirmation, now time.Time) (*TokenResponse, error) {
 	if err := s.needFresh(to.tier); err != nil {
 		return nil, err
 	}
-	life := min(to.lifetime, g.AbsoluteUntil.Sub(now))
+	life := min(c.lives(to.tier).access(to.lifetime), g.AbsoluteUntil.Sub(now))
 	if to.audience == "" || life < time.Second {
 		return nil, fail(InvalidScope, "scope names no API that the client may still use")
 	}
 	a := token.Access{
 		GrantID: g.ID, Serial: secret.NewID(now), ClientID: g.ClientID, Subject: g.UserID,
-		Audience: to.audience, Scope: scope, IssuedAt: now.Unix(), Lifetime: seconds(life),
-		AuthTime: g.AuthTime.Unix(), ACR: g.ACR, AMR: g.AMR, Tier: to.tier, Confirm: confirm,
+		Audience: to.audience, Scope: to.scope, IssuedAt: now.Unix(), Lifetime: seconds(life),
+		AuthTime: g.AuthTime.Unix(), ACR: g.ACR, AMR: g.AMR, Tier: to.tier, Confirm: confirm, Details: to.details,
 	}
-	return s.respond(ctx, &a, to)
+	return s.respond(ctx, &a, to.reach)
 }
 
 // idTokenLife is short: an ID token says that somebody signed in, once.
 const idTokenLife = 5 * time.Minute
 
 // idToken makes the ID token of a grant (OpenID Connect Core §2, §3.1.3.6):
-// signed, and then encrypted for a client that wants that (§10.2).
+// signed, and then encrypted for a client that wants that (§10.2). It says what
+// names nobody but sub, and of the person what the request has asked to find in
+// it by name (§5.5).
 func (s *Service) idToken(ctx context.Context, c *Client, g *Grant, access secret.Value, now time.Time) (secret.Value, error) {
 	sum := sha256.Sum256([]byte(access.Reveal()))
 	b := make([]byte, 0, 512)
 	b = append(b, `{"iss":`...)
 	b = token.AppendJSONString(b, s.issuer)
 	b = append(b, `,"sub":`...)
-	b = token.AppendJSONString(b, g.UserID)
+	b = token.AppendJSONString(b, s.subjectFor(c, g.UserID))
 	b = append(b, `,"aud":`...)
 	b = token.AppendJSONString(b, g.ClientID)
 	b = appendInt(b, `,"iat":`, now.Unix())
@@ -53,15 +68,25 @@ func (s *Service) idToken(ctx context.Context, c *Client, g *Grant, access secre
 		b = append(b, `,"nonce":`...)
 		b = token.AppendJSONString(b, g.Nonce)
 	}
-	b = append(b, `,"acr":`...)
-	b = token.AppendJSONString(b, g.ACR)
+	if g.ACR != "" {
+		b = append(b, `,"acr":`...)
+		b = token.AppendJSONString(b, g.ACR)
+	}
 	b = append(b, `,"amr":`...)
 	b = appendJSONList(b, g.AMR)
 	b = append(b, `,"sid":`...)
 	b = token.AppendJSONString(b, g.SID.String())
 	b = append(b, `,"at_hash":"`...)
 	b = base64.RawURLEncoding.AppendEncode(b, sum[:len(sum)/2])
-	b = append(b, `"}`...)
+	b = append(b, '"')
+	if asked := g.Terms.askedClaims(inIDToken); len(asked) > 0 {
+		u, err := s.users.User(ctx, g.UserID)
+		if err != nil {
+			return secret.Value{}, unavailable("find user", err)
+		}
+		b = appendPerson(b, &u, func(claim, scope string) bool { return slices.Contains(asked, claim) && contains(c.Scope, scope) })
+	}
+	b = append(b, '}')
 	signer, err := s.clientSigner(c.Settings.IDTokenSig)
 	if err != nil {
 		return secret.Value{}, err

@@ -3,6 +3,7 @@ package oauth
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"sallyport/internal/token"
@@ -25,6 +26,8 @@ type metadata struct {
 	ResponseModesSupported       []string          `json:"response_modes_supported"`
 	GrantTypesSupported          []string          `json:"grant_types_supported"`
 	SubjectTypesSupported        []string          `json:"subject_types_supported"`
+	ClaimTypesSupported          []string          `json:"claim_types_supported"`
+	DetailsTypesSupported        []string          `json:"authorization_details_types_supported,omitempty"`
 	IDTokenAlgs                  []jose.Algorithm  `json:"id_token_signing_alg_values_supported"`
 	IDTokenEncAlgs               []jose.Algorithm  `json:"id_token_encryption_alg_values_supported"`
 	IDTokenEncEncs               []jose.Encryption `json:"id_token_encryption_enc_values_supported"`
@@ -77,7 +80,8 @@ func (s *Service) buildMetadata() ([]byte, error) {
 		EndSessionEndpoint:    s.issuer + "/oauth/logout",
 
 		ResponseTypesSupported: []string{"code"},
-		SubjectTypesSupported:  []string{"public"},
+		SubjectTypesSupported:  []string{"public", "pairwise"},
+		ClaimTypesSupported:    []string{"normal"},
 		IDTokenAlgs:            SignedBy,
 		IDTokenEncAlgs:         jose.KeyAlgorithms,
 		IDTokenEncEncs:         jose.Encryptions,
@@ -89,11 +93,11 @@ func (s *Service) buildMetadata() ([]byte, error) {
 		CodeChallengeMethods:   []string{"S256"},
 		ClaimsSupported: []string{
 			"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash",
-			"name", "preferred_username", "email", "email_verified",
 		},
-		ACRValuesSupported:    []string{reachableACR},
-		PromptValuesSupported: promptValues,
-		IssInResponse:         true,
+		ClaimsParameterSupported: true,
+		ACRValuesSupported:       []string{reachableACR},
+		PromptValuesSupported:    promptValues,
+		IssInResponse:            true,
 
 		RequestParameterSupported:    true,
 		RequestURIParameterSupported: s.fetchRequest != nil,
@@ -116,6 +120,10 @@ func (s *Service) buildMetadata() ([]byte, error) {
 	for _, g := range grantTypes {
 		m.GrantTypesSupported = append(m.GrantTypesSupported, g.name)
 	}
+	for _, c := range personClaims {
+		m.ClaimsSupported = append(m.ClaimsSupported, c.name)
+	}
+	m.DetailsTypesSupported = slices.Sorted(maps.Keys(s.detailsTypes))
 	for scope := range identityScopes {
 		m.ScopesSupported = append(m.ScopesSupported, scope)
 	}

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,11 @@ var identityScopes = map[string]string{
 	"email":          "See your e-mail address",
 	"offline_access": "Stay signed in when you are away",
 }
+
+// unheldScopes are scopes of OpenID Connect Core §5.4 about data that is not
+// held here. Clients that are written for many issuers ask for them: they are
+// left out of what is granted (RFC 6749 §3.3), which the answer's scope says.
+var unheldScopes = []string{"address", "phone"}
 
 const maxScopes = 64
 
@@ -73,6 +79,7 @@ func within(asked, have string) (string, *Error) {
 	if !ok {
 		return "", fail(InvalidScope, "scope is malformed")
 	}
+	members = slices.DeleteFunc(members, func(m string) bool { return slices.Contains(unheldScopes, m) })
 	for _, m := range members {
 		if !contains(have, m) || m == ReportScope { // which is for no token
 			return "", fail(InvalidScope, "scope "+m+" is not available to this client")
@@ -103,21 +110,17 @@ type reach struct {
 
 // reach finds the audiences of the scopes and the numbers of the riskiest one.
 // The issuer itself is an audience where userinfo is allowed.
-func (s *Service) reach(scope string) reach {
+func (s *Service) reach(scope string) reach { return s.reachOf(scope, nil) }
+
+// reachOf is reach of a scope and authorization_details, which lead to the APIs
+// among their locations.
+func (s *Service) reachOf(scope string, details json.RawMessage) reach {
 	r := reach{lifetime: token.TierStandard.Limits().AccessToken, tier: token.TierStandard}
 	var audiences []string
 	var apis []*Resource
-	for m := range strings.SplitSeq(scope, " ") {
-		audience, tier := s.issuer, token.TierStandard
-		if m != "openid" {
-			res := s.byScope[m]
-			if res == nil {
-				continue
-			}
-			audience, tier = res.Audience, res.Tier
-			if !slices.Contains(apis, res) {
-				apis = append(apis, res)
-			}
+	add := func(audience string, tier token.Tier, res *Resource) {
+		if res != nil && !slices.Contains(apis, res) {
+			apis = append(apis, res)
 		}
 		if len(audiences) == 0 || tier > r.tier {
 			r.tier = tier
@@ -126,12 +129,33 @@ func (s *Service) reach(scope string) reach {
 			audiences = append(audiences, audience)
 		}
 	}
+	for m := range strings.SplitSeq(scope, " ") {
+		if m == "openid" {
+			add(s.issuer, token.TierStandard, nil)
+		} else if res := s.byScope[m]; res != nil {
+			add(res.Audience, res.Tier, res)
+		}
+	}
+	for _, audience := range locationsOf(details) {
+		if res := s.byAudience(audience); res != nil {
+			add(audience, res.Tier, res)
+		}
+	}
 	if len(audiences) > 0 {
 		r.lifetime = r.tier.Limits().AccessToken
 	}
 	r.audience = strings.Join(audiences, " ")
 	r.write(apis)
 	return r
+}
+
+func (s *Service) byAudience(audience string) *Resource {
+	for i := range s.resources {
+		if s.resources[i].Audience == audience {
+			return &s.resources[i]
+		}
+	}
+	return nil
 }
 
 // write decides the format of a token for these APIs. Sealed wins over JWT: it

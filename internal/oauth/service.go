@@ -45,10 +45,12 @@ type Options struct {
 	Proofs    Proofs
 	Resources []Resource
 	ScopeText map[string]string // what a scope allows, in words for people
-	Clients   []Client          // from the configuration; they win over stored ones
-	MutualTLS string            // base URL of the listener that asks for client certificates; empty: there is none
-	Now       func() time.Time
-	IsMaster  func(secret.Value) bool // knows the master key when it is found; nil: nobody does
+	// DetailsTypes are the types of authorization_details. Without one, none is accepted.
+	DetailsTypes []DetailsType
+	Clients      []Client // from the configuration; they win over stored ones
+	MutualTLS    string   // base URL of the listener that asks for client certificates; empty: there is none
+	Now          func() time.Time
+	IsMaster     func(secret.Value) bool // knows the master key when it is found; nil: nobody does
 	// KeysAt finds the keys that a client publishes at an address: keys of two
 	// owners never meet. Without it, nothing is encrypted for clients that have a
 	// jwks_uri.
@@ -68,19 +70,22 @@ type Options struct {
 
 // Service is the authorization server. Safe for concurrent use.
 type Service struct {
-	issuer     string
-	store      Store
-	users      Users
-	ring       *token.Ring
-	reader     *token.AccessReader
-	hints      *jose.Verifier
-	leaked     []*jose.Verifier
-	feed       Feed
-	proofs     Proofs
-	mutualTLS  string
-	resources  []Resource
-	byScope    map[string]*Resource
-	scopeText  map[string]string
+	issuer    string
+	store     Store
+	users     Users
+	ring      *token.Ring
+	reader    *token.AccessReader
+	hints     *jose.Verifier
+	leaked    []*jose.Verifier
+	feed      Feed
+	proofs    Proofs
+	mutualTLS string
+	resources []Resource
+	byScope   map[string]*Resource
+	scopeText map[string]string
+
+	detailsTypes map[string]*detailsType
+
 	now        func() time.Time
 	clients    *clientCache
 	rotated    grantCache
@@ -118,6 +123,9 @@ func New(o Options) (*Service, error) {
 			}
 			s.byScope[scope] = &s.resources[i]
 		}
+	}
+	if err := s.compileDetails(o.DetailsTypes); err != nil {
+		return nil, err
 	}
 	s.clients = newClientCache(o.Store, o.Clients)
 	var err error

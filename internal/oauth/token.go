@@ -14,6 +14,7 @@ type TokenResponse struct {
 	TokenType        string // Bearer or DPoP
 	ExpiresInSeconds int64
 	Scope            string
+	Details          string       // authorization_details of the access token, a JSON array; or empty
 	RefreshToken     secret.Value // zero: none
 	IDToken          secret.Value // zero: none
 	Nonce            string       // for DPoP-Nonce: the client's next proofs should have it; or empty
@@ -29,6 +30,9 @@ func (t *TokenResponse) AppendJSON(dst []byte) []byte {
 	dst = strconv.AppendInt(dst, t.ExpiresInSeconds, 10)
 	dst = append(dst, `,"scope":`...)
 	dst = token.AppendJSONString(dst, t.Scope)
+	if t.Details != "" { // RFC 9396 §7
+		dst = append(append(dst, `,"authorization_details":`...), t.Details...)
+	}
 	if !t.RefreshToken.IsZero() {
 		dst = append(dst, `,"refresh_token":`...)
 		dst = token.AppendJSONString(dst, t.RefreshToken.Reveal())

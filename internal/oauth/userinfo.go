@@ -3,6 +3,7 @@ package oauth
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"sallyport/internal/secret"
@@ -59,7 +60,11 @@ func (s *Service) UserInfo(ctx context.Context, r Request) (*UserInfoAnswer, err
 	if err != nil {
 		return nil, unavailable("find client", err)
 	}
-	answer := &UserInfoAnswer{Body: appendUserInfo(&a, u)}
+	asked, err := s.askedOf(ctx, &a)
+	if err != nil {
+		return nil, err
+	}
+	answer := &UserInfoAnswer{Body: s.appendUserInfo(c, &a, &u, asked)}
 	if c.Settings.UserInfoSig != "" {
 		jwt, err := s.signUserInfo(ctx, c, answer.Body)
 		if err != nil {
@@ -109,26 +114,25 @@ func credential(lines []string) (scheme, tok string, ok bool) {
 	return scheme, tok, tok != "" && (strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "DPoP"))
 }
 
-func appendUserInfo(a *token.Access, u User) []byte {
+// askedOf are the claims that the request behind a token has asked for by name.
+func (s *Service) askedOf(ctx context.Context, a *token.Access) ([]string, error) {
+	g, err := s.store.Grant(ctx, a.GrantID)
+	if errors.Is(err, ErrNotFound) { // expired, or of a token that has none
+		return nil, nil
+	}
+	if err != nil {
+		return nil, unavailable("find grant", err)
+	}
+	return g.Terms.askedClaims(inUserInfo), nil
+}
+
+// appendUserInfo writes the claims that the token's scope gives, and those asked
+// for by name while the client may still have them.
+func (s *Service) appendUserInfo(c *Client, a *token.Access, u *User, asked []string) []byte {
 	b := append(make([]byte, 0, 256), `{"sub":`...)
-	b = token.AppendJSONString(b, u.ID)
-	if a.HasScope("profile") {
-		b = append(b, `,"preferred_username":`...)
-		b = token.AppendJSONString(b, u.Username)
-		if u.Name != "" {
-			b = append(b, `,"name":`...)
-			b = token.AppendJSONString(b, u.Name)
-		}
-	}
-	if a.HasScope("email") && u.Email != "" {
-		b = append(b, `,"email":`...)
-		b = token.AppendJSONString(b, u.Email)
-		b = append(b, `,"email_verified":`...)
-		if u.EmailVerified {
-			b = append(b, "true"...)
-		} else {
-			b = append(b, "false"...)
-		}
-	}
+	b = token.AppendJSONString(b, s.subjectFor(c, u.ID))
+	b = appendPerson(b, u, func(claim, scope string) bool {
+		return a.HasScope(scope) || slices.Contains(asked, claim) && contains(c.Scope, scope)
+	})
 	return append(b, '}')
 }

@@ -48,7 +48,7 @@ func (ring *Ring) SignAccess(a *Access, issuer string) (secret.Value, error) {
 	if !a.wellFormed() {
 		return secret.Value{}, errDelegation
 	}
-	if a.Serial.IsZero() || a.Audience == "" || a.Scope == "" || a.IssuedAt < 1 || a.Lifetime < 1 {
+	if a.Serial.IsZero() || a.Audience == "" || a.Scope == "" && a.Details == "" || a.IssuedAt < 1 || a.Lifetime < 1 {
 		return secret.Value{}, errors.New("access token: incomplete")
 	}
 	jwt, err := ring.Signer(SignAccess).Sign(TypeAccess, a.appendClaims(make([]byte, 0, 768), issuer))

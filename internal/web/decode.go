@@ -32,6 +32,7 @@ var knownParams = map[string]bool{
 	"code_challenge_method": false, "prompt": false, "max_age": false, "acr_values": false, "login_hint": false,
 	"request": false, "request_uri": false, "dpop_jkt": false, "ui_locales": false, "display": false,
 	"flow": true, "csrf": true, "decision": false, "post_logout_redirect_uri": false,
+	"resource": false, "authorization_details": false, "claims": false,
 }
 
 // mayRepeat are parameters of extensions that a request may have more than

@@ -1,0 +1,222 @@
+package oauth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+
+	"sallyport/internal/token"
+	"sallyport/internal/token/jose"
+)
+
+// Limits of authorization_details (RFC 9396 §2). They travel in codes and tokens.
+const (
+	maxDetails     = 4 << 10 // bytes
+	maxDetailsList = 10
+)
+
+var errDetailsForm = fail(InvalidAuthorizationDetails, "authorization_details must be a JSON array of at most 10 objects and 4 KiB, each with a type, and no name twice")
+
+// readDetails takes over what an authorization request asks for in detail.
+func readDetails(s *Service, _ context.Context, a *Authorization, p url.Values) *Error {
+	if len(p["authorization_details"]) > 1 {
+		return fail(InvalidRequest, "authorization_details is repeated")
+	}
+	details, perr := s.parseDetails(a.client, p.Get("authorization_details"))
+	if perr != nil {
+		return perr
+	}
+	a.Terms.Details = details
+	return nil
+}
+
+// parseDetails reads authorization_details that c asks for, by the types of this
+// deployment: an unknown type or field, a missing one and a value that does not
+// fit are refused (RFC 9396 §5). The result is canonical, and each object says
+// where it is for, in locations.
+func (s *Service) parseDetails(c *Client, text string) (json.RawMessage, *Error) {
+	list, perr := s.scanDetails(text)
+	if perr != nil || len(list) == 0 {
+		return nil, perr
+	}
+	for _, d := range list {
+		name, _ := d["type"].(string)
+		t := s.detailsTypes[name]
+		if t == nil {
+			return nil, fail(InvalidAuthorizationDetails, "authorization_details has a type that is not known here")
+		}
+		if !slices.Contains(c.Settings.DetailsTypes, name) {
+			return nil, fail(InvalidAuthorizationDetails, "the client is not registered for the type "+name)
+		}
+		if why := t.check(d); why != "" {
+			return nil, fail(InvalidAuthorizationDetails, why)
+		}
+	}
+	return appendDetails(nil, list), nil
+}
+
+// scanDetails reads the form alone, and adds to objects of a known type without
+// locations those of the type (RFC 9396 §7.1).
+func (s *Service) scanDetails(text string) ([]map[string]any, *Error) {
+	if text == "" {
+		return nil, nil
+	}
+	list, err := readDetailsList(text)
+	if err != nil {
+		return nil, errDetailsForm
+	}
+	for _, d := range list {
+		name, ok := d["type"].(string)
+		if !ok || name == "" {
+			return nil, errDetailsForm
+		}
+		t := s.detailsTypes[name]
+		if _, has := d["locations"]; t == nil || has {
+			continue
+		}
+		locations := make([]any, len(t.audiences))
+		for i, audience := range t.audiences {
+			locations[i] = audience
+		}
+		d["locations"] = locations
+	}
+	return list, nil
+}
+
+// readDetailsList reads strictly: what a later reader might see in another way
+// is refused, as names that are there twice are.
+func readDetailsList(text string) ([]map[string]any, error) {
+	if len(text) > maxDetails {
+		return nil, errors.New("too long")
+	}
+	members := 0
+	err := jose.ScanObject([]byte(`{"a":`+text+`}`), func(string, []byte) error { members++; return nil })
+	if err != nil || members != 1 {
+		return nil, errors.New("not strict JSON")
+	}
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.UseNumber()
+	var list []map[string]any
+	if err := dec.Decode(&list); err != nil {
+		return nil, err
+	}
+	if len(list) == 0 || len(list) > maxDetailsList || slices.ContainsFunc(list, func(d map[string]any) bool { return d == nil }) {
+		return nil, errors.New("not a list of objects")
+	}
+	return list, nil
+}
+
+// appendDetails writes the canonical form: names sorted, no white space, one
+// spelling of each string.
+func appendDetails(b []byte, list []map[string]any) []byte {
+	b = append(b, '[')
+	for i, d := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendCanonical(b, d)
+	}
+	return append(b, ']')
+}
+
+func appendCanonical(b []byte, v any) []byte {
+	switch v := v.(type) {
+	case map[string]any:
+		b = append(b, '{')
+		for i, name := range slices.Sorted(maps.Keys(v)) {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendCanonical(append(token.AppendJSONString(b, name), ':'), v[name])
+		}
+		return append(b, '}')
+	case []any:
+		b = append(b, '[')
+		for i, one := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendCanonical(b, one)
+		}
+		return append(b, ']')
+	case string:
+		return token.AppendJSONString(b, v)
+	case json.Number:
+		return append(b, v...)
+	case bool:
+		if v {
+			return append(b, "true"...)
+		}
+		return append(b, "false"...)
+	}
+	return append(b, "null"...)
+}
+
+// narrowDetails are those of the granted details that a token request asks for,
+// each exactly as it was granted (RFC 9396 §6.1): which of two that differ would
+// be less is nothing that we could know. A request that names none has them all.
+func (s *Service) narrowDetails(asked string, granted json.RawMessage) (json.RawMessage, *Error) {
+	have, perr := s.scanDetails(string(granted))
+	if perr != nil {
+		return nil, perr
+	}
+	if asked == "" {
+		if len(have) == 0 {
+			return nil, nil
+		}
+		return appendDetails(nil, have), nil
+	}
+	want, perr := s.scanDetails(asked)
+	if perr != nil {
+		return nil, perr
+	}
+	var texts []string
+	for _, d := range have {
+		texts = append(texts, string(appendCanonical(nil, d)))
+	}
+	for _, d := range want {
+		if !slices.Contains(texts, string(appendCanonical(nil, d))) {
+			return nil, fail(InvalidAuthorizationDetails, "authorization_details has what was not granted: an object may be left out and not be changed")
+		}
+	}
+	return appendDetails(nil, want), nil
+}
+
+// stillMay leaves those details that the client is registered for and that are
+// known here today: what it has lost since, the grant has lost too.
+func (s *Service) stillMay(c *Client, granted json.RawMessage) json.RawMessage {
+	list, perr := s.scanDetails(string(granted))
+	if perr != nil {
+		return nil
+	}
+	kept := slices.DeleteFunc(list, func(d map[string]any) bool {
+		name, _ := d["type"].(string)
+		return s.detailsTypes[name] == nil || !slices.Contains(c.Settings.DetailsTypes, name)
+	})
+	if len(kept) == 0 {
+		return nil
+	}
+	return appendDetails(nil, kept)
+}
+
+// locationsOf lists the audiences that canonical details name.
+func locationsOf(details json.RawMessage) []string {
+	if len(details) == 0 {
+		return nil
+	}
+	var list []struct {
+		Locations []string `json:"locations"`
+	}
+	if json.Unmarshal(details, &list) != nil {
+		return nil
+	}
+	var all []string
+	for _, d := range list {
+		all = append(all, d.Locations...)
+	}
+	return all
+}

@@ -30,6 +30,8 @@ type config struct {
 	RequirePushed bool              `yaml:"require_pushed_authorization_requests" example:"false" doc:"Accept authorization requests only if they were pushed (RFC 9126), from every client."`
 	Scopes        map[string]string `yaml:"scopes" example:"{catalog.read: See the catalog}" doc:"What each scope allows, in words for the page that asks people to agree."`
 	APIs          []apiConfig       `yaml:"apis" doc:"The guarded APIs."`
+	Registration  registerConfig    `yaml:"registration" doc:"Who may register a client by itself (RFC 7591). Nobody, unless policy says otherwise."`
+	Documents     documentConfig    `yaml:"client_id_metadata_documents" doc:"Clients whose client_id is the https address of their metadata. Nobody registers them."`
 	Clients       []clientConfig    `yaml:"clients" doc:"Apps that may ask for tokens. More can be added with sallyport client add."`
 
 	path  string         // of the file

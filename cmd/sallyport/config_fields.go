@@ -154,6 +154,8 @@ func typeName(t reflect.Type) string {
 		return "a duration"
 	case t.Kind() == reflect.Bool:
 		return "true or false"
+	case t.Kind() == reflect.Int:
+		return "a number"
 	}
 	return "text"
 }

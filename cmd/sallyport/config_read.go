@@ -8,6 +8,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -224,8 +225,12 @@ func (r *reader) words(n *yaml.Node, into reflect.Value, path string) {
 
 func (r *reader) scalar(n *yaml.Node, into reflect.Value, f reflect.StructField, path string) {
 	want := "!!str"
-	if into.Kind() == reflect.Bool {
+	switch into.Kind() {
+	case reflect.Bool:
 		want = "!!bool"
+	case reflect.Int:
+		want = "!!int"
+	default:
 	}
 	switch {
 	case n.Kind != yaml.ScalarNode:
@@ -258,6 +263,13 @@ func (r *reader) set(line int, text string, into reflect.Value, f reflect.Struct
 			return
 		}
 		into.SetBool(text == "true")
+	case into.Kind() == reflect.Int:
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 {
+			r.addf(line, path, "%q is not a number", text)
+			return
+		}
+		into.SetInt(int64(n))
 	default:
 		if enum := f.Tag.Get("enum"); enum != "" && !slices.Contains(strings.Split(enum, ","), text) {
 			words := strings.Split(enum, ",")

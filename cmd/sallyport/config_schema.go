@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -41,6 +42,9 @@ func fieldSchema(f reflect.StructField) map[string]any {
 	s["description"] = f.Tag.Get("doc")
 	if d := f.Tag.Get("default"); d != "" {
 		s["default"] = d
+		if n, err := strconv.Atoi(d); err == nil && f.Type.Kind() == reflect.Int {
+			s["default"] = n
+		}
 	}
 	return s
 }
@@ -51,6 +55,8 @@ func typeSchema(t reflect.Type, f reflect.StructField) map[string]any {
 		return map[string]any{"type": "string", "pattern": `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`}
 	case t.Kind() == reflect.Bool:
 		return map[string]any{"type": "boolean"}
+	case t.Kind() == reflect.Int:
+		return map[string]any{"type": "integer", "minimum": 0}
 	case t.Kind() == reflect.Struct:
 		return objectSchema(t)
 	case t.Kind() == reflect.Slice:
@@ -97,7 +103,7 @@ func section(b *strings.Builder, title string, t reflect.Type, path string, env 
 	fmt.Fprintf(b, "\n## %s\n\n| Setting | | Default | Example | Variable |\n|---|---|---|---|---|\n", title)
 	for _, f := range fields(t) {
 		variable, byDefault := "", f.Tag.Get("default")
-		if single := f.Type.Kind() == reflect.String || f.Type.Kind() == reflect.Bool || isDuration(f.Type); env && single {
+		if single := f.Type.Kind() == reflect.String || f.Type.Kind() == reflect.Bool || f.Type.Kind() == reflect.Int || isDuration(f.Type); env && single {
 			variable = "`" + envName(join(path, f.Tag.Get("yaml"))) + "`"
 		}
 		if byDefault != "" {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"sallyport/internal/oauth"
 	"sallyport/internal/outbound"
 	"sallyport/internal/token/jose"
 )
@@ -35,6 +36,14 @@ func newKeyFinder(c *config, now func() time.Time) (*keyFinder, error) {
 // clientDoor is how addresses of clients may be asked.
 func (c *config) clientDoor() outbound.Options {
 	return outbound.Options{AllowLoopback: isLoopback(c.issuerHost())}
+}
+
+// documentDoor asks client_ids that are addresses, for no more than such a
+// document may be.
+func (c *config) documentDoor() *outbound.Client {
+	o := c.clientDoor()
+	o.MaxBody = oauth.MaxDocument
+	return outbound.NewClient(o)
 }
 
 // keysDoor is how the address of an API's keys may be asked.

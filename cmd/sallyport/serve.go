@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -178,10 +177,15 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 	if err != nil {
 		return err
 	}
+	registration, err := c.registration(keys)
+	if err != nil {
+		return err
+	}
 	n.oauth, err = oauth.New(oauth.Options{
 		Issuer: c.Issuer, Store: n.store.OAuth(), Users: n.store.OAuth(), Ring: ring, Feed: n.feed, Proofs: proofs, MutualTLS: c.mutualURL(),
 		Resources: resources, ScopeText: c.Scopes, Clients: clients, Now: n.now,
 		KeysAt: keys.ofClient, IsMaster: c.isMaster, Replay: replay, Fetch: keys.door.Get, FetchRequest: keys.door.GetJWT, RequirePushed: c.RequirePushed,
+		MayFetch: keys.door.Check, Registration: registration, Documents: c.documents(), FetchDocument: c.documentDoor().GetFresh,
 	})
 	if err != nil {
 		return err
@@ -215,15 +219,11 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 func (n *node) assembleEdge(ctx context.Context, c *config, ring *token.Ring) error {
 	limits := ratelimit.New(ratelimit.Options{})
 	n.accounts = account.New(account.Options{Store: n.store.Account(), Now: n.now, Limits: limits})
-	origins, err := n.browserOrigins(ctx, c)
-	if err != nil {
-		return err
-	}
 	registry := prometheus.NewRegistry()
 	n.registerMetrics(registry)
 	handler, err := web.New(web.Options{
 		Issuer: c.Issuer, OAuth: n.oauth, Accounts: n.accounts, Ring: ring, Gateway: n.gateway, Logger: n.log,
-		Registerer: registry, Limits: limits, Now: n.now, BrowserOrigins: origins, Audiences: c.audiences(),
+		Registerer: registry, Limits: limits, Now: n.now, Audiences: c.audiences(),
 		MutualTLS: c.mutualURL(),
 	})
 	if err != nil {
@@ -233,30 +233,6 @@ func (n *node) assembleEdge(ctx context.Context, c *config, ring *token.Ring) er
 	n.public.RegisterOnShutdown(n.gateway.Close)
 	n.ops = newServer(web.Ops(web.OpsOptions{Ready: n.ready, Gatherer: registry}), n.log)
 	return nil
-}
-
-// browserOrigins are the pages that may call the token endpoint: those that
-// browser clients are called back on.
-func (n *node) browserOrigins(ctx context.Context, c *config) ([]string, error) {
-	clients, err := n.store.OAuth().Clients(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read clients: %w", err)
-	}
-	for i := range c.Clients {
-		clients = append(clients, c.Clients[i].client())
-	}
-	var origins []string
-	for _, client := range clients {
-		if client.Type != oauth.Browser {
-			continue
-		}
-		for _, uri := range client.RedirectURIs {
-			if u, err := url.Parse(uri); err == nil && u.Scheme == "https" {
-				origins = appendNew(origins, u.Scheme+"://"+u.Host)
-			}
-		}
-	}
-	return origins, nil
 }
 
 // audiences are those of the APIs behind the gateway.

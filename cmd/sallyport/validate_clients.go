@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -79,87 +78,13 @@ func checkRedirects(j *judge) {
 // redirectProblems judges the redirect URIs of a client from wherever it came.
 func redirectProblems(c oauth.Client) []problem {
 	r := &reader{}
-	for i, uri := range c.RedirectURIs {
-		if why := redirectProblem(c.Type, uri); why != "" {
-			r.addf(0, fmt.Sprintf("redirect_uris[%d]", i), "%s %s", outbound.Show(uri), why)
+	for _, p := range c.RedirectProblems() {
+		if p.Value != "" {
+			p.Why = outbound.Show(p.Value) + " " + p.Why
 		}
-	}
-	for i, uri := range c.PostLogoutRedirectURIs {
-		if why := redirectProblem(c.Type, uri); why != "" {
-			r.addf(0, fmt.Sprintf("post_logout_redirect_uris[%d]", i), "%s %s", outbound.Show(uri), why)
-		}
-	}
-	if len(c.RedirectURIs) == 0 && c.Type != oauth.ServiceClient && c.Type != "" {
-		r.addf(0, "redirect_uris", "a %s client needs at least one", c.Type)
+		r.addf(0, p.Setting, "%s", p.Why)
 	}
 	return r.problems
-}
-
-// scripts are schemes that run or show what follows them.
-var scripts = []string{"javascript", "data", "vbscript", "file", "blob", "about", "view-source", "filesystem", "ws", "wss", "ftp", "intent"}
-
-// redirectProblem says why uri must not be registered for a client of type t
-// (OAuth 2.1 §2.3, §8.4; RFC 8252 §7), or nothing.
-func redirectProblem(t oauth.ClientType, uri string) string {
-	if t == oauth.ServiceClient {
-		return "is for people, and a service client acts for itself"
-	}
-	u, err := url.Parse(uri)
-	scheme, _, _ := strings.Cut(uri, ":")
-	switch {
-	case len(uri) > 2048 || strings.ContainsFunc(uri, func(r rune) bool { return r <= ' ' || r >= 0x7f }) || strings.ContainsAny(uri, `\"<>^{|}`+"`"):
-		return "is too long or has characters that addresses do not have"
-	case err != nil || u.Scheme == "":
-		return "is not an absolute address"
-	case strings.Contains(uri, "#"):
-		return "has a fragment"
-	case strings.Contains(uri, "*"):
-		return "has a wildcard: list each address"
-	case u.User != nil:
-		return "has a user in it"
-	case slices.Contains(scripts, u.Scheme):
-		return "has a scheme that apps must not be called back with"
-	case scheme != u.Scheme:
-		return "has capital letters in its scheme"
-	case u.Scheme == "https":
-		return hostProblem(u)
-	case u.Scheme == "http":
-		return loopbackProblem(t, u)
-	}
-	return privateSchemeProblem(t, u)
-}
-
-func hostProblem(u *url.URL) string {
-	if u.Hostname() == "" || u.Opaque != "" || u.Host != strings.ToLower(u.Host) {
-		return "has no host, or one with capital letters"
-	}
-	return ""
-}
-
-// loopbackProblem: plain http never leaves the device, and "localhost" could
-// be another one (RFC 8252 §7.3, §8.3).
-func loopbackProblem(t oauth.ClientType, u *url.URL) string {
-	switch {
-	case t != oauth.Native:
-		return "is http, which anybody on the way can read: use https"
-	case u.Hostname() == "localhost":
-		return "is http to localhost, which can be another machine: write 127.0.0.1 or [::1]"
-	case u.Hostname() != "127.0.0.1" && u.Hostname() != "::1":
-		return "is http to another machine, which anybody on the way can read: use https"
-	}
-	return ""
-}
-
-func privateSchemeProblem(t oauth.ClientType, u *url.URL) string {
-	switch {
-	case t != oauth.Native:
-		return "has a scheme of its own, which only native apps have: use https"
-	case !strings.Contains(u.Scheme, ".") || strings.HasPrefix(u.Scheme, ".") || strings.HasSuffix(u.Scheme, "."):
-		return "has a scheme that any app could claim: begin with a domain of yours, reversed, as in com.example.app:/callback"
-	case u.Opaque != "" || u.Path == "" && u.Host == "":
-		return "has no path: write for example " + u.Scheme + ":/callback"
-	}
-	return ""
 }
 
 func checkClientScopes(j *judge) {

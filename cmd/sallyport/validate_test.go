@@ -386,7 +386,7 @@ func TestCL03RedirectURIRulesByType(t *testing.T) {
 		{oauth.ServiceClient, "https://app.example.com/cb", false},
 		{oauth.Native, "http://shop.example.com/", false},
 	} {
-		if why := redirectProblem(tc.t, tc.uri); (why == "") != tc.good {
+		if why := oauth.RedirectProblem(tc.t, tc.uri); (why == "") != tc.good {
 			t.Errorf("%s client with %q: %q, want good: %t", tc.t, tc.uri, why, tc.good)
 		}
 	}
@@ -395,7 +395,7 @@ func TestCL03RedirectURIRulesByType(t *testing.T) {
 func TestRedirectHintsSayWhatToWrite(t *testing.T) {
 	t.Parallel()
 	for uri, want := range map[string]string{"http://shop.example.com/": "use https", "http://localhost/cb": "write 127.0.0.1"} {
-		if got := redirectProblem(oauth.Native, uri); !strings.Contains(got, want) {
+		if got := oauth.RedirectProblem(oauth.Native, uri); !strings.Contains(got, want) {
 			t.Errorf("%s: %q, want %q", uri, got, want)
 		}
 	}

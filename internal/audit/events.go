@@ -45,6 +45,10 @@ const (
 	NoticeLost           Name = "notice.lost"
 	PostSent             Name = "post.sent"
 	PostLost             Name = "post.lost"
+	ClientRegistered     Name = "client.registered"
+	ClientUpdated        Name = "client.updated"
+	ClientRemoved        Name = "client.removed"
+	ClientFetched        Name = "client.fetched"
 )
 
 // Events says what each event means and what an operator should do.
@@ -86,6 +90,10 @@ var Events = []struct {
 	{LeakFound, "a credential of ours was found where others can read it; action says what was done", "look at url; find out how it got there and who used it"},
 	{LeakMasterKey, "the master key was found where others can read it", "at once: take the database from the network, change the master key, compromise every key (docs/guide/leaks.md)"},
 	{SecretCompromised, "an operator declared the secrets of a client compromised; all ended at once", "give the client its new secret"},
+	{ClientRegistered, "a client registered itself", "nothing; many from one network: look at the policy"},
+	{ClientUpdated, "a registered client replaced its metadata", "nothing"},
+	{ClientRemoved, "a registered client removed itself; all its tokens ended", "nothing"},
+	{ClientFetched, "the metadata document of a client was fetched from its client_id", "nothing"},
 	{NoticeSent, "somebody was told of a leak", "nothing"},
 	{NoticeLost, "somebody could not be told of a leak", "tell them; look at mail and leaks in the configuration"},
 	{PostSent, "a client's server took a message, such as that a session has ended", "nothing"},

@@ -3,6 +3,7 @@ package oauth
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 
 	"sallyport/internal/secret"
@@ -11,6 +12,7 @@ import (
 // clientCache remembers clients until the feed says that they changed.
 type clientCache struct {
 	store  Store
+	docs   *documents
 	static map[string]Client
 	hashes map[secret.Hash][]string // of the configuration's secrets, dead ones too, to their clients
 	mu     sync.RWMutex
@@ -35,6 +37,9 @@ func newClientCache(store Store, static []Client) *clientCache {
 
 // get returns a client that must not be changed, or ErrNotFound.
 func (c *clientCache) get(ctx context.Context, id string) (*Client, error) {
+	if strings.HasPrefix(id, documentScheme) {
+		return c.docs.get(ctx, id)
+	}
 	c.mu.RLock()
 	client, epoch := c.m[id], c.epoch
 	c.mu.RUnlock()

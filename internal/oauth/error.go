@@ -42,6 +42,9 @@ const (
 	InvalidTarget               = "invalid_target"
 	InvalidAuthorizationDetails = "invalid_authorization_details"
 	InvalidClientMetadata       = "invalid_client_metadata"
+	InvalidRedirectURI          = "invalid_redirect_uri"
+	InvalidSoftwareStatement    = "invalid_software_statement"
+	UnapprovedSoftwareStatement = "unapproved_software_statement"
 )
 
 // Codes lists every code that this server sends.
@@ -72,6 +75,9 @@ var Codes = []Code{
 	{InvalidTarget, 400, "RFC 8707 §2, RFC 8693 §2.2.2", "an API is unknown, or not the client's to ask for"},
 	{InvalidAuthorizationDetails, 400, "RFC 9396 §5", "authorization_details are malformed, of an unknown type, or more than may be had"},
 	{InvalidClientMetadata, 400, "RFC 7591 §3.2.2", "something else that the client says of itself is malformed, contradicts the rest or cannot be kept"},
+	{InvalidRedirectURI, 400, "RFC 7591 §3.2.2", "a redirect URI cannot be registered for a client of this kind"},
+	{InvalidSoftwareStatement, 400, "RFC 7591 §3.2.2", "the software statement is malformed, expired or wrongly signed"},
+	{UnapprovedSoftwareStatement, 400, "RFC 7591 §3.2.2", "nobody of whom software statements are accepted has issued this one"},
 }
 
 // Error is an error of the protocol. Code and Description are for the client,

@@ -145,6 +145,8 @@ var leakJudges = map[secret.Prefix]func(*Service, context.Context, *leak) ([]Lea
 	secret.ClientSecret:  (*Service).leakedSecret,
 	secret.SessionCookie: (*Service).leakedSession,
 	secret.MasterKey:     (*Service).leakedMaster,
+	secret.Registration:  (*Service).leakedRegistration,
+	secret.InitialAccess: (*Service).leakedRegistration,
 	jwtKind:              (*Service).leakedJWT,
 	foreignKind:          (*Service).leakedSecret,
 }

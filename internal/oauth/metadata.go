@@ -21,6 +21,7 @@ type metadata struct {
 	RevocationEndpoint           string            `json:"revocation_endpoint"`
 	IntrospectionEndpoint        string            `json:"introspection_endpoint"`
 	EndSessionEndpoint           string            `json:"end_session_endpoint"`
+	RegistrationEndpoint         string            `json:"registration_endpoint,omitempty"`
 	ScopesSupported              []string          `json:"scopes_supported"`
 	ResponseTypesSupported       []string          `json:"response_types_supported"`
 	ResponseModesSupported       []string          `json:"response_modes_supported"`
@@ -54,6 +55,8 @@ type metadata struct {
 	ResponseEncEncs              []jose.Encryption `json:"authorization_encryption_enc_values_supported"`
 	DPoPAlgs                     []string          `json:"dpop_signing_alg_values_supported"`
 	CertificateBound             bool              `json:"tls_client_certificate_bound_access_tokens,omitempty"`
+
+	ClientDocuments bool `json:"client_id_metadata_document_supported,omitempty"`
 
 	MutualTLS *mutualTLSAliases `json:"mtls_endpoint_aliases,omitempty"`
 }
@@ -111,6 +114,10 @@ func (s *Service) buildMetadata() ([]byte, error) {
 	}
 	for _, mode := range responseModes {
 		m.ResponseModesSupported = append(m.ResponseModesSupported, mode.name)
+	}
+	m.ClientDocuments = s.documents.policy.On
+	if s.registrar.open() {
+		m.RegistrationEndpoint = s.issuer + "/oauth/register"
 	}
 	for _, method := range authMethods {
 		if method != "none" {

@@ -66,6 +66,16 @@ type Options struct {
 	FetchRequest jose.Fetch
 	// RequirePushed makes every client push its authorization requests.
 	RequirePushed bool
+	// MayFetch judges such an address without asking it; an error says why Fetch
+	// never will. Without it no client can register one.
+	MayFetch func(url string) error
+	// Registration says who may register a client by itself. The zero value lets
+	// nobody in.
+	Registration RegistrationPolicy
+	// Documents says whether a client_id may be the address of the client's
+	// metadata, and whose. FetchDocument asks that address; it needs Documents.On.
+	Documents     DocumentPolicy
+	FetchDocument FetchDocument
 }
 
 // Service is the authorization server. Safe for concurrent use.
@@ -99,6 +109,10 @@ type Service struct {
 	fetchRequest  jose.Fetch
 	requirePushed bool
 	constants     constants
+	mayFetch      func(string) error
+	registrar     *registrar
+	origins       browserOrigins
+	documents     *documents
 }
 
 // New returns a Service, or an error that says which option is wrong.
@@ -111,7 +125,7 @@ func New(o Options) (*Service, error) {
 		proofs: o.Proofs, mutualTLS: o.MutualTLS,
 		resources: o.Resources, byScope: map[string]*Resource{}, scopeText: o.ScopeText, now: o.Now,
 		recipients: recipients{keysAt: o.KeysAt}, isMaster: o.IsMaster,
-		replay: o.Replay, fetch: o.Fetch, fetchRequest: o.FetchRequest, requirePushed: o.RequirePushed,
+		replay: o.Replay, fetch: o.Fetch, fetchRequest: o.FetchRequest, requirePushed: o.RequirePushed, mayFetch: o.MayFetch,
 	}
 	for i := range s.resources {
 		if nested := s.resources[i].Format == token.FormatNested; nested != (s.resources[i].Recipient != nil) {
@@ -129,6 +143,14 @@ func New(o Options) (*Service, error) {
 	}
 	s.clients = newClientCache(o.Store, o.Clients)
 	var err error
+	if s.registrar, err = newRegistrar(o.Registration, o.Now); err != nil {
+		return nil, err
+	}
+	if s.documents, err = newDocuments(s, o.Documents, o.FetchDocument); err != nil {
+		return nil, err
+	}
+	s.clients.docs = s.documents
+	s.origins.own = originsOf(o.Clients)
 	if s.reader, err = token.NewAccessReader(s.ring, s.issuer, s.now); err != nil {
 		return nil, fmt.Errorf("oauth: %w", err)
 	}
@@ -157,12 +179,16 @@ func (s *Service) Issuer() string { return s.issuer }
 
 // ForgetClient drops what is remembered of a client, after the feed said that
 // it has changed.
-func (s *Service) ForgetClient(clientID string) { s.clients.forget(clientID) }
+func (s *Service) ForgetClient(clientID string) {
+	s.clients.forget(clientID)
+	s.origins.forget()
+}
 
 // Forget drops all that is remembered of clients and grants: the store may have
 // gone back to an earlier state.
 func (s *Service) Forget() {
 	s.clients.forgetAll()
+	s.origins.forget()
 	s.rotated.forgetAll()
 }
 

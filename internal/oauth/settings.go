@@ -126,6 +126,7 @@ type ClientOrigin string
 // The origins.
 const (
 	OriginAdmin      ClientOrigin = ""           // the configuration or an administrator
+	OriginVouched    ClientOrigin = "vouched"    // by itself, with an initial access token or a trusted software statement, RFC 7591
 	OriginRegistered ClientOrigin = "registered" // by itself, RFC 7591
 	OriginDocument   ClientOrigin = "document"   // its client_id is the address of its metadata
 )

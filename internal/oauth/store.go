@@ -92,6 +92,7 @@ type Store interface {
 	TakePushed(ctx context.Context, id secret.ID) error
 
 	LeakStore
+	RegistrationStore
 }
 
 // Pushed is an authorization request that waits under a handle (RFC 9126 §2.2).
@@ -144,6 +145,7 @@ type Client struct {
 	Epoch      secret.ID
 	CreatedAt  time.Time
 	FromConfig bool // defined in the configuration file, so not in the store
+	Unused     bool // it registered itself, has been given no token yet, and will end by itself
 }
 
 // DisplayName is what pages call the client.

@@ -65,7 +65,11 @@ func (s *Service) Token(ctx context.Context, r Request) (*TokenResponse, error) 
 		if !client.mayUse(&grantTypes[i]) {
 			return nil, fail(UnauthorizedClient, "this client may not use "+name)
 		}
-		return grantTypes[i].exchange(s, ctx, client, r)
+		res, err := grantTypes[i].exchange(s, ctx, client, r)
+		if err != nil {
+			return nil, err
+		}
+		return res, s.used(ctx, client)
 	}
 	if instead, ok := refusedGrants[name]; ok {
 		return nil, fail(UnsupportedGrantType, instead)

@@ -6,37 +6,65 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // Get returns the body of a 200 answer that says it is JSON (application/json,
 // or application/…+json as RFC 6839 §3.1 has it). Whether it is, the caller
 // finds out. Every error is an *Error.
 func (c *Client) Get(ctx context.Context, rawURL string) ([]byte, error) {
-	return c.get(ctx, rawURL, "application/json, application/jwk-set+json", isJSON)
+	body, _, err := c.get(ctx, rawURL, acceptJSON, isJSON)
+	return body, err
+}
+
+const acceptJSON = "application/json, application/jwk-set+json"
+
+// GetFresh is Get that also returns for how long the answer says that it may be
+// kept (RFC 9111 §5.2.2.1); 0 if it says nothing, or that it must not be.
+func (c *Client) GetFresh(ctx context.Context, rawURL string) (body []byte, keep time.Duration, err error) {
+	return c.get(ctx, rawURL, acceptJSON, isJSON)
 }
 
 // GetJWT is Get for a 200 answer that says it is a JWT: application/jwt,
 // application/…+jwt (RFC 7519 §10.3, RFC 9101 §10.2) or application/jose.
 func (c *Client) GetJWT(ctx context.Context, rawURL string) ([]byte, error) {
-	return c.get(ctx, rawURL, "application/oauth-authz-req+jwt, application/jwt", isJWT)
+	body, _, err := c.get(ctx, rawURL, "application/oauth-authz-req+jwt, application/jwt", isJWT)
+	return body, err
 }
 
-func (c *Client) get(ctx context.Context, rawURL, accept string, fits func(contentType string) bool) ([]byte, error) {
+func (c *Client) get(ctx context.Context, rawURL, accept string, fits func(contentType string) bool) (body []byte, keep time.Duration, err error) {
 	header := http.Header{"Accept": {accept}}
-	var body []byte
-	err := c.do(ctx, http.MethodGet, rawURL, header, nil, func(ctx context.Context, t *target, r *http.Response) error {
+	err = c.do(ctx, http.MethodGet, rawURL, header, nil, func(ctx context.Context, t *target, r *http.Response) error {
 		if r.StatusCode != http.StatusOK {
 			return badStatus(t, r.StatusCode)
 		}
 		if err := judgeHead(t, r.Header, fits); err != nil {
 			return err
 		}
+		keep = maxAge(r.Header.Values("Cache-Control"))
 		var err error
 		body, err = c.read(ctx, t, r)
 		return err
 	})
-	return body, err
+	return body, keep, err
+}
+
+func maxAge(lines []string) time.Duration {
+	var age time.Duration
+	for d := range strings.SplitSeq(strings.ToLower(strings.Join(lines, ",")), ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(d), "=")
+		switch name {
+		case "no-store", "no-cache":
+			return 0
+		case "max-age":
+			if n, err := strconv.ParseUint(value, 10, 31); err == nil {
+				age = time.Duration(n) * time.Second
+			}
+		}
+	}
+	return age
 }
 
 // PostJSON sends body and succeeds with any 2xx answer, whose body is not

@@ -18,6 +18,8 @@ const (
 	LeakReport    Name = "leak_report"
 	LogNetwork    Name = "log_network"
 	LogAll        Name = "log_all"
+	Register      Name = "register"
+	RegisterAuth  Name = "register_auth"
 )
 
 // Limit lets Burst events happen at once, and one more each time Every has
@@ -68,6 +70,14 @@ var Limits = []Limit{
 	{
 		LeakReport, 60, time.Second, "reporting client",
 		"a partner that floods: each report can hold a hundred strings and makes the store look for them",
+	},
+	{
+		Register, 20, 2 * time.Minute, "network",
+		"clients that register themselves: each is a row, and some make this server ask addresses",
+	},
+	{
+		RegisterAuth, 50, 10 * time.Second, "address",
+		"wrong registration access tokens and initial ones",
 	},
 	{
 		LogNetwork, 200, 100 * time.Millisecond, "network",

@@ -21,10 +21,12 @@ const (
 	ClientSecret  Prefix = "spcs"
 	SessionCookie Prefix = "spse"
 	MasterKey     Prefix = "spmk"
+	Registration  Prefix = "sprg" // registration access token, RFC 7592
+	InitialAccess Prefix = "spia" // initial access token, RFC 7591
 )
 
 // Prefixes lists every kind, for scanners and for the reference page.
-var Prefixes = []Prefix{AccessToken, RefreshToken, AuthCode, PendingSignIn, ClientSecret, SessionCookie, MasterKey}
+var Prefixes = []Prefix{AccessToken, RefreshToken, AuthCode, PendingSignIn, ClientSecret, SessionCookie, MasterKey, Registration, InitialAccess}
 
 // MaxHandle is the longest handle that Decode looks at, in bytes.
 const MaxHandle = 8 << 10

@@ -16,7 +16,8 @@ import (
 
 // selectClients gives one row for each secret, or one for a client without.
 const selectClients = `SELECT c.id, c.name, c.type, c.redirect_uris, c.post_logout_redirect_uris, c.scope, c.resources, c.contacts, c.disabled, c.created_s, c.epoch, c.settings,
-	c.dpop_bound, c.certificate_bound, c.origin, s.hash, s.created_s, s.expires_s FROM clients c LEFT JOIN client_secrets s ON s.client_id = c.id`
+	c.dpop_bound, c.certificate_bound, c.origin, CASE WHEN r.expires_s > 0 THEN 1 ELSE 0 END, s.hash, s.created_s, s.expires_s
+	FROM clients c LEFT JOIN client_secrets s ON s.client_id = c.id LEFT JOIN registrations r ON r.client_id = c.id`
 
 // Client implements oauth.Store.
 func (o OAuth) Client(ctx context.Context, clientID string) (oauth.Client, error) {
@@ -64,15 +65,15 @@ func (o OAuth) clients(ctx context.Context, q string, args ...any) ([]oauth.Clie
 func scanClient(scan func(...any) error) (oauth.Client, error) {
 	var c oauth.Client
 	var redirects, postLogout, resources, contacts, epoch, settings, origin string
-	var disabled, created, dpopBound, certificateBound int64
+	var disabled, created, dpopBound, certificateBound, unused int64
 	var hash sql.NullString
 	var secretCreated, secretExpires sql.NullInt64
 	err := scan(&c.ID, &c.Name, &c.Type, &redirects, &postLogout, &c.Scope, &resources, &contacts, &disabled, &created, &epoch, &settings,
-		&dpopBound, &certificateBound, &origin, &hash, &secretCreated, &secretExpires)
+		&dpopBound, &certificateBound, &origin, &unused, &hash, &secretCreated, &secretExpires)
 	if err != nil {
 		return c, err
 	}
-	c.Origin = oauth.ClientOrigin(origin)
+	c.Origin, c.Unused = oauth.ClientOrigin(origin), unused != 0
 	c.Disabled, c.CreatedAt, c.DPoPBound, c.CertificateBound = disabled != 0, at(created), dpopBound != 0, certificateBound != 0
 	if c.Epoch, err = secret.ParseID(epoch); err != nil {
 		return c, fmt.Errorf("client %s: epoch: %w", c.ID, err)
@@ -107,39 +108,42 @@ func parseHash(text string) (h secret.Hash, err error) {
 	return secret.Hash(b), nil
 }
 
-// AddClient implements oauth.ClientAdmin.
+// AddClient implements oauth.ClientAdmin. The feed is told of a browser client,
+// whose pages every node has to know.
 func (o OAuth) AddClient(ctx context.Context, c oauth.Client) error {
-	var text [4]string
-	for i, list := range [][]string{c.RedirectURIs, c.PostLogoutRedirectURIs, c.Resources, c.Contacts} {
-		var err error
-		if text[i], err = listText(list); err != nil {
-			return fmt.Errorf("add client: %w", err)
-		}
-	}
-	settings, err := json.Marshal(c.Settings)
-	if err != nil {
-		return fmt.Errorf("add client: %w", err)
-	}
-	if c.Epoch.IsZero() {
-		c.Epoch = secret.NewID(o.s.now())
-	}
 	return o.s.write(ctx, "add client", func(ctx context.Context, t *tx) error {
-		err := changed(ctx, t, oauth.ErrExists, `INSERT INTO clients
-			(id, name, type, redirect_uris, post_logout_redirect_uris, scope, resources, disabled, created_s, epoch, contacts, settings,
-				dpop_bound, certificate_bound, origin)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING`,
-			c.ID, c.Name, string(c.Type), text[0], text[1], c.Scope, text[2], number(c.Disabled), seconds(c.CreatedAt), c.Epoch.String(), text[3], string(settings),
-			number(c.DPoPBound), number(c.CertificateBound), string(c.Origin))
-		if err != nil {
+		if err := o.insertClient(ctx, t, &c); err != nil || c.Type != oauth.Browser {
 			return err
 		}
-		for _, s := range c.Secrets {
-			if err := t.addSecret(ctx, c.ID, s); err != nil {
-				return err
-			}
-		}
-		return nil
+		return t.append(ctx, entry(revocation.Changed, c.ID, revocation.ReasonAdmin, o.s.now().Add(clockError)))
 	})
+}
+
+// insertClient returns oauth.ErrExists if the ID is taken.
+func (o OAuth) insertClient(ctx context.Context, t *tx, c *oauth.Client) error {
+	text, settings, err := clientTexts(c)
+	if err != nil {
+		return err
+	}
+	epoch := c.Epoch
+	if epoch.IsZero() {
+		epoch = secret.NewID(o.s.now())
+	}
+	err = changed(ctx, t, oauth.ErrExists, `INSERT INTO clients
+		(id, name, type, redirect_uris, post_logout_redirect_uris, scope, resources, disabled, created_s, epoch, contacts, settings,
+			dpop_bound, certificate_bound, origin)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING`,
+		c.ID, c.Name, string(c.Type), text[0], text[1], c.Scope, text[2], number(c.Disabled), seconds(c.CreatedAt), epoch.String(), text[3], settings,
+		number(c.DPoPBound), number(c.CertificateBound), string(c.Origin))
+	if err != nil {
+		return err
+	}
+	for _, s := range c.Secrets {
+		if err := t.addSecret(ctx, c.ID, s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *tx) addSecret(ctx context.Context, clientID string, s oauth.ClientSecret) error {
@@ -218,15 +222,28 @@ func (o OAuth) RemoveClient(ctx context.Context, clientID string, now, keep time
 		if err := changed(ctx, t, oauth.ErrNotFound, `UPDATE clients SET disabled = 1 WHERE id = $1`, clientID); err != nil {
 			return err
 		}
-		if err := t.endClient(ctx, clientID, revocation.ReasonClientGone, now, keep); err != nil {
-			return err
-		}
-		return t.all(ctx, []string{
-			`DELETE FROM client_secrets WHERE client_id = $1`,
-			`DELETE FROM consents WHERE client_id = $1`,
-			`DELETE FROM pushed_requests WHERE client_id = $1`,
-			`DELETE FROM grants WHERE client_id = $1`,
-			`DELETE FROM clients WHERE id = $1`,
-		}, clientID)
+		return t.removeClient(ctx, clientID, now, keep)
 	})
+}
+
+// removeClient ends and removes a client whose row is locked. The count of
+// registrations comes before the feed, as in Register.
+func (t *tx) removeClient(ctx context.Context, clientID string, now, keep time.Time) error {
+	n, err := t.exec(ctx, `DELETE FROM registrations WHERE client_id = $1`, clientID)
+	if err == nil && n > 0 {
+		_, err = t.exec(ctx, `UPDATE registration_total SET n = n - 1 WHERE id = 1`)
+	}
+	if err != nil {
+		return err
+	}
+	if err := t.endClient(ctx, clientID, revocation.ReasonClientGone, now, keep); err != nil {
+		return err
+	}
+	return t.all(ctx, []string{
+		`DELETE FROM client_secrets WHERE client_id = $1`,
+		`DELETE FROM consents WHERE client_id = $1`,
+		`DELETE FROM pushed_requests WHERE client_id = $1`,
+		`DELETE FROM grants WHERE client_id = $1`,
+		`DELETE FROM clients WHERE id = $1`,
+	}, clientID)
 }

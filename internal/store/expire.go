@@ -56,5 +56,10 @@ func (s *Store) Expire(ctx context.Context, now time.Time) (int64, error) {
 			}
 		}
 	}
-	return total, nil
+	for {
+		n, err := s.expireRegistrations(ctx, now)
+		if total += n; err != nil || n < expireChunk {
+			return total, err
+		}
+	}
 }

@@ -18,6 +18,7 @@ const (
 	classBrowserProtocol       // the same, also by registered browser apps
 	classResource              // called with an access token
 	classReport                // called by partners: JSON in and out, no cookies
+	classRegistration          // called by clients about themselves: JSON in and out, no cookies
 	classEntry                 // where other sites send a browser to; changes nothing by itself
 	classPage                  // our pages and their forms
 )
@@ -44,19 +45,20 @@ const (
 
 // rules is what a class brings.
 type rules struct {
-	name     string
-	params   source
-	single   bool  // a repeated parameter is refused by the decoder
-	maxBody  int64 // bytes
-	origins  originRule
-	form     bool // a POST needs our form token, and to come from our own page
-	cookies  bool // cookies are read
-	page     bool // errors are pages
-	bearer   bool // errors carry challenges for access tokens (RFC 6750 §3, RFC 9449 §7.1)
-	mutual   bool // also served where client certificates are asked for
-	head     bool
-	noTokens bool // a credential in the URL is refused and noted
-	headers  func(s *site, h http.Header)
+	name        string
+	params      source
+	single      bool  // a repeated parameter is refused by the decoder
+	maxBody     int64 // bytes
+	origins     originRule
+	form        bool // a POST needs our form token, and to come from our own page
+	cookies     bool // cookies are read
+	page        bool // errors are pages
+	bearer      bool // errors carry challenges for access tokens (RFC 6750 §3, RFC 9449 §7.1)
+	plainBearer bool // and these tokens are bound to no key
+	mutual      bool // also served where client certificates are asked for
+	head        bool
+	noTokens    bool // a credential in the URL is refused and noted
+	headers     func(s *site, h http.Header)
 }
 
 const formLimit = 64 << 10
@@ -69,6 +71,7 @@ var classes = [...]rules{
 	classBrowserProtocol: {name: "browser_protocol", mutual: true, params: fromBody, single: true, maxBody: formLimit, noTokens: true, origins: registered, headers: (*site).protocolHeaders},
 	classResource:        {name: "resource", mutual: true, params: fromBody, single: true, maxBody: formLimit, noTokens: true, origins: registered, bearer: true, headers: (*site).protocolHeaders},
 	classReport:          {name: "report", params: fromJSON, maxBody: oauth.MaxLeakReport, noTokens: true, headers: (*site).protocolHeaders},
+	classRegistration:    {name: "registration", params: fromJSON, maxBody: oauth.MaxRegistration, noTokens: true, bearer: true, plainBearer: true, headers: (*site).protocolHeaders},
 	classEntry:           {name: "entry", params: fromBoth, maxBody: formLimit, cookies: true, page: true, headers: (*site).pageHeaders},
 	classPage:            {name: "page", params: fromQuery, single: true, maxBody: formLimit, form: true, cookies: true, page: true, headers: (*site).pageHeaders},
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // setOrigin sets the headers of the Fetch standard §3.2. Documents are for
-// anybody; protocol endpoints for the origins of the configuration, compared
+// anybody; protocol endpoints for those of registered browser clients, compared
 // whole: nothing is reflected that was not listed, and "null" cannot be listed
 // (MD11). The other classes, the authorization endpoint first of all, have none
 // (AZ09). Access-Control-Allow-Credentials is never sent.
@@ -26,7 +26,10 @@ func (s *site) setOrigin(h http.Header, r *http.Request, rules *rules) {
 
 func (s *site) registeredOrigin(r *http.Request) (string, bool) {
 	lines := r.Header["Origin"]
-	if len(lines) != 1 || !s.origins[lines[0]] {
+	if len(lines) != 1 || lines[0] == "null" {
+		return "", false
+	}
+	if !s.origins[lines[0]] && !s.oauth.BrowserOrigin(r.Context(), lines[0]) {
 		return "", false
 	}
 	return lines[0], true

@@ -13,7 +13,7 @@ import (
 // credentials (AZ13, G13).
 func (s *site) dispatch(w *answer, r *http.Request) {
 	path := r.URL.EscapedPath()
-	e := s.endpoints[path]
+	e := s.endpointAt(path)
 	if e == nil && !s.owns(path) {
 		if !s.servesAPIHost(r) {
 			s.fail(w, r, classProtocol.rules(), errHost)

@@ -75,6 +75,12 @@ func challenge(h http.Header, r *http.Request, rules *rules, p problem) {
 		if p.code == oauth.InsufficientScope {
 			what += `, scope="openid"`
 		}
+		if rules.plainBearer {
+			if p.status == http.StatusUnauthorized {
+				h["Www-Authenticate"] = []string{`Bearer realm="sallyport"` + what}
+			}
+			return
+		}
 		bearer, dpop := `Bearer realm="sallyport"`, `DPoP realm="sallyport", algs="`+oauth.ProofAlgorithms()+`"` //nolint:gosec // challenges, not credentials
 		if usesDPoP(r) {
 			h["Www-Authenticate"] = []string{dpop + what, bearer}

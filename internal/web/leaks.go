@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"sallyport/internal/audit"
@@ -26,7 +27,7 @@ func (s *site) leaks(w http.ResponseWriter, r *http.Request, _ url.Values) error
 			setRetryAfter(w.Header(), wait)
 			return &oauth.Error{Code: oauth.TooManyRequests, Description: "too many reports; wait before the next"}
 		}
-		body, err := readReport(w, r)
+		body, err := readJSON(w, r, oauth.MaxLeakReport, reportTimeout)
 		if err != nil {
 			return err
 		}
@@ -60,13 +61,15 @@ const jsonType = "application/json"
 
 var errNotJSON = &httpError{status: http.StatusUnsupportedMediaType, code: invalidRequest, description: "the body must be " + jsonType}
 
-func readReport(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// readJSON reads a body that says it is JSON, of at most maxBody bytes, within
+// limit. Whether it is, the core finds out.
+func readJSON(w http.ResponseWriter, r *http.Request, maxBody int64, limit time.Duration) ([]byte, error) {
 	types := r.Header["Content-Type"]
 	if len(types) != 1 || r.Header["Content-Encoding"] != nil {
 		return nil, errNotJSON
 	}
-	if mediaType, params, err := mime.ParseMediaType(types[0]); err != nil || mediaType != jsonType || len(params) > 0 && params["charset"] != "utf-8" {
+	if mediaType, params, err := mime.ParseMediaType(types[0]); err != nil || mediaType != jsonType || len(params) > 0 && !strings.EqualFold(params["charset"], "utf-8") {
 		return nil, errNotJSON
 	}
-	return readBody(w, r, oauth.MaxLeakReport, reportTimeout)
+	return readBody(w, r, maxBody, limit)
 }

@@ -34,6 +34,10 @@ var routes = []route{
 	{"POST", "/oauth/revoke", classBrowserProtocol, (*site).revoke},
 	{"GET", "/oauth/userinfo", classResource, (*site).userInfo},
 	{"POST", "/oauth/userinfo", classResource, (*site).userInfo},
+	{"POST", registerPath, classRegistration, (*site).register},
+	{"GET", clientPath, classRegistration, (*site).readClient},
+	{"PUT", clientPath, classRegistration, (*site).updateClient},
+	{"DELETE", clientPath, classRegistration, (*site).removeClient},
 	{"POST", leaksPath, classReport, (*site).leaks},
 	{"GET", logoutPath, classEntry, (*site).logout},
 	{"POST", logoutPath, classEntry, (*site).logoutPost},
@@ -55,6 +59,8 @@ const (
 	logoutPath    = "/oauth/logout"
 	authorizePath = "/oauth/authorize"
 	leaksPath     = "/leaks"
+	registerPath  = "/oauth/register"
+	clientPath    = registerPath + "/*" // of one client: its client_id follows
 )
 
 // reserved are the parts of the path that are the issuer's, so that what is not
@@ -112,6 +118,19 @@ func (s *site) compileRoutes() map[string]*endpoint {
 		e.allow = strings.Join(names, ", ")
 	}
 	return index
+}
+
+// endpointAt is what answers at an escaped path, or nil. The configuration of a
+// client is the one that has a name in its path.
+func (s *site) endpointAt(path string) *endpoint {
+	if e := s.endpoints[path]; e != nil {
+		return e
+	}
+	rest, ok := strings.CutPrefix(path, s.prefix+registerPath+"/")
+	if !ok || rest == "" || rest == "*" || strings.ContainsAny(rest, "/%;") {
+		return nil
+	}
+	return s.endpoints[s.prefix+clientPath]
 }
 
 // owns reports whether an escaped path is the issuer's.

@@ -147,7 +147,7 @@ func (s *Service) begin(client *Client, params url.Values) (*Authorization, *Pag
 // else whoever registers one has an open redirector in our name (OAuth 2.1
 // §7.13.2, RFC 9700 §4.11.2).
 func (s *Service) refuseRequest(ctx context.Context, a *Authorization, params url.Values, perr *Error) error {
-	if a.client.Origin != OriginAdmin {
+	if a.client.lessTrusted() {
 		return &PageError{perr.Code, perr.Description}
 	}
 	if len(a.State) > maxState || len(params["state"]) > 1 {

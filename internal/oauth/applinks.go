@@ -246,3 +246,15 @@ func wildcard(pattern, s string) bool {
 	}
 	return p == len(pattern)
 }
+
+// scanArray hands over a JSON array that has passed the scanner for objects.
+func scanArray(body []byte, f func(raw []byte) error) error {
+	wrapped := append(append([]byte(`{"a":`), body...), '}')
+	members := 0
+	return jose.ScanObject(wrapped, func(_ string, value []byte) error {
+		if members++; members > 1 || len(value) == 0 || value[0] != '[' {
+			return errNotArray
+		}
+		return f(value)
+	})
+}

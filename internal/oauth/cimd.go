@@ -53,6 +53,9 @@ type documents struct {
 	policy DocumentPolicy
 	rules  *registrar
 	fetch  FetchDocument
+	// read is readDocument: the table of grant types, which that looks at, comes to
+	// get by way of what it lists.
+	read func(ctx context.Context, id string) (c *Client, keep time.Duration, reason string, err error)
 
 	mu     sync.Mutex
 	m      map[string]*document
@@ -78,7 +81,9 @@ func newDocuments(s *Service, p DocumentPolicy, fetch FetchDocument) (*documents
 	if err != nil {
 		return nil, err
 	}
-	return &documents{s: s, policy: p, rules: g, fetch: fetch, m: map[string]*document{}}, nil
+	d := &documents{s: s, policy: p, rules: g, fetch: fetch, m: map[string]*document{}}
+	d.read = d.readDocument
+	return d, nil
 }
 
 // DocumentIDProblem says why a client_id cannot be the address of a document (§3
@@ -237,7 +242,7 @@ const (
 	reasonSecret   = "secret"
 )
 
-func (d *documents) read(ctx context.Context, id string) (c *Client, keep time.Duration, reason string, err error) {
+func (d *documents) readDocument(ctx context.Context, id string) (c *Client, keep time.Duration, reason string, err error) {
 	body, keep, err := d.fetch(ctx, id)
 	if err != nil {
 		return nil, 0, reasonUnread, fmt.Errorf("fetch metadata document: %w", err)

@@ -1,5 +1,13 @@
 package oauth
 
+import "net/url"
+
+// RequestParams reads the claims of a request object.
+func RequestParams(claims []byte) (url.Values, bool) {
+	p, why := requestParams(claims)
+	return p, why == ""
+}
+
 // ReadLeakReport shows what is kept of the last string of a report.
 func ReadLeakReport(body []byte) (n int, text, address, source string, err error) {
 	found, perr := readLeakReport(body)

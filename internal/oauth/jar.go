@@ -84,7 +84,7 @@ func (s *Service) openRequestObject(ctx context.Context, c *Client, jwt string) 
 		note(ctx, audit.Event{Name: audit.RequestObjectRefused, Client: c.ID, Reason: string(jose.ReasonOf(err))})
 		return nil, &Error{Code: InvalidRequestObject, Description: "the request object is not one of this client for this issuer, or not of this hour", cause: err}
 	}
-	params, why := requestParams(claims)
+	params, why := requestParams(claims.JSON())
 	switch {
 	case why != "":
 		return nil, fail(InvalidRequestObject, why)
@@ -141,9 +141,9 @@ var ofTheToken = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti"}
 // requestParams are the claims of a request object as the parameters that they
 // stand for (RFC 9101 §4): strings as they are, other values as their JSON.
 // Resources may be several (RFC 8707 §2).
-func requestParams(claims *jose.Claims) (params url.Values, why string) {
+func requestParams(claims []byte) (params url.Values, why string) {
 	params = url.Values{}
-	err := jose.ScanObject(claims.JSON(), func(name string, value []byte) error {
+	err := jose.ScanObject(claims, func(name string, value []byte) error {
 		switch {
 		case slices.Contains(ofTheToken, name):
 		case name == "request" || name == "request_uri":
@@ -159,9 +159,9 @@ func requestParams(claims *jose.Claims) (params url.Values, why string) {
 				params.Set(name, text)
 			}
 		case name == "resource" && value[0] == '[':
-			list, err := claims.Strings(name)
-			if err != nil {
-				return err
+			var list []string
+			if err := json.Unmarshal(value, &list); err != nil || slices.Contains(list, "") { // null reads as ""
+				return fmt.Errorf("read resource: %w", err)
 			}
 			params[name] = list
 		default:

@@ -222,6 +222,26 @@ func TestGoodAnswers(t *testing.T) {
 	}
 }
 
+func TestJWTTypes(t *testing.T) {
+	t.Parallel()
+	for kind, ok := range map[string]bool{
+		"application/oauth-authz-req+jwt": true, "application/jwt; charset=utf-8": true, "application/jose": true,
+		"application/json": false, "text/plain": false, "text/html": false, "": false,
+	} {
+		s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header()["Content-Type"] = []string{kind}
+			_, _ = io.WriteString(w, "a.b.c")
+		})
+		got, err := near(s).GetJWT(t.Context(), s.URL)
+		if (err == nil) != ok || ok && string(got) != "a.b.c" {
+			t.Errorf("PR11 %q: %q, %v", kind, got, err)
+		}
+		if _, err := near(s).Get(t.Context(), s.URL); (err == nil) != (kind == "application/json") {
+			t.Errorf("%q as JSON: %v", kind, err)
+		}
+	}
+}
+
 // G19: http.Client would carry DPoP and X-Api-Key along to another host.
 func TestG19RedirectsCarryNothingAway(t *testing.T) {
 	t.Parallel()

@@ -74,6 +74,12 @@ func (s *Service) Previous(ctx context.Context, cookie secret.Value) (secret.ID,
 	return session.ID, err
 }
 
+// Former returns the session of a cookie, also if it has timed out: enough to end
+// it, and for nothing else. ErrNotFound as Session.
+func (s *Service) Former(ctx context.Context, cookie secret.Value) (Session, error) {
+	return s.find(ctx, cookie)
+}
+
 // find returns the stored session of a cookie, alive or not.
 func (s *Service) find(ctx context.Context, cookie secret.Value) (Session, error) {
 	payload, err := secret.Decode(secret.SessionCookie, cookie.Reveal())

@@ -19,6 +19,7 @@ var clientRules = []func(c *Client) (setting, why string){
 	(*Client).lifetimesProblem,
 	(*Client).algorithmProblem,
 	(*Client).pairwiseProblem,
+	(*Client).logoutProblem,
 }
 
 // Problem returns the first setting that cannot be kept, by its registration

@@ -91,13 +91,17 @@ func (s *Service) leakedCode(ctx context.Context, l *leak) ([]LeakFinding, error
 	return l.end(func(e Ending) (Ended, error) { return s.store.LeakCode(ctx, dead, e) })
 }
 
-// LogoutLabel is the label of a pending sign-out, which is a flow too.
-const LogoutLabel = "web.logout"
+// The labels of a pending sign-out and of what is shown after one, which are
+// flows too.
+const (
+	LogoutLabel    = "web.logout"
+	SignedOutLabel = "web.signed_out"
+)
 
 // leakedFlow: a pending request opens nothing but a sign-in page in the browser
 // that it belongs to, for minutes. There is nothing to end.
 func (s *Service) leakedFlow(ctx context.Context, l *leak) ([]LeakFinding, error) {
-	for _, label := range []string{flowLabel, LogoutLabel} {
+	for _, label := range []string{flowLabel, LogoutLabel, SignedOutLabel} {
 		if _, err := s.ring.Open(secret.PendingSignIn, label, l.value.Reveal()); err == nil {
 			l.is(kindFlow, audit.ActionNone, "", "")
 			return s.tell(ctx, l)

@@ -22,6 +22,10 @@ type metadata struct {
 	IntrospectionEndpoint        string            `json:"introspection_endpoint"`
 	EndSessionEndpoint           string            `json:"end_session_endpoint"`
 	RegistrationEndpoint         string            `json:"registration_endpoint,omitempty"`
+	BackChannelLogout            bool              `json:"backchannel_logout_supported"`
+	BackChannelLogoutSession     bool              `json:"backchannel_logout_session_supported"`
+	FrontChannelLogout           bool              `json:"frontchannel_logout_supported"`
+	FrontChannelLogoutSession    bool              `json:"frontchannel_logout_session_supported"`
 	ScopesSupported              []string          `json:"scopes_supported"`
 	ResponseTypesSupported       []string          `json:"response_types_supported"`
 	ResponseModesSupported       []string          `json:"response_modes_supported"`
@@ -81,6 +85,9 @@ func (s *Service) buildMetadata() ([]byte, error) {
 		RevocationEndpoint:    s.issuer + "/oauth/revoke",
 		IntrospectionEndpoint: s.issuer + "/oauth/introspect",
 		EndSessionEndpoint:    s.issuer + "/oauth/logout",
+
+		BackChannelLogout: true, BackChannelLogoutSession: true,
+		FrontChannelLogout: true, FrontChannelLogoutSession: true,
 
 		ResponseTypesSupported: []string{"code"},
 		SubjectTypesSupported:  []string{"public", "pairwise"},

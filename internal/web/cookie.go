@@ -47,14 +47,29 @@ func (s *site) visitor(r *http.Request) (*oauth.Session, error) {
 	if err != nil || cookie.IsZero() {
 		return nil, err
 	}
-	session, err := s.accounts.Session(r.Context(), cookie)
-	if errors.Is(err, account.ErrNotFound) {
-		return nil, nil //nolint:nilnil // nobody is no error
-	}
-	if err != nil {
+	return s.found(r)(s.accounts.Session(r.Context(), cookie))
+}
+
+// formerVisitor is visitor that also knows who was signed in here until the
+// session timed out. Such a person can be signed out, and nothing else.
+func (s *site) formerVisitor(r *http.Request) (*oauth.Session, error) {
+	cookie, err := one(r, sessionCookie)
+	if err != nil || cookie.IsZero() {
 		return nil, err
 	}
-	return s.named(r, session)
+	return s.found(r)(s.accounts.Former(r.Context(), cookie))
+}
+
+func (s *site) found(r *http.Request) func(account.Session, error) (*oauth.Session, error) {
+	return func(session account.Session, err error) (*oauth.Session, error) {
+		if errors.Is(err, account.ErrNotFound) {
+			return nil, nil //nolint:nilnil // nobody is no error
+		}
+		if err != nil {
+			return nil, err
+		}
+		return s.named(r, session)
+	}
 }
 
 func (s *site) named(r *http.Request, session account.Session) (*oauth.Session, error) {

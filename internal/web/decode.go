@@ -31,7 +31,7 @@ var knownParams = map[string]bool{
 	"response_type": false, "response_mode": false, "state": false, "nonce": false, "code_challenge": false,
 	"code_challenge_method": false, "prompt": false, "max_age": false, "acr_values": false, "login_hint": false,
 	"request": false, "request_uri": false, "dpop_jkt": false, "ui_locales": false, "display": false,
-	"flow": true, "csrf": true, "decision": false, "post_logout_redirect_uri": false,
+	"flow": true, "csrf": true, "decision": false, "post_logout_redirect_uri": false, "logout_hint": false,
 	"resource": false, "authorization_details": false, "claims": false,
 }
 

@@ -93,6 +93,8 @@ func (s *site) loadAssets() error {
 			s.styleURL = address
 		case "icon.svg":
 			s.iconURL = address
+		case "continue.js":
+			s.continueURL = address
 		}
 	}
 	return nil

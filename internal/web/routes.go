@@ -41,6 +41,7 @@ var routes = []route{
 	{"POST", leaksPath, classReport, (*site).leaks},
 	{"GET", logoutPath, classEntry, (*site).logout},
 	{"POST", logoutPath, classEntry, (*site).logoutPost},
+	{"GET", signedOutPath, classPage, (*site).signedOut},
 	{"GET", loginPath, classPage, (*site).showLogin},
 	{"POST", loginPath, classPage, (*site).login},
 	{"GET", consentPath, classPage, (*site).showConsent},
@@ -57,6 +58,7 @@ const (
 	loginPath     = "/login"
 	consentPath   = "/consent"
 	logoutPath    = "/oauth/logout"
+	signedOutPath = "/oauth/signed-out"
 	authorizePath = "/oauth/authorize"
 	leaksPath     = "/leaks"
 	registerPath  = "/oauth/register"

@@ -60,12 +60,13 @@ type site struct {
 	mutualHosts    map[string]bool
 	mutualAPIHosts map[string]bool
 
-	endpoints map[string]*endpoint
-	assets    map[string]*document // by path
-	metadata  document
-	styleURL  string
-	iconURL   string
-	meters    *meters
+	endpoints   map[string]*endpoint
+	assets      map[string]*document // by path
+	metadata    document
+	styleURL    string
+	iconURL     string
+	continueURL string
+	meters      *meters
 }
 
 // New returns the handler of the public listener. It fails on options that

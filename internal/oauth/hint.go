@@ -47,8 +47,3 @@ func (s *Service) readHint(ctx context.Context, jwt string) (*idTokenHint, *Page
 	}
 	return h, nil
 }
-
-// hintIs reports whether an ID token speaks of this person.
-func (s *Service) hintIs(hint *idTokenHint, c *Client, userID string) bool {
-	return hint.Subject == userID
-}

@@ -55,7 +55,7 @@ func (s *Service) Logout(ctx context.Context, params url.Values, who *Session) (
 		return LogoutView{}, unavailable("find client", err)
 	}
 	if who != nil {
-		same := s.hintIs(hint, client, who.UserID)
+		same := hint.Subject == who.UserID
 		view.Confirm = !same
 		if same && hint.SID != who.SID {
 			view.SIDs = append(view.SIDs, hint.SID)

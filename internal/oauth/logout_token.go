@@ -71,7 +71,7 @@ func (s *Service) logoutToken(ctx context.Context, c *Client, f *Farewell, id st
 	b = append(b, `{"iss":`...)
 	b = token.AppendJSONString(b, s.issuer)
 	b = append(b, `,"sub":`...)
-	b = token.AppendJSONString(b, f.UserID)
+	b = token.AppendJSONString(b, s.subjectFor(c, f.UserID))
 	b = append(b, `,"aud":`...)
 	b = token.AppendJSONString(b, c.ID)
 	b = appendInt(b, `,"iat":`, now.Unix())

@@ -104,6 +104,9 @@ func (s *Service) Next(ctx context.Context, a *Authorization, session *Session) 
 		return 0, s.redirectError(ctx, a, UnmetAuthentication, "the sign-in is not of a class that was asked for")
 	}
 	if s.needsLogin(a, session) {
+		if silent && session == nil && a.client.lessTrusted() {
+			return 0, &PageError{LoginRequired, "nobody is signed in"}
+		}
 		if silent {
 			return 0, s.redirectError(ctx, a, LoginRequired, "nobody is signed in")
 		}

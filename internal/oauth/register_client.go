@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"slices"
@@ -185,10 +186,8 @@ func (s *Service) judgeStranger(ctx context.Context, g *registrar, c *Client) *E
 // the rules for all.
 func (c *Client) strangerProblem() (setting, why string) {
 	r := &c.Settings
-	if r.JWKS != "" {
-		if _, err := jose.ParseKeySet([]byte(r.JWKS)); err != nil {
-			return "jwks", "is not a JWK Set of sound public keys"
-		}
+	if r.JWKS != "" && !soundKeys([]byte(r.JWKS)) {
+		return "jwks", "is not a JWK Set of sound public keys"
 	}
 	if r.JWKS != "" && r.JWKSURI != "" {
 		return "jwks_uri", "is there beside jwks: only one of them may be"
@@ -213,6 +212,28 @@ func (c *Client) strangerProblem() (setting, why string) {
 		return "contacts", "has too many addresses"
 	}
 	return "", ""
+}
+
+// soundKeys is stricter than reading keys from an address, where a bad key is
+// passed over: who registers one learns of it.
+func soundKeys(jwks []byte) bool {
+	if _, err := jose.ParseKeySet(jwks); err != nil {
+		return false
+	}
+	var keys []json.RawMessage
+	if pick(jwks, map[string]any{"keys": &keys}) != nil {
+		return false
+	}
+	for _, raw := range keys {
+		var kind string
+		if pick(raw, map[string]any{"kty": &kind}) != nil {
+			return false
+		}
+		if _, err := jose.ParseKey(raw); err != nil && (kind == "EC" || kind == "RSA") {
+			return false
+		}
+	}
+	return true
 }
 
 const maxContacts = 5

@@ -235,7 +235,7 @@ func (s *Service) wayProblem(c *Client, in *asked) *Error {
 	case !in.push && in.pushed == nil && (s.requirePushed || c.Settings.RequirePushed || profile.pushed):
 		return fail(InvalidRequest, "authorization requests of this client must be pushed (RFC 9126)")
 	case !in.signed && (c.Settings.RequireSignedRequest || profile.signedRequest):
-		return fail(InvalidRequestObject, "authorization requests of this client must be signed (RFC 9101)")
+		return fail(InvalidRequest, "authorization requests of this client must be signed (RFC 9101)")
 	}
 	return nil
 }

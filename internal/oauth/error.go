@@ -65,7 +65,7 @@ var Codes = []Code{
 	{UnsupportedResponseType, 400, "RFC 6749 §4.1.2.1", "only code is supported"},
 	{LoginRequired, 400, "OpenID Connect Core §3.1.2.6", "prompt=none and nobody is signed in"},
 	{ConsentRequired, 400, "OpenID Connect Core §3.1.2.6", "prompt=none and the person has not agreed yet"},
-	{InvalidRequestObject, 400, "RFC 9101 §6, §7", "the request object is not signed as the client is registered, is too old or too long-lived, is for somebody else, or is missing where one is needed"},
+	{InvalidRequestObject, 400, "RFC 9101 §6, §7", "the request object is not signed as the client is registered, is too old or too long-lived, is for somebody else"},
 	{InvalidRequestURI, 400, "RFC 9101 §7, RFC 9126 §2.2", "request_uri is unknown, used, expired or another client's, or is not registered, or gives no request object"},
 	{RequestURINotSupported, 400, "OpenID Connect Core §3.1.2.6", "request objects are not fetched here"},
 	{RegistrationNotSupported, 400, "OpenID Connect Core §3.1.2.6", "the registration parameter is not supported"},

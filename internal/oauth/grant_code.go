@@ -62,12 +62,7 @@ func (s *Service) exchangeCode(ctx context.Context, c *Client, r Request) (*Toke
 		return nil, unavailable("read code", err)
 	}
 	redirectFits := !r.Params.Has("redirect_uri") || r.param("redirect_uri") == k.RedirectURI
-	switch {
-	case k.ClientID != c.ID || !redirectFits:
-		return nil, errCode
-	case k.Challenge != "" && verifier == "":
-		return nil, fail(InvalidRequest, "code_verifier is missing")
-	case !k.verifiedBy(c, verifier):
+	if k.ClientID != c.ID || !redirectFits || !k.verifiedBy(c, verifier) {
 		return nil, errCode
 	}
 	need := k.confirmation()
@@ -91,7 +86,8 @@ func (s *Service) exchangeCode(ctx context.Context, c *Client, r Request) (*Toke
 
 // verifiedBy reports whether the verifier is the one of the request. A code
 // without a challenge is for a client that may leave it out, and takes no
-// verifier: who sends one has another code than it believes (RFC 9700 §4.8.2).
+// verifier: who sends one has another code than it believes (RFC 9700 §4.8.2). A
+// missing one is a wrong one (RFC 7636 §4.6).
 func (k *code) verifiedBy(c *Client, verifier string) bool {
 	if k.Challenge == "" {
 		return verifier == "" && c.mayOmitPKCE()

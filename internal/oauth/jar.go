@@ -32,6 +32,7 @@ func (s *Service) unpack(ctx context.Context, c *Client, outer url.Values) (*ask
 		}
 	}
 	request, uri := outer.Get("request"), outer.Get("request_uri")
+	fetched := false
 	switch {
 	case request != "" && uri != "":
 		return nil, fail(InvalidRequest, "request and request_uri exclude each other"), nil
@@ -42,10 +43,11 @@ func (s *Service) unpack(ctx context.Context, c *Client, outer url.Values) (*ask
 		if request, perr = s.fetchRequestObject(ctx, c, uri); perr != nil {
 			return nil, perr, nil
 		}
+		fetched = true
 	case request == "":
 		return &asked{params: outer}, nil, nil
 	}
-	params, perr := s.openRequestObject(ctx, c, request)
+	params, perr := s.readRequestObject(ctx, c, request, fetched)
 	if perr == nil && outer.Has("response_type") && outer.Get("response_type") != params.Get("response_type") {
 		perr = fail(InvalidRequest, "response_type differs from the request object") // OpenID Connect Core §6.1
 	}
@@ -70,13 +72,20 @@ func (s *Service) fetchRequestObject(ctx context.Context, c *Client, uri string)
 	return strings.TrimSpace(string(body)), nil
 }
 
-// openRequestObject verifies a request object of the client (RFC 9101 §6) and
-// returns the parameters in it. It is signed: alg none does not exist here.
+// openRequestObject is readRequestObject for one that a client has sent.
 func (s *Service) openRequestObject(ctx context.Context, c *Client, jwt string) (url.Values, *Error) {
+	return s.readRequestObject(ctx, c, jwt, false)
+}
+
+// readRequestObject verifies a request object of the client (RFC 9101 §6) and
+// returns the parameters in it. It is signed: alg none does not exist here. One
+// that was fetched from the client this moment may have no exp with the profile
+// oidc-basic, as OpenID Connect Core §6.1 knows none.
+func (s *Service) readRequestObject(ctx context.Context, c *Client, jwt string, fetched bool) (url.Values, *Error) {
 	if strings.Count(jwt, ".") == 4 {
 		return nil, fail(InvalidRequestObject, "encrypted request objects are not supported")
 	}
-	claims, err := s.verifyRequestObject(ctx, c, jwt)
+	claims, err := s.verifyRequestObject(ctx, c, jwt, fetched && c.profile().name == ProfileOIDCBasic)
 	if errors.Is(err, jose.ErrKeysUnavailable) {
 		return nil, &Error{Code: TemporarilyUnavailable, Description: "the client's keys cannot be read at the moment", cause: err}
 	}
@@ -95,7 +104,7 @@ func (s *Service) openRequestObject(ctx context.Context, c *Client, jwt string) 
 	return params, nil
 }
 
-func (s *Service) verifyRequestObject(ctx context.Context, c *Client, jwt string) (*jose.Claims, error) {
+func (s *Service) verifyRequestObject(ctx context.Context, c *Client, jwt string, undated bool) (*jose.Claims, error) {
 	keys, err := s.keysOf(c)
 	if err != nil {
 		return nil, err
@@ -106,7 +115,7 @@ func (s *Service) verifyRequestObject(ctx context.Context, c *Client, jwt string
 	}
 	v, err := jose.NewVerifier(jose.Profile{
 		Purpose: "request object", Types: []string{typeRequestObject, "jwt", ""}, Algorithms: algorithms, Keys: keys,
-		Issuer: jose.Exactly(c.ID), Audience: jose.Includes(s.issuer), MaxLife: requestObjectLife, Now: s.now,
+		Issuer: jose.Exactly(c.ID), Audience: jose.Includes(s.issuer), MaxLife: requestObjectLife, Undated: undated, Now: s.now,
 	})
 	if err != nil {
 		return nil, err

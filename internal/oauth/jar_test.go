@@ -209,9 +209,9 @@ func TestPR08SignedRequestsCanBeRequired(t *testing.T) {
 	r := newRig(t)
 	key := r.signing(func(c *oauth.Client) { c.Settings.RequireSignedRequest = true })
 	_, err := r.Authorize(t.Context(), authorizeParams("client_id", "signing"))
-	wantBack(t, "plain request", err, "invalid_request_object")
+	wantBack(t, "plain request", err, "invalid_request")
 	_, err = r.tryPush(r.pushForm("client_id", "signing"))
-	wantCode(t, err, "invalid_request_object")
+	wantCode(t, err, "invalid_request")
 	if _, err := r.ask(key.object()); err != nil {
 		t.Error(err)
 	}
@@ -241,6 +241,10 @@ func TestPR11RequestObjectsByReference(t *testing.T) {
 	if a, err := ask(where + "#abc"); err != nil || a.State != "inner" || len(asked) != 1 || asked[0] != where {
 		t.Errorf("%+v, %v, asked %v", a, err, asked)
 	}
+	body = key.object("exp", nil, "nbf", nil, "iat", nil)
+	_, err = ask(where + "#abc")
+	wantBack(t, "exp missing", err, "invalid_request_object")
+	asked = asked[:1]
 	for _, uri := range []string{where, where + "?x", "http://127.0.0.1/", "https://169.254.169.254/latest", "file:///etc/passwd", "https://evil.example/r.jwt#abc"} {
 		_, err := ask(uri)
 		wantBack(t, uri, err, "invalid_request_uri")
@@ -254,6 +258,32 @@ func TestPR11RequestObjectsByReference(t *testing.T) {
 	failure, body = nil, unsigned(map[string]any{"iss": "signing"}, "")
 	_, err = ask(where + "#abc")
 	wantBack(t, "an unsigned object", err, "invalid_request_object")
+}
+
+// The certification of OpenID Connect puts no exp into request objects that are
+// fetched; those that are sent need one all the same.
+func TestFetchedObjectsOfOldClientsNeedNoExp(t *testing.T) {
+	t.Parallel()
+	const where = "https://app.example.com/r.jwt"
+	r := newRig(t)
+	key := r.newKey()
+	client := r.signingClient(key, func(c *oauth.Client) {
+		c.Settings.RequestURIs, c.Settings.Profile = []string{where}, oauth.ProfileOIDCBasic
+	})
+	undated := key.object("exp", nil, "nbf", nil, "iat", nil)
+	body := undated
+	r.Service = r.node(r.feed, func(o *oauth.Options) {
+		o.Clients = append(o.Clients, client)
+		o.FetchRequest = func(context.Context, string) ([]byte, error) { return []byte(body), nil }
+	})
+	if _, err := r.Authorize(t.Context(), url.Values{"client_id": {"signing"}, "request_uri": {where}}); err != nil {
+		t.Error(err)
+	}
+	_, err := r.ask(undated)
+	wantBack(t, "PR08 exp missing in one that is sent", err, "invalid_request_object")
+	body = key.object("exp", r.clock.now().Unix()-1, "iat", nil, "nbf", nil)
+	_, err = r.Authorize(t.Context(), url.Values{"client_id": {"signing"}, "redirect_uri": {callback}, "request_uri": {where}})
+	wantBack(t, "PR08 expired", err, "invalid_request_object")
 }
 
 func TestRequestSettings(t *testing.T) {

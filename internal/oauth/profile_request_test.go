@@ -66,7 +66,7 @@ func TestTK05NoVerifierWithoutChallengeAndTheReverse(t *testing.T) {
 	_, err := r.redeem(without, secret...)
 	wantCode(t, err, "invalid_grant") // a verifier that no challenge asked for
 	_, err = r.redeem(with, append([]string{"code_verifier", ""}, secret...)...)
-	wantCode(t, err, "invalid_request")
+	wantCode(t, err, "invalid_grant") // RFC 7636 §4.6
 	_, err = r.redeem(with, append([]string{"code_verifier", strings.Repeat("x", 43)}, secret...)...)
 	wantCode(t, err, "invalid_grant")
 	if _, err := r.redeem(without, append([]string{"code_verifier", ""}, secret...)...); err != nil {

@@ -70,7 +70,7 @@ func TestCodeNeedsEverythingToFit(t *testing.T) {
 		"TK04 verifier of 42":            {[]string{"code_verifier", verifier[:42]}, "invalid_request"},
 		"TK04 verifier of 129":           {[]string{"code_verifier", strings.Repeat("a", 129)}, "invalid_request"},
 		"TK04 padded verifier":           {[]string{"code_verifier", verifier + "="}, "invalid_request"},
-		"TK05 no verifier":               {[]string{"code_verifier", ""}, "invalid_request"},
+		"TK05 no verifier":               {[]string{"code_verifier", ""}, "invalid_grant"},
 		"TK04 wrong verifier":            {[]string{"code_verifier", strings.Repeat("a", 43)}, "invalid_grant"},
 		"TK04 the challenge as verifier": {[]string{"code_verifier", challenge(verifier)}, "invalid_grant"},
 		"TK06 another client":            {[]string{"client_id", "other"}, "invalid_grant"},

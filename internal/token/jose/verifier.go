@@ -73,6 +73,9 @@ type Profile struct {
 	MaxAge  time.Duration
 	MaxLife time.Duration
 	Skew    time.Duration // for exp and MaxAge; at most a minute
+	// Undated lets exp be missing where MaxLife is set: the caller has just got the
+	// token from its maker, and so knows that it is of now.
+	Undated bool
 	// AllowExpired is for ID tokens that hint at a session of long ago.
 	AllowExpired bool
 	Require      []string // further claims that must be there, as strings that are not empty
@@ -199,7 +202,7 @@ func (v *Verifier) judgeTimes(c *Claims) error {
 		return refuse(ReasonIssuedAt)
 	case p.MaxAge > 0 && !p.AllowExpired && now-c.IssuedAt > seconds(p.MaxAge)+skew:
 		return refuse(ReasonAge)
-	case c.ExpiresAt == 0 && p.MaxLife > 0:
+	case c.ExpiresAt == 0 && p.MaxLife > 0 && !p.Undated:
 		return refuse(ReasonExpiry)
 	case c.ExpiresAt == 0:
 		return nil

@@ -174,7 +174,7 @@ var errPushed = fail(InvalidRequestURI, "this request is unknown, over or alread
 func (s *Service) openPushed(ctx context.Context, c *Client, uri string) (*asked, *Error, error) {
 	handle := strings.TrimPrefix(uri, pushedURN)
 	if _, err := secret.Decode(secret.PendingSignIn, handle); err != nil {
-		return nil, errPushed, nil //nolint:nilerr // one answer for all of them
+		return nil, errPushed, nil
 	}
 	p, err := s.store.Pushed(ctx, secret.New(handle).Hash())
 	if errors.Is(err, ErrNotFound) || err == nil && (p.ClientID != c.ID || !s.now().Before(p.ExpiresAt)) {
@@ -184,8 +184,8 @@ func (s *Service) openPushed(ctx context.Context, c *Client, uri string) (*asked
 		return nil, nil, unavailable("find pushed request", err)
 	}
 	plain, err := s.ring.Open(secret.PendingSignIn, pushedLabel, p.Request)
-	if err != nil {
-		return nil, errPushed, nil //nolint:nilerr // sealed under a key that is no longer accepted
+	if err != nil { // sealed under a key that is no longer accepted
+		return nil, errPushed, nil
 	}
 	var content pushedContent
 	if err := json.Unmarshal(plain, &content); err != nil {

@@ -18,9 +18,9 @@ func (s *site) pushed(w http.ResponseWriter, r *http.Request, p url.Values) erro
 		if err != nil {
 			return err
 		}
-		limit, key := ratelimit.PushedRequest, ""
 		clientID, proven := push.Client()
-		if key = ratelimit.Key(clientID); !proven {
+		limit, key := ratelimit.PushedRequest, ratelimit.Key(clientID)
+		if !proven {
 			limit, key = ratelimit.PushedPublic, ratelimit.Key(clientID, ratelimit.Address(req.Remote))
 		}
 		if ok, wait := s.limits.Allow(s.now(), limit, key); !ok {

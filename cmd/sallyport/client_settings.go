@@ -32,6 +32,9 @@ func (base *config) settingsProblem(c oauth.Client) problem {
 		}
 		return problem{Path: setting, Text: why}
 	}
+	if setting, why := base.fits(c); setting != "" {
+		return problem{Path: setting, Text: why}
+	}
 	if why := keysAddressProblem(r.JWKSURI); r.JWKSURI != "" && why != "" {
 		return problem{Path: "jwks_uri", Text: why}
 	}

@@ -30,6 +30,7 @@ var rules = []rule{
 	{"CF06", "each API is complete, and its operations can be told apart", "give each API behind the gateway name, audience, path, upstream and operations; reach other machines by https", checkAPIs},
 	{"CF12", "an API either has path, upstream and operations, or verifies tokens itself and lists its scopes", "remove what belongs to the other kind; nested tokens are for APIs of the second kind", checkVerifyingAPIs},
 	{"CF07", "a scope belongs to one API, and everything that has words exists", "name scopes api.action, for example catalog.read", checkScopes},
+	{"PR12", "types of authorization_details are complete, in words, and for APIs that exist", "give each type, apis, text and fields: docs/guide/what-tokens-say.md", checkDetailsTypes},
 	{"CF08", "client_ids are well-formed and unique", "use letters, digits and . _ ~ -", checkClientIDs},
 	{"CL02", "native and browser clients have no secret; server and service clients have one", "remove secret_file, or set it to a file with the secret", checkClientSecrets},
 	{"CL03", "redirect URIs fit the type of their client", "https; for native also com.example.app:/path or http://127.0.0.1/path", checkRedirects},

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -211,8 +212,8 @@ func (f *DetailsField) fitsText(s string, pattern *regexp.Regexp) bool {
 	switch {
 	case s == "" && f.Required, utf8.RuneCountInString(s) > most, len(f.Enum) > 0 && !slices.Contains(f.Enum, s):
 		return false
-	case strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r >= 0x7f && r <= 0x9f }):
-		return false
+	case strings.ContainsFunc(s, func(r rune) bool { return r == utf8.RuneError || unicode.In(r, unicode.C, unicode.Zl, unicode.Zp) }):
+		return false // people could not see what they agree to
 	}
 	return f.Pattern == "" || pattern.MatchString(s)
 }

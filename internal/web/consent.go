@@ -14,12 +14,23 @@ type consentView struct {
 	CSRF     string
 	App      string
 	ClientID string
-	Verified bool
 	Person   string
+
+	Developer  string // as the app says itself
+	Verified   bool
+	Registered bool // an administrator knows the app
+	Proven     bool // the address that the browser goes to is the app's own
+	Imitates   bool // the name mixes letters that look alike
+
 	Groups   []scopeGroup
-	Access   string // how long one access lasts
-	Refresh  string // how long the app stays connected
-	Host     string // where the browser goes afterwards
+	Details  []oauth.DetailView
+	APIs     []string // audiences that tokens will be for
+	Access   string   // how long one access lasts
+	Refresh  string   // how long the app stays connected
+	Host     string   // where the browser goes afterwards
+	Homepage string   // https addresses of apps that an administrator knows
+	Policy   string
+	Terms    string
 }
 
 // scopeGroup is what is asked of one API.
@@ -53,8 +64,15 @@ func (s *site) showConsent(w http.ResponseWriter, r *http.Request, p url.Values)
 
 func consentOf(c oauth.ConsentView) consentView {
 	v := consentView{
-		App: legible(c.ClientName), ClientID: legible(c.ClientID), Verified: c.Verified,
-		Access: inWords(c.AccessFor), Refresh: inWords(c.RefreshFor), Host: legible(c.RedirectHost),
+		App: legible(c.ClientName), ClientID: legibleUpTo(c.ClientID, maxClientIDShown), Developer: legible(c.Developer),
+		Verified: c.Verified, Registered: c.Registered, Proven: c.Proven, Imitates: imitates(c.ClientName) || imitates(c.Developer),
+		Access: inWords(c.AccessFor), Refresh: inWords(c.RefreshFor), Host: legible(c.RedirectHost), APIs: c.Audiences,
+	}
+	if c.Registered { // a stranger gets no link on a page of ours
+		v.Homepage, v.Policy, v.Terms = c.Homepage, c.Policy, c.Terms
+	}
+	for _, d := range c.Details {
+		v.Details = append(v.Details, detailOf(d))
 	}
 next:
 	for _, scope := range c.Scopes {
@@ -68,6 +86,22 @@ next:
 		v.Groups = append(v.Groups, scopeGroup{API: shown.API, Scopes: []oauth.ScopeView{shown}})
 	}
 	return v
+}
+
+const (
+	maxClientIDShown = 256
+	maxDetailShown   = 512 // more than a value of authorization_details has: none is cut
+)
+
+func detailOf(d oauth.DetailView) oauth.DetailView {
+	shown := oauth.DetailView{Text: legibleUpTo(d.Text, 4*maxDetailShown)}
+	for _, api := range d.APIs {
+		shown.APIs = append(shown.APIs, legible(api))
+	}
+	for _, f := range d.Fields {
+		shown.Fields = append(shown.Fields, oauth.FieldView{Label: legible(f.Label), Value: legibleUpTo(f.Value, 20*maxDetailShown)})
+	}
+	return shown
 }
 
 // consent takes the decision.

@@ -138,6 +138,13 @@ func newHouse(t testing.TB, o options) *house {
 			{Name: "catalog", Audience: "https://api.example.com/catalog", Tier: token.TierStandard, Scopes: []string{"catalog.read", "catalog.write"}},
 		},
 		ScopeText: map[string]string{"catalog.read": "Look at the catalog", "catalog.write": "Change the catalog"},
+		DetailsTypes: []oauth.DetailsType{{
+			Type: "order", APIs: []string{"catalog"}, Text: "Order {count} times {item}",
+			Fields: []oauth.DetailsField{
+				{Name: "item", Label: "Article", Required: true}, {Name: "count", Label: "How many", Kind: "integer", Required: true, Max: 100},
+				{Name: "note", Label: "Note"},
+			},
+		}},
 	})
 	must(err)
 	must(feed.CatchUp(t.Context()))

@@ -18,7 +18,10 @@ const (
 // from strangers. Control, format and bidirectional characters and line
 // separators go, runs of spaces become one, towers of combining marks are cut,
 // and so is the end of what is too long. HTML is escaped by the templates.
-func legible(s string) string {
+func legible(s string) string { return legibleUpTo(s, maxShown) }
+
+// legibleUpTo is legible for lines of at most limit characters.
+func legibleUpTo(s string, limit int) string {
 	var b strings.Builder
 	n, marks, space := 0, 0, false
 	for _, c := range s {
@@ -35,7 +38,7 @@ func legible(s string) string {
 		default:
 			marks = 0
 		}
-		if n == maxShown {
+		if n >= limit {
 			return b.String() + cutMarker
 		}
 		if space {
@@ -47,6 +50,17 @@ func legible(s string) string {
 		n++
 	}
 	return b.String()
+}
+
+// lookalikes are scripts with letters that cannot be told from Latin ones.
+var lookalikes = []*unicode.RangeTable{unicode.Cyrillic, unicode.Greek, unicode.Armenian, unicode.Cherokee, unicode.Coptic, unicode.Lisu}
+
+// imitates reports whether a name mixes Latin letters with some that only look
+// like them: no language does, and a name that wants to pass for another one does
+// (Unicode Technical Standard 39 §5.1).
+func imitates(s string) bool {
+	latin := strings.ContainsFunc(s, func(c rune) bool { return unicode.Is(unicode.Latin, c) })
+	return latin && strings.ContainsFunc(s, func(c rune) bool { return unicode.In(c, lookalikes...) })
 }
 
 // sentence begins with a capital and ends with a full stop.

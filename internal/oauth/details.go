@@ -156,9 +156,10 @@ func appendCanonical(b []byte, v any) []byte {
 	return append(b, "null"...)
 }
 
-// narrowDetails are those of the granted details that a token request asks for,
-// each exactly as it was granted (RFC 9396 §6.1): which of two that differ would
-// be less is nothing that we could know. A request that names none has them all.
+// narrowDetails are those of the granted details that a token request asks for
+// (RFC 9396 §6.1): each as it was granted, for all of its locations or some.
+// Which of two values would be less is nothing that we could know. A request that
+// names none has them all.
 func (s *Service) narrowDetails(asked string, granted json.RawMessage) (json.RawMessage, *Error) {
 	have, perr := s.scanDetails(string(granted))
 	if perr != nil {
@@ -170,20 +171,66 @@ func (s *Service) narrowDetails(asked string, granted json.RawMessage) (json.Raw
 		}
 		return appendDetails(nil, have), nil
 	}
-	want, perr := s.scanDetails(asked)
-	if perr != nil {
-		return nil, perr
+	want, err := readDetailsList(asked)
+	if err != nil {
+		return nil, errDetailsForm
 	}
-	var texts []string
-	for _, d := range have {
-		texts = append(texts, string(appendCanonical(nil, d)))
-	}
-	for _, d := range want {
-		if !slices.Contains(texts, string(appendCanonical(nil, d))) {
-			return nil, fail(InvalidAuthorizationDetails, "authorization_details has what was not granted: an object may be left out and not be changed")
+	for i, d := range want {
+		j := slices.IndexFunc(have, func(h map[string]any) bool { return atMost(d, h) })
+		if j < 0 {
+			return nil, fail(InvalidAuthorizationDetails, "authorization_details has what was not granted: an object may be left out, and locations, and nothing else be changed")
+		}
+		if _, has := d["locations"]; !has {
+			want[i] = have[j]
 		}
 	}
 	return appendDetails(nil, want), nil
+}
+
+// atMost reports whether asked is what was granted, at its locations, at some of
+// them, or at those that it leaves to us.
+func atMost(asked, granted map[string]any) bool {
+	without := func(d map[string]any) string {
+		d = maps.Clone(d)
+		delete(d, "locations")
+		return string(appendCanonical(nil, d))
+	}
+	if without(asked) != without(granted) {
+		return false
+	}
+	if _, has := asked["locations"]; !has {
+		return true
+	}
+	where, ok := texts(asked["locations"])
+	has, _ := texts(granted["locations"])
+	return ok && len(where) > 0 && !slices.ContainsFunc(where, func(l string) bool { return !slices.Contains(has, l) })
+}
+
+// detailsAt is the part of details that is for some of these audiences, with no
+// other locations: a token for one API is not one for the next.
+func (s *Service) detailsAt(details json.RawMessage, audiences []string) json.RawMessage {
+	list, perr := s.scanDetails(string(details))
+	if perr != nil {
+		return nil
+	}
+	var kept []map[string]any
+	for _, d := range list {
+		locations, _ := texts(d["locations"])
+		here := []any{}
+		for _, l := range locations {
+			if slices.Contains(audiences, l) {
+				here = append(here, l)
+			}
+		}
+		if len(here) > 0 {
+			d["locations"] = here
+			kept = append(kept, d)
+		}
+	}
+	if len(kept) == 0 {
+		return nil
+	}
+	return appendDetails(nil, kept)
 }
 
 // stillMay leaves those details that the client is registered for and that are

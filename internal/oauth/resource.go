@@ -6,8 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-
-	"sallyport/internal/token"
 )
 
 // Limits of the parameter resource.
@@ -74,7 +72,7 @@ func readResource(s *Service, _ context.Context, a *Authorization, p url.Values)
 		return res != nil && !slices.Contains(list, res.Audience)
 	})
 	a.Scope, a.Terms.Resources = strings.Join(kept, " "), list
-	a.Terms.Details = json.RawMessage(token.DetailsFor(string(a.Terms.Details), strings.Join(list, " ")))
+	a.Terms.Details = s.detailsAt(a.Terms.Details, list)
 	return nil
 }
 
@@ -100,8 +98,9 @@ func (s *Service) aimAt(scope string, details json.RawMessage, resources []strin
 		}
 		return !slices.Contains(resources, s.issuer)
 	})
-	t := aim{scope: strings.Join(kept, " "), details: token.DetailsFor(string(details), strings.Join(resources, " "))}
-	t.reach = s.reachOf(t.scope, json.RawMessage(t.details))
+	details = s.detailsAt(details, resources)
+	t := aim{scope: strings.Join(kept, " "), details: string(details)}
+	t.reach = s.reachOf(t.scope, details)
 	return t
 }
 

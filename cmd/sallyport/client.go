@@ -203,7 +203,7 @@ func (a *admin) judgeClient(c oauth.Client) error {
 	if !known {
 		wrong = append(wrong, "type: use native, browser, server or service")
 	} else {
-		for _, p := range slices.Concat(redirectProblems(c), a.config.scopeProblems(c), a.config.bindingProblems(c), contactProblems(c.Contacts), []problem{a.config.settingsProblem(c)}) {
+		for _, p := range slices.Concat(redirectProblems(c), a.config.scopeProblems(c), a.config.bindingProblems(c), contactProblems(c.Contacts), []problem{a.config.settingsProblem(c), a.config.authProblem(c)}) {
 			if p.Text == "" {
 				continue
 			}

@@ -35,6 +35,10 @@ type config struct {
 	Documents     documentConfig      `yaml:"client_id_metadata_documents" doc:"Clients whose client_id is the https address of their metadata. Nobody registers them."`
 	Clients       []clientConfig      `yaml:"clients" doc:"Apps that may ask for tokens. More can be added with sallyport client add."`
 
+	MTLSClientCAFile  string           `yaml:"mtls_client_ca_file" example:"client-ca.pem" doc:"PEM file with the authorities whose certificates prove clients of tls_client_auth."`
+	Attesters         []attesterConfig `yaml:"attesters" doc:"Who vouches for instances of apps (attestation-based client authentication)."`
+	AssertionLifetime duration         `yaml:"assertion_lifetime" default:"5m" example:"5m" doc:"How long assertions of private_key_jwt may live, 1m to 1h. Some libraries write an hour."`
+
 	path  string         // of the file
 	lines map[string]int // where each setting stands in it, by its path
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	netmail "net/mail"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 
@@ -171,15 +170,7 @@ func (c *config) mailRoots() (*x509.CertPool, error) {
 	if c.Mail.CAFile == "" {
 		return nil, nil //nolint:nilnil // nil means the system's
 	}
-	pem, err := os.ReadFile(c.file(c.Mail.CAFile))
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s has no certificate", c.Mail.CAFile)
-	}
-	return pool, nil
+	return readAuthorities(c.file(c.Mail.CAFile))
 }
 
 // mailer is nil where no mail is sent.

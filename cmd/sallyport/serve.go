@@ -168,6 +168,14 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 	if err != nil {
 		return err
 	}
+	authorities, err := c.clientCAs()
+	if err != nil {
+		return err
+	}
+	attesters, err := c.oauthAttesters(keys)
+	if err != nil {
+		return err
+	}
 	n.feed = revocation.NewFollower(n.store.Feed(), n.now)
 	replay, err := n.openReplay(ctx, c)
 	if err != nil {
@@ -186,6 +194,7 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 		Resources: resources, ScopeText: c.Scopes, DetailsTypes: c.DetailsTypes, Clients: clients, Now: n.now,
 		KeysAt: keys.ofClient, IsMaster: c.isMaster, Replay: replay, Fetch: keys.door.Get, FetchRequest: keys.door.GetJWT, RequirePushed: c.RequirePushed,
 		MayFetch: keys.door.Check, Registration: registration, Documents: c.documents(), FetchDocument: c.documentDoor().GetFresh,
+		AssertionLife: c.AssertionLifetime.std(), ClientCAs: authorities, Attesters: attesters,
 	})
 	if err != nil {
 		return err

@@ -88,6 +88,7 @@ func (s *Service) Authorize(ctx context.Context, outer url.Values) (*Authorizati
 	if in.pushed != nil {
 		// However often it is opened, it leads to one grant.
 		a.Pushed, a.GrantID, a.ExpiresAt = in.pushed.ID, in.pushed.ID, in.pushed.KeptUntil.Unix()
+		a.Terms.ClientKey = in.instance
 	}
 	if perr := s.readAuthorize(ctx, a, in); perr != nil {
 		return nil, s.refuseRequest(ctx, a, in.params, perr)
@@ -104,6 +105,8 @@ type asked struct {
 	signed bool    // they were in a request object
 	push   bool    // they are being pushed
 	pushed *Pushed // they were pushed before
+
+	instance string // that has pushed them, if it was attested
 }
 
 // asking is the client that asks for an authorization.

@@ -15,6 +15,9 @@ type Proofs interface {
 	Spend(ctx context.Context, p token.Proof) error
 	// Nonce returns a nonce for proofs that are sent to who.
 	Nonce(who string) string
+	// Challenge returns a nonce for one use; CheckChallenge knows it again.
+	Challenge(who string) string
+	CheckChallenge(challenge, who string) bool
 }
 
 var (

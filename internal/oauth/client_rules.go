@@ -13,6 +13,7 @@ var clientRules = []func(c *Client) (setting, why string){
 	(*Client).profileProblem,
 	(*Client).grantTypesProblem,
 	(*Client).serviceProblem,
+	(*Client).authMethodProblem,
 	func(c *Client) (setting, why string) { return c.Settings.encryptionProblem() },
 	(*Client).requestProblem,
 	(*Client).responseProblem,

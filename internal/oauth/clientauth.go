@@ -3,14 +3,14 @@ package oauth
 import (
 	"context"
 	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"net/netip"
 	"net/url"
-	"strings"
+	"time"
 
 	"sallyport/internal/audit"
 	"sallyport/internal/secret"
+	"sallyport/internal/token/jose"
 )
 
 // Request is a request to a protocol endpoint, as the edge decoded it.
@@ -19,45 +19,138 @@ type Request struct {
 	Authorization []string   // the header's lines
 	Remote        netip.Addr
 
-	DPoP        []string          // the header's lines
-	Method      string            // as in the request line
-	URL         string            // of the endpoint as clients call it: from configuration, never from the request
-	Certificate *x509.Certificate // that this connection has proven, valid now; nil for none
+	DPoP           []string          // the header's lines
+	Attestation    []string          // the lines of OAuth-Client-Attestation
+	AttestationPoP []string          // the lines of OAuth-Client-Attestation-PoP
+	Method         string            // as in the request line
+	URL            string            // of the endpoint as clients call it: from configuration, never from the request
+	Certificate    *x509.Certificate // that this connection has proven, valid now; nil for none
+	Intermediates  []*x509.Certificate
 }
 
 func (r Request) param(name string) string { return r.Params.Get(name) }
 
-// authMethods are the ways in which a client authenticates, as in metadata.
-var authMethods = []string{"none", "client_secret_basic", "client_secret_post"}
+// authMethod is a way in which a client says or proves who it is. To add one,
+// write its file and a line here: metadata, client checks and what a request may
+// combine follow from the table.
+type authMethod struct {
+	name string // as in token_endpoint_auth_method
+	// fits reports whether a client of this type may be registered for it.
+	fits func(ClientType) bool
+	// offered reports whether the service can do it, as it is configured.
+	offered func(*Service) bool
+	// prove checks that the request is from the client. It changes nothing but
+	// what the request itself may use once, and does that last. An error is an
+	// *Error, one of what is unavailable, or a refusal of which the client learns
+	// nothing.
+	prove func(s *Service, ctx context.Context, c *Client, r *Request, p *presented) error
+}
+
+// authMethods has one line for each method.
+var authMethods = []authMethod{
+	{methodNone, ClientType.Public, always, (*Service).proveNothing},
+	{methodBasic, confidential, always, (*Service).proveSecret},
+	{methodPost, confidential, always, (*Service).proveSecret},
+	{methodPrivateKey, confidential, (*Service).remembers, (*Service).proveAssertion},
+	{methodTLS, confidential, (*Service).knowsCAs, (*Service).proveCertificate},
+	{methodSelfSigned, confidential, (*Service).asksCertificates, (*Service).proveOwnCertificate},
+	{methodAttested, attestable, (*Service).knowsAttesters, (*Service).proveInstance},
+	{methodAttestedDPoP, attestable, (*Service).knowsAttesters, (*Service).proveInstance},
+}
+
+const (
+	methodNone         = "none"
+	methodBasic        = "client_secret_basic"
+	methodPost         = "client_secret_post"
+	methodPrivateKey   = "private_key_jwt"
+	methodTLS          = "tls_client_auth"
+	methodSelfSigned   = "self_signed_tls_client_auth"
+	methodAttested     = "attest_jwt_client_auth"
+	methodAttestedDPoP = "attest_jwt_client_auth_dpop"
+)
+
+func always(*Service) bool { return true }
+
+func confidential(t ClientType) bool { return !t.Public() }
+
+func findMethod(name string) *authMethod {
+	for i := range authMethods {
+		if authMethods[i].name == name {
+			return &authMethods[i]
+		}
+	}
+	return nil
+}
+
+// AuthMethods lists the methods that clients can be registered for here, as in
+// metadata.
+func (s *Service) AuthMethods() []string {
+	var names []string
+	for i := range authMethods {
+		if authMethods[i].offered(s) {
+			names = append(names, authMethods[i].name)
+		}
+	}
+	return names
+}
+
+// accepts reports whether the client may authenticate by a method: the one that
+// it is registered for and no other; without one, by its secret in either place,
+// or not at all if it is public.
+func (c *Client) accepts(method string) bool {
+	if m := findMethod(method); m == nil || !m.fits(c.Type) {
+		return false
+	}
+	if c.Settings.AuthMethod != "" {
+		return method == c.Settings.AuthMethod
+	}
+	return method == methodNone || method == methodBasic || method == methodPost
+}
 
 // presented is what a request offers as client authentication.
 type presented struct {
-	method   string
-	clientID string
-	secret   secret.Value
+	method      string
+	clientID    string // claimed, until the method has proven it
+	secret      secret.Value
+	assertion   secret.Value
+	attestation *attestation // verified; nil for other methods
 }
 
 var errClientAuth = fail(InvalidClient, "client authentication failed")
 
 // authenticate finds the client and checks that it is who it says (RFC 6749
-// §2.3, §3.2.1). Unknown client, wrong secret and wrong method share one
-// answer. A public client is identified, not authenticated.
+// §2.3, §3.2.1). Unknown client, wrong proof and wrong method share one answer.
+// A public client is identified, not authenticated. Of a client that its
+// attestation has proven, what is returned is a copy that knows which instance
+// of it speaks.
 func (s *Service) authenticate(ctx context.Context, r Request) (*Client, error) {
 	p, perr := readClientAuth(r)
 	if perr != nil {
 		return nil, perr
 	}
+	if p.method == methodAttested || p.method == methodAttestedDPoP {
+		if err := s.readAttestation(ctx, &r, &p); err != nil {
+			return nil, s.authRefused(ctx, nil, &p, err)
+		}
+	}
 	client, err := s.clients.get(ctx, p.clientID)
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil, s.authRefused(ctx, nil, &p, err)
+	case err != nil:
 		return nil, unavailable("find client", err)
 	}
-	known := "" // what is not a client's name may be anything, a password too
-	if err == nil {
-		known = client.ID
+	if p.method == methodNone && client.provesByCertificate() {
+		p.method = client.Settings.AuthMethod // the certificate comes with the connection
 	}
-	if err != nil || client.Disabled || !s.proves(client, p) {
-		note(ctx, audit.Event{Name: audit.ClientAuthFailed, Client: known, Reason: p.method})
-		return nil, errClientAuth
+	if client.Disabled || !client.accepts(p.method) {
+		return nil, s.authRefused(ctx, client, &p, errWrongMethod)
+	}
+	if err := findMethod(p.method).prove(s, ctx, client, &r, &p); err != nil {
+		return nil, s.authRefused(ctx, client, &p, err)
+	}
+	if p.attestation != nil {
+		return client.as(p.attestation), nil
 	}
 	return client, nil
 }
@@ -76,83 +169,67 @@ func (s *Service) authenticateConfidential(ctx context.Context, r Request) (*Cli
 	return client, nil
 }
 
-// proves checks the secret. A public client that sends one is refused: the
-// secret proves nothing, and it has leaked.
-func (s *Service) proves(c *Client, p presented) bool {
-	if c.Type.Public() {
-		return p.method == "none"
+// refusal is why a method does not prove a client, for our own log alone.
+type refusal string
+
+// Error implements error.
+func (r refusal) Error() string { return string(r) }
+
+const (
+	errWrongMethod refusal = "method" // not the client's, or the client is disabled
+	errSecret      refusal = "secret"
+)
+
+// authRefused is what a client learns of an authentication that failed. What
+// cannot be known now is no verdict about it.
+func (s *Service) authRefused(ctx context.Context, c *Client, p *presented, err error) error {
+	known := "" // what is not a client's name may be anything, a password too
+	if c != nil {
+		known = c.ID
 	}
-	if p.method == "none" {
-		return false
+	var shown *Error
+	switch {
+	case errors.As(err, &shown) && shown.Code != InvalidAttestation:
+		return err
+	case errors.Is(err, jose.ErrKeysUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return &Error{Code: TemporarilyUnavailable, Description: "the keys of the client cannot be had at the moment", cause: err}
 	}
-	hash, now, ok := p.secret.Hash(), s.now(), false
-	for _, known := range c.Secrets {
-		live := known.ExpiresAt.IsZero() || now.Before(known.ExpiresAt)
-		ok = (known.Hash.Equal(hash) && live) || ok
+	note(ctx, audit.Event{Name: audit.ClientAuthFailed, Client: known, Reason: p.reason(err)})
+	if shown != nil {
+		return shown
 	}
-	return ok
+	return &Error{Code: errClientAuth.Code, Description: errClientAuth.Description, cause: err}
 }
 
-// readClientAuth finds the one authentication of a request. More than one is
-// an error (RFC 6749 §2.3).
-func readClientAuth(r Request) (presented, *Error) {
-	bodyID, hasSecret := r.param("client_id"), r.Params.Has("client_secret")
-	if len(bodyID) > maxClientID {
-		return presented{}, errClientAuth
+// reason is the method and, where it is known, the check that failed.
+func (p *presented) reason(err error) string {
+	var why refusal
+	switch r := jose.ReasonOf(err); {
+	case r != "":
+		return p.method + ":" + string(r)
+	case errors.As(err, &why):
+		return p.method + ":" + string(why)
 	}
-	if r.Params.Has("client_assertion") || r.Params.Has("client_assertion_type") {
-		return presented{}, fail(InvalidClient, "client_assertion is not supported")
-	}
-	if len(r.Authorization) == 0 {
-		switch {
-		case bodyID == "":
-			return presented{}, fail(InvalidClient, "client authentication is missing")
-		case hasSecret:
-			return presented{"client_secret_post", bodyID, secret.New(r.param("client_secret"))}, nil
-		default:
-			return presented{method: "none", clientID: bodyID}, nil
-		}
-	}
-	if hasSecret || len(r.Authorization) > 1 {
-		return presented{}, fail(InvalidRequest, "more than one client authentication")
-	}
-	p, ok := readBasic(r.Authorization[0])
-	if !ok {
-		return presented{}, fail(InvalidClient, "Authorization must be Basic with form-encoded client_id and secret")
-	}
-	if bodyID != "" && bodyID != p.clientID {
-		return presented{}, fail(InvalidRequest, "client_id differs from the Authorization header")
-	}
-	return p, nil
+	return p.method
 }
 
-// readBasic decodes client_id and secret, each form-urlencoded before they
-// were joined (RFC 6749 §2.3.1).
-func readBasic(header string) (presented, bool) {
-	scheme, b64, found := strings.Cut(header, " ")
-	if !found || !strings.EqualFold(scheme, "Basic") || len(b64) > 4096 {
-		return presented{}, false
+// spend uses up what a client has signed for one use. It is
+// called when everything else of the authentication is right.
+func (s *Service) spend(ctx context.Context, id [32]byte, until time.Time) error {
+	if s.replay == nil {
+		return &Error{Code: TemporarilyUnavailable, Description: "what may be used once cannot be remembered here"}
 	}
-	raw, err := base64.StdEncoding.DecodeString(b64)
-	if err != nil {
-		return presented{}, false
+	fresh, err := s.replay.Spend(ctx, id, until)
+	switch {
+	case err != nil:
+		return &Error{Code: TemporarilyUnavailable, Description: "what may be used once cannot be remembered at the moment", cause: err}
+	case !fresh:
+		return errUsed
 	}
-	id, sec, found := strings.Cut(string(raw), ":")
-	if !found {
-		return presented{}, false
-	}
-	id, err1 := url.QueryUnescape(id)
-	sec, err2 := url.QueryUnescape(sec)
-	if err1 != nil || err2 != nil || id == "" || len(id) > maxClientID {
-		return presented{}, false
-	}
-	return presented{"client_secret_basic", id, secret.New(sec)}, true
+	return nil
 }
 
-// ClaimedClient is the client that a request says it is from, unproven; "" if
-// it says none. It is for counting failures: every spelling that authenticates
-// as a client counts as that client.
-func ClaimedClient(r Request) string {
-	p, _ := readClientAuth(r)
-	return p.clientID
-}
+const errUsed refusal = "used"
+
+// remembers reports whether what may be used once can be.
+func (s *Service) remembers() bool { return s.replay != nil }

@@ -45,6 +45,10 @@ const (
 	InvalidRedirectURI          = "invalid_redirect_uri"
 	InvalidSoftwareStatement    = "invalid_software_statement"
 	UnapprovedSoftwareStatement = "unapproved_software_statement"
+
+	InvalidAttestation      = "invalid_client_attestation"
+	UseAttestationChallenge = "use_attestation_challenge"
+	UseFreshAttestation     = "use_fresh_attestation"
 )
 
 // Codes lists every code that this server sends.
@@ -78,6 +82,9 @@ var Codes = []Code{
 	{InvalidRedirectURI, 400, "RFC 7591 §3.2.2", "a redirect URI cannot be registered for a client of this kind"},
 	{InvalidSoftwareStatement, 400, "RFC 7591 §3.2.2", "the software statement is malformed, expired or wrongly signed"},
 	{UnapprovedSoftwareStatement, 400, "RFC 7591 §3.2.2", "nobody of whom software statements are accepted has issued this one"},
+	{InvalidAttestation, 401, "draft-ietf-oauth-attestation-based-client-auth-10 §7.4", "the client attestation or its proof is missing, wrong, or used before"},
+	{UseAttestationChallenge, 400, "draft-ietf-oauth-attestation-based-client-auth-10 §7.4", "the proof beside the client attestation must answer the challenge that OAuth-Client-Attestation-Challenge brings"},
+	{UseFreshAttestation, 400, "draft-ietf-oauth-attestation-based-client-auth-10 §7.4", "the client attestation has expired"},
 }
 
 // Error is an error of the protocol. Code and Description are for the client,
@@ -87,6 +94,7 @@ type Error struct {
 	Description string // ASCII without quotes and backslashes, RFC 6749 §5.2
 	Reason      string // error_reason: one of a few words an app can act on, or empty
 	Nonce       string // for DPoP-Nonce, or empty
+	Challenge   string // for OAuth-Client-Attestation-Challenge, or empty
 	cause       error
 }
 

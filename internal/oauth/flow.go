@@ -155,7 +155,7 @@ func (s *Service) needsLogin(a *Authorization, session *Session) bool {
 // loopback port (OAuth 2.1 §7.3.1). It also does so for what is asked in detail:
 // one payment is not the next.
 func (s *Service) needsConsent(ctx context.Context, a *Authorization, session *Session) (bool, error) {
-	if slices.Contains(a.Prompt, "consent") || !provenByRedirect(a.RedirectURI) || len(a.Terms.Details) > 0 {
+	if slices.Contains(a.Prompt, "consent") || !a.proven() || len(a.Terms.Details) > 0 {
 		return true, nil
 	}
 	c, err := s.store.Consent(ctx, session.UserID, a.ClientID)

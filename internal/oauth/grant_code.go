@@ -62,7 +62,7 @@ func (s *Service) exchangeCode(ctx context.Context, c *Client, r Request) (*Toke
 		return nil, unavailable("read code", err)
 	}
 	redirectFits := !r.Params.Has("redirect_uri") || r.param("redirect_uri") == k.RedirectURI
-	if k.ClientID != c.ID || !redirectFits || !k.verifiedBy(c, verifier) {
+	if k.ClientID != c.ID || !k.Terms.fit(c) || !redirectFits || !k.verifiedBy(c, verifier) {
 		return nil, errCode
 	}
 	need := k.confirmation()
@@ -120,6 +120,7 @@ func (s *Service) redeem(ctx context.Context, c *Client, k *code, to aim, held p
 	if g.Confirm.Method == token.ConfirmNone {
 		g.ConfirmedFrom = 0
 	}
+	g.Terms.ClientKey = c.instance
 	// Tokens are made first: a signer that fails leaves the code unspent.
 	res, err := s.accessAt(ctx, c, &g, to, held.confirm, now)
 	if err != nil {

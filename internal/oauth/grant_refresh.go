@@ -38,7 +38,7 @@ func (s *Service) exchangeRefresh(ctx context.Context, c *Client, r Request) (*T
 	if err != nil {
 		return nil, err
 	}
-	if g.ClientID != c.ID || !g.Refreshable || !s.ring.CheckRefresh(parsed, g.Salt) {
+	if g.ClientID != c.ID || g.Terms.ClientKey != c.instance || !g.Refreshable || !s.ring.CheckRefresh(parsed, g.Salt) {
 		return nil, errRefresh
 	}
 	scope := narrow(g.Scope, c.Scope) // what the client has lost since, the grant has lost too
@@ -142,7 +142,7 @@ func (s *Service) rotate(ctx context.Context, p *refreshing, g *Grant) (*TokenRe
 // meanwhile: then two have held the token.
 func (p *refreshing) mayRepeat(g *Grant, now time.Time) bool {
 	switch {
-	case !p.client.Type.Public():
+	case !p.client.Type.Public() || p.client.instance != "":
 		return true
 	case g.Confirm.Method != token.ConfirmNone:
 		return p.held.confirm == g.Confirm

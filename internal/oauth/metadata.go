@@ -39,9 +39,6 @@ type metadata struct {
 	UserInfoAlgs                 []jose.Algorithm  `json:"userinfo_signing_alg_values_supported"`
 	UserInfoEncAlgs              []jose.Algorithm  `json:"userinfo_encryption_alg_values_supported"`
 	UserInfoEncEncs              []jose.Encryption `json:"userinfo_encryption_enc_values_supported"`
-	TokenAuthMethods             []string          `json:"token_endpoint_auth_methods_supported"`
-	RevocationAuthMethods        []string          `json:"revocation_endpoint_auth_methods_supported"`
-	IntrospectionAuthMethods     []string          `json:"introspection_endpoint_auth_methods_supported"`
 	CodeChallengeMethods         []string          `json:"code_challenge_methods_supported"`
 	ClaimsSupported              []string          `json:"claims_supported"`
 	ACRValuesSupported           []string          `json:"acr_values_supported"`
@@ -59,6 +56,7 @@ type metadata struct {
 	ResponseEncEncs              []jose.Encryption `json:"authorization_encryption_enc_values_supported"`
 	DPoPAlgs                     []string          `json:"dpop_signing_alg_values_supported"`
 	CertificateBound             bool              `json:"tls_client_certificate_bound_access_tokens,omitempty"`
+	clientAuthMetadata
 
 	ClientDocuments bool `json:"client_id_metadata_document_supported,omitempty"`
 
@@ -98,8 +96,7 @@ func (s *Service) buildMetadata() ([]byte, error) {
 		UserInfoAlgs:           SignedBy,
 		UserInfoEncAlgs:        jose.KeyAlgorithms,
 		UserInfoEncEncs:        jose.Encryptions,
-		TokenAuthMethods:       authMethods,
-		RevocationAuthMethods:  authMethods,
+		clientAuthMetadata:     s.clientAuthMetadata(),
 		CodeChallengeMethods:   []string{"S256"},
 		ClaimsSupported: []string{
 			"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash",
@@ -125,11 +122,6 @@ func (s *Service) buildMetadata() ([]byte, error) {
 	m.ClientDocuments = s.documents.policy.On
 	if s.registrar.open() {
 		m.RegistrationEndpoint = s.issuer + "/oauth/register"
-	}
-	for _, method := range authMethods {
-		if method != "none" {
-			m.IntrospectionAuthMethods = append(m.IntrospectionAuthMethods, method)
-		}
 	}
 	for _, g := range grantTypes {
 		m.GrantTypesSupported = append(m.GrantTypesSupported, g.name)

@@ -33,6 +33,8 @@ const maxPushed = 5800
 type pushedContent struct {
 	Params url.Values `json:"p"`
 	Signed bool       `json:"s,omitempty"`
+	// Instance is the attested key that the code will be bound to (ABCA §9.3).
+	Instance string `json:"i,omitempty"`
 }
 
 // authenticationParams prove who the client is, and are no part of its request.
@@ -73,7 +75,7 @@ func (s *Service) ReadPush(ctx context.Context, r Request) (*Push, error) {
 		return nil, perr
 	}
 	s.constants.look(ctx, a)
-	return &Push{s, client, pushedContent{in.params, in.signed}, held}, nil
+	return &Push{s, client, pushedContent{in.params, in.signed, client.instance}, held}, nil
 }
 
 // pushedParams are the parameters of the request itself. With a request object,
@@ -191,7 +193,7 @@ func (s *Service) openPushed(ctx context.Context, c *Client, uri string) (*asked
 	if err := json.Unmarshal(plain, &content); err != nil {
 		return nil, nil, unavailable("read pushed request", err)
 	}
-	return &asked{params: content.Params, signed: content.Signed, pushed: &p}, nil, nil
+	return &asked{params: content.Params, signed: content.Signed, pushed: &p, instance: content.Instance}, nil, nil
 }
 
 // takePushed uses up the pushed request that an authorization is, if it is one.

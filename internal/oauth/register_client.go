@@ -195,7 +195,7 @@ func (c *Client) strangerProblem() (setting, why string) {
 	if strings.HasPrefix(r.AuthMethod, "private_key") && r.JWKS == "" && r.JWKSURI == "" {
 		return "jwks", "is missing, and so is jwks_uri"
 	}
-	if !slices.Contains(knownAuthMethods, r.AuthMethod) {
+	if findMethod(r.AuthMethod) == nil {
 		return "token_endpoint_auth_method", "is not supported"
 	}
 	for _, a := range c.webAddresses() {
@@ -237,11 +237,6 @@ func soundKeys(jwks []byte) bool {
 }
 
 const maxContacts = 5
-
-// knownAuthMethods are those that a client may register for.
-var knownAuthMethods = []string{
-	"none", "client_secret_basic", "client_secret_post", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth", "attest_jwt_client_auth",
-}
 
 type webAddress struct{ name, uri string }
 

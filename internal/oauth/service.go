@@ -1,7 +1,9 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"time"
@@ -58,6 +60,11 @@ type Options struct {
 	// Replay remembers what a client has signed for one use: assertions, attestation
 	// proofs, request objects that say so. Without it none is accepted.
 	Replay token.Replay
+	// AssertionLife is how long a client assertion may live; 0 for five minutes.
+	AssertionLife time.Duration
+	// ClientCAs sign the certificates of clients of tls_client_auth; nil: there are none.
+	ClientCAs *x509.CertPool
+	Attesters []Attester
 	// Fetch asks an address that came from a client, by the strictest rules. Without
 	// it none is asked.
 	Fetch jose.Fetch
@@ -113,6 +120,9 @@ type Service struct {
 	registrar     *registrar
 	origins       browserOrigins
 	documents     *documents
+	assertionLife time.Duration
+	clientCAs     *x509.CertPool
+	attesters     map[string]*Attester // by their issuer
 }
 
 // New returns a Service, or an error that says which option is wrong.
@@ -126,6 +136,10 @@ func New(o Options) (*Service, error) {
 		resources: o.Resources, byScope: map[string]*Resource{}, scopeText: o.ScopeText, now: o.Now,
 		recipients: recipients{keysAt: o.KeysAt}, isMaster: o.IsMaster,
 		replay: o.Replay, fetch: o.Fetch, fetchRequest: o.FetchRequest, requirePushed: o.RequirePushed, mayFetch: o.MayFetch,
+		assertionLife: cmp.Or(o.AssertionLife, defaultAssertionLife), clientCAs: o.ClientCAs, attesters: map[string]*Attester{},
+	}
+	for i := range o.Attesters {
+		s.attesters[o.Attesters[i].Issuer] = &o.Attesters[i]
 	}
 	for i := range s.resources {
 		if nested := s.resources[i].Format == token.FormatNested; nested != (s.resources[i].Recipient != nil) {

@@ -146,6 +146,8 @@ type Client struct {
 	CreatedAt  time.Time
 	FromConfig bool // defined in the configuration file, so not in the store
 	Unused     bool // it registered itself, has been given no token yet, and will end by itself
+
+	instance string // thumbprint of the attested key that speaks, in the copy that authenticate returns
 }
 
 // DisplayName is what pages call the client.

@@ -12,6 +12,7 @@ const (
 	LoginNetwork  Name = "login_network"
 	LoginAccount  Name = "login_account"
 	ClientAuth    Name = "client_auth"
+	ClientAuthAll Name = "client_auth_all"
 	Introspect    Name = "introspect"
 	PushedRequest Name = "pushed_request"
 	PushedPublic  Name = "pushed_request_public"
@@ -54,6 +55,10 @@ var Limits = []Limit{
 	{
 		ClientAuth, 20, 10 * time.Second, "client and address",
 		"guesses at a client secret",
+	},
+	{
+		ClientAuthAll, 200, time.Second, "client",
+		"the same from everywhere; who is right is let through, so that no stranger locks a client out",
 	},
 	{
 		Introspect, 1000, 50 * time.Millisecond, "calling client",

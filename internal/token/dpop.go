@@ -89,8 +89,15 @@ type ProofRequest struct {
 type Proof struct {
 	Key   [32]byte // RFC 7638 thumbprint of the key: jkt (RFC 9449 §6.1)
 	Renew bool     // its nonce is good but old: send the next one along
+	Nonce string   // its nonce, which is good; "" if it has none
 	id    [32]byte
 	until time.Time
+}
+
+// For returns what Replay.Spend needs for using the proof up for one purpose
+// more, apart from Spend, and how long that must be remembered.
+func (p *Proof) For(purpose string) (id [32]byte, until time.Time) {
+	return ReplayID(p.Key, append([]byte("sallyport dpop for "+purpose+"\x00"), p.id[:]...)), p.until
 }
 
 // Verify is Check and Spend in one.
@@ -135,6 +142,9 @@ func (p *Proofs) Check(ctx context.Context, r ProofRequest) (Proof, error) {
 	}
 	age, err := p.checkNonce(c, &r)
 	proof.Renew = age == nonceOld
+	if err == nil {
+		proof.Nonce, err = c.String("nonce")
+	}
 	return proof, err
 }
 

@@ -3,6 +3,9 @@ package token
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"time"
+
+	"sallyport/internal/secret"
 )
 
 // Who hands out a nonce. One of the issuer means nothing to the gateway, and
@@ -22,6 +25,13 @@ const (
 	nonceRenew = 5  // and is replaced after so many
 	nonceSize  = 4 + 32
 	nonceLabel = "sallyport dpop nonce v1\x00"
+
+	challengeSize  = 4 + challengeRoom + 32
+	challengeRoom  = 16 // random bytes
+	challengeLabel = "sallyport challenge v1\x00"
+
+	// ChallengeLife is how long a challenge is accepted at least.
+	ChallengeLife = nonceSteps * nonceStep * time.Second
 )
 
 type nonceAge uint8
@@ -48,6 +58,9 @@ func (p *Proofs) Nonce(who string) string {
 // nonceAge judges a nonce that came back.
 func (p *Proofs) nonceAge(nonce, who string) nonceAge {
 	if len(nonce) != base64.RawURLEncoding.EncodedLen(nonceSize) {
+		if p.CheckChallenge(nonce, who) {
+			return nonceFresh
+		}
 		return nonceStale
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(nonce)
@@ -64,4 +77,29 @@ func (p *Proofs) nonceAge(nonce, who string) nonceAge {
 		return nonceOld
 	}
 	return nonceFresh
+}
+
+// Challenge returns a nonce of who that no other call returns, for what may be
+// answered once: a proof of possession beside a client attestation. Nobody keeps
+// it; whoever accepts it spends it. It also does as the nonce of a DPoP proof.
+func (p *Proofs) Challenge(who string) string {
+	step := uint32(p.now().Unix() / nonceStep) //nolint:gosec // until the year 6000
+	b := append(binary.BigEndian.AppendUint32(make([]byte, 0, challengeSize), step), secret.Random(challengeRoom)...)
+	b = append(b, p.ring.MAC(MACNonce, []byte(challengeLabel), b, []byte(who))...)
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// CheckChallenge reports whether a challenge is one of who that is not too old.
+// It may have been answered before.
+func (p *Proofs) CheckChallenge(challenge, who string) bool {
+	if len(challenge) != base64.RawURLEncoding.EncodedLen(challengeSize) {
+		return false
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(challenge)
+	if err != nil || len(b) != challengeSize {
+		return false
+	}
+	age := p.now().Unix()/nonceStep - int64(binary.BigEndian.Uint32(b))
+	head := b[:challengeSize-32]
+	return age >= -1 && age <= nonceSteps && p.ring.CheckMAC(MACNonce, b[len(head):], []byte(challengeLabel), head, []byte(who))
 }

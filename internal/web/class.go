@@ -16,6 +16,7 @@ const (
 	classStatic                // files of pages, named by their content
 	classProtocol              // called by clients: form in, JSON out, no cookies
 	classBrowserProtocol       // the same, also by registered browser apps
+	classChallenge             // called by clients without anything: JSON out
 	classResource              // called with an access token
 	classReport                // called by partners: JSON in and out, no cookies
 	classRegistration          // called by clients about themselves: JSON in and out, no cookies
@@ -69,6 +70,7 @@ var classes = [...]rules{
 	classStatic:          {name: "static", head: true, headers: (*site).staticHeaders},
 	classProtocol:        {name: "protocol", mutual: true, params: fromBody, single: true, maxBody: formLimit, noTokens: true, headers: (*site).protocolHeaders},
 	classBrowserProtocol: {name: "browser_protocol", mutual: true, params: fromBody, single: true, maxBody: formLimit, noTokens: true, origins: registered, headers: (*site).protocolHeaders},
+	classChallenge:       {name: "challenge", mutual: true, noTokens: true, headers: (*site).protocolHeaders},
 	classResource:        {name: "resource", mutual: true, params: fromBody, single: true, maxBody: formLimit, noTokens: true, origins: registered, bearer: true, headers: (*site).protocolHeaders},
 	classReport:          {name: "report", params: fromJSON, maxBody: oauth.MaxLeakReport, noTokens: true, headers: (*site).protocolHeaders},
 	classRegistration:    {name: "registration", params: fromJSON, maxBody: oauth.MaxRegistration, noTokens: true, bearer: true, plainBearer: true, headers: (*site).protocolHeaders},

@@ -223,7 +223,8 @@ func tidy(p url.Values, single bool) (url.Values, error) {
 func (s *site) protocolRequest(r *http.Request, p url.Values) oauth.Request {
 	return oauth.Request{
 		Params: p, Authorization: r.Header["Authorization"], Remote: remote(r),
-		DPoP: r.Header["Dpop"], Method: r.Method, URL: s.address(r), Certificate: clientCertificate(r, s.now()),
+		DPoP: r.Header["Dpop"], Method: r.Method, URL: s.address(r), Certificate: clientCertificate(r, s.now()), Intermediates: intermediates(r),
+		Attestation: r.Header["Oauth-Client-Attestation"], AttestationPoP: r.Header["Oauth-Client-Attestation-Pop"],
 	}
 }
 

@@ -57,6 +57,7 @@ type problem struct {
 	allow       string
 	retryAfter  time.Duration
 	nonce       string // DPoP-Nonce
+	challenge   string // OAuth-Client-Attestation-Challenge
 	id          string // of a 5xx, also in the log
 }
 
@@ -83,7 +84,7 @@ func problemOf(r *http.Request, err error, rules *rules) problem {
 	case errors.As(err, &shown):
 		return problem{status: pageStatus(shown.Code), code: shown.Code, description: shown.Description, retryAfter: retryOf(shown.Code)}
 	case errors.As(err, &protocol):
-		p := problem{status: statusOf[protocol.Code], code: protocol.Code, description: protocol.Description, reason: protocol.Reason, retryAfter: retryOf(protocol.Code), nonce: protocol.Nonce}
+		p := problem{status: statusOf[protocol.Code], code: protocol.Code, description: protocol.Description, reason: protocol.Reason, retryAfter: retryOf(protocol.Code), nonce: protocol.Nonce, challenge: protocol.Challenge}
 		if p.status == 0 || rules.bearer && proofCodes[p.code] {
 			p.status = http.StatusUnauthorized
 		}

@@ -47,6 +47,9 @@ func (s *site) fail(w *answer, r *http.Request, rules *rules, err error) {
 	if p.nonce != "" {
 		h.Set("DPoP-Nonce", p.nonce)
 	}
+	if p.challenge != "" {
+		h[challengeHeader] = []string{p.challenge}
+	}
 	if p.retryAfter > 0 {
 		setRetryAfter(h, p.retryAfter)
 	}

@@ -39,6 +39,15 @@ func clientCertificate(r *http.Request, now time.Time) *x509.Certificate {
 	return leaf
 }
 
+// intermediates are the certificates that came beside it. They are worth what
+// they sign.
+func intermediates(r *http.Request) []*x509.Certificate {
+	if r.TLS == nil || len(r.TLS.PeerCertificates) < 2 {
+		return nil
+	}
+	return r.TLS.PeerCertificates[1:]
+}
+
 // setMutual derives what follows from the address of that listener: the hosts
 // that are served there are its own, and those of the APIs at its port.
 func (s *site) setMutual(address string, audiences []string) error {

@@ -8,6 +8,7 @@ import (
 	"sallyport/internal/audit"
 	"sallyport/internal/oauth"
 	"sallyport/internal/ratelimit"
+	"sallyport/internal/token"
 )
 
 // token is the token endpoint (RFC 6749 §3.2).
@@ -80,23 +81,54 @@ func (s *site) userInfo(w http.ResponseWriter, r *http.Request, p url.Values) er
 	return nil
 }
 
+// challengeHeader is OAuth-Client-Attestation-Challenge as net/http spells it.
+const challengeHeader = "Oauth-Client-Attestation-Challenge"
+
+// challenge is the challenge endpoint of attestation-based client authentication
+// (draft-ietf-oauth-attestation-based-client-auth-10 §6.1).
+func (s *site) challenge(w http.ResponseWriter, r *http.Request, _ url.Values) error {
+	c := s.oauth.Challenge()
+	if c == "" {
+		return &httpError{status: http.StatusNotFound, code: notFound, description: "no client attestations are accepted here"}
+	}
+	writeJSON(w, r, http.StatusOK, append(token.AppendJSONString([]byte(`{"attestation_challenge":`), c), '}'))
+	return nil
+}
+
+// refusedAuth are the codes of a client authentication that failed.
+var refusedAuth = map[string]bool{oauth.InvalidClient: true, oauth.InvalidAttestation: true}
+
 // guardClient slows down who guesses at a client's secret: wrong ones count for
-// the client and the address together, and past the limit they are answered
-// 429. The right one is always let through, and a public client, which has none,
-// is never counted: so nobody who shares an address with a client, or sends
-// requests from its user's browser, can lock it out.
+// the client and the address together, and for the client from everywhere, and
+// past either limit they are answered 429. The right one is always let through,
+// and a public client, which has none, is never counted: so nobody who shares an
+// address with a client, sends requests from its user's browser or from a
+// thousand places can lock it out.
 func (s *site) guardClient(w http.ResponseWriter, r *http.Request, p url.Values, serve func(oauth.Request) error) error {
 	req := s.protocolRequest(r, p)
+	if len(req.Attestation) > 0 { // for the next proof (ABCA §6.2)
+		if c := s.oauth.Challenge(); c != "" {
+			w.Header()[challengeHeader] = []string{c}
+		}
+	}
 	err := serve(req)
 	var e *oauth.Error
-	if !errors.As(err, &e) || e.Code != oauth.InvalidClient {
+	if !errors.As(err, &e) || !refusedAuth[e.Code] {
 		return err
 	}
-	key := ratelimit.Key(oauth.ClaimedClient(req), ratelimit.Address(req.Remote))
-	if ok, wait := s.limits.Allow(s.now(), ratelimit.ClientAuth, key); !ok {
-		note(r, audit.RequestRefused, string(ratelimit.ClientAuth))
-		setRetryAfter(w.Header(), wait)
-		return &oauth.Error{Code: oauth.TooManyRequests, Description: "too many failed client authentications; wait before the next"}
+	client := oauth.ClaimedClient(req)
+	for _, one := range []struct {
+		limit ratelimit.Name
+		key   string
+	}{
+		{ratelimit.ClientAuth, ratelimit.Key(client, ratelimit.Address(req.Remote))},
+		{ratelimit.ClientAuthAll, ratelimit.Key(client)},
+	} {
+		if ok, wait := s.limits.Allow(s.now(), one.limit, one.key); !ok {
+			note(r, audit.RequestRefused, string(one.limit))
+			setRetryAfter(w.Header(), wait)
+			return &oauth.Error{Code: oauth.TooManyRequests, Description: "too many failed client authentications; wait before the next"}
+		}
 	}
 	return err
 }

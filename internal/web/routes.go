@@ -32,6 +32,7 @@ var routes = []route{
 	{"POST", "/oauth/token", classBrowserProtocol, (*site).token},
 	{"POST", "/oauth/introspect", classProtocol, (*site).introspect},
 	{"POST", "/oauth/revoke", classBrowserProtocol, (*site).revoke},
+	{"POST", "/oauth/challenge", classChallenge, (*site).challenge},
 	{"GET", "/oauth/userinfo", classResource, (*site).userInfo},
 	{"POST", "/oauth/userinfo", classResource, (*site).userInfo},
 	{"POST", registerPath, classRegistration, (*site).register},

@@ -120,3 +120,24 @@ func FuzzVerify(f *testing.F) {
 		}
 	})
 }
+
+// What an unverified token says of itself is what it says once it is verified.
+func FuzzReadUnverified(f *testing.F) {
+	f.Add(`{"iss":"a","sub":"b"}`)
+	f.Add(`{"sub":"\u0062","exp":1}`)
+	f.Add(`{"sub":"b","sub":"c"}`)
+	f.Fuzz(func(t *testing.T, payload string) {
+		got, err := ReadUnverified(b64.EncodeToString([]byte(`{"alg":"ES256"}`)) + "." + b64.EncodeToString([]byte(payload)) + ".AAAA")
+		if err != nil {
+			return
+		}
+		var want map[string]any
+		if err := json.Unmarshal([]byte(payload), &want); err != nil {
+			t.Fatalf("encoding/json refuses %q: %v", payload, err)
+		}
+		text := func(name string) string { s, _ := want[name].(string); return s }
+		if text("iss") != got.Issuer || text("sub") != got.Subject {
+			t.Fatalf("%q is read as %+v", payload, got)
+		}
+	})
+}

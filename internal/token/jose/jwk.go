@@ -20,10 +20,10 @@ const (
 var errUnknownKind = badKey("an unknown kty or crv")
 
 // members are the members of a JWK that we read. Everything else is ignored,
-// x5u and x5c too: a key counts by where it was found, not by what it says of
-// itself.
+// x5u too: a key counts by where it was found, not by what it says of itself.
 type members struct {
 	kty, crv, kid, alg, use, x, y, n, e, k string
+	x5c                                    string // the first certificate, if there are any
 	ops                                    []string
 	private                                bool
 }
@@ -46,6 +46,8 @@ func readMembers(jwk string) (*members, error) {
 			if !scanStrings(value, func(op string) bool { m.ops = append(m.ops, op); return len(m.ops) <= 8 }) {
 				return errJSON
 			}
+		case "x5c":
+			scanStrings(value, func(cert string) bool { m.x5c = cert; return false })
 		default:
 			if to := text[name]; to != nil {
 				v, ok := unquote(value)
@@ -107,6 +109,7 @@ func (m *members) key() (*Key, error) {
 	default:
 		return nil, errUnknownKind
 	}
+	k.certificate = certificateDigest(m.x5c, k.public)
 	return k, k.judge()
 }
 
@@ -176,18 +179,9 @@ func ParseKeySet(jwks []byte) (*KeySet, error) {
 }
 
 func parseKeySet(jwks []byte, allow func(*members) error) (*KeySet, error) {
-	if len(jwks) > maxKeySet {
-		return nil, badKey("the key set is longer than 256 KiB")
-	}
-	var raw string
-	err := scanObject(string(jwks), func(name, value string, _ int) error {
-		if name == "keys" {
-			raw = value
-		}
-		return nil
-	})
-	if err != nil || raw == "" || raw[0] != '[' {
-		return nil, badKey("not a strict JWK Set")
+	raw, err := keysMember(jwks)
+	if err != nil {
+		return nil, err
 	}
 	var keys []*Key
 	seen := map[string]bool{}
@@ -213,6 +207,24 @@ func parseKeySet(jwks []byte, allow func(*members) error) (*KeySet, error) {
 		keys = append(keys, k)
 	}
 	return NewKeySet(keys...)
+}
+
+// keysMember returns the array of a JWK Set.
+func keysMember(jwks []byte) (string, error) {
+	if len(jwks) > maxKeySet {
+		return "", badKey("the key set is longer than 256 KiB")
+	}
+	var raw string
+	err := scanObject(string(jwks), func(name, value string, _ int) error {
+		if name == "keys" {
+			raw = value
+		}
+		return nil
+	})
+	if err != nil || raw == "" || raw[0] != '[' {
+		return "", badKey("not a strict JWK Set")
+	}
+	return raw, nil
 }
 
 // elements splits an array that has passed a scanner.

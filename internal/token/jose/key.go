@@ -26,6 +26,8 @@ type Key struct {
 	family family
 	curve  elliptic.Curve
 	public crypto.PublicKey
+
+	certificate [sha256.Size]byte // digest of that in x5c; zero without one
 }
 
 type secretKey []byte
@@ -122,6 +124,10 @@ func (k *Key) verifies(alg Algorithm, only []Algorithm) bool {
 	}
 	return true
 }
+
+// Verifies reports whether signatures of alg are verified by this key, for a
+// purpose that allows the algorithms among.
+func (k *Key) Verifies(alg Algorithm, among []Algorithm) bool { return k.verifies(alg, among) }
 
 // Encrypts reports whether a JWE of alg may be made for this key (RFC 7517
 // §4.2, §4.3).

@@ -101,7 +101,7 @@ func (r *RemoteKeys) Key(ctx context.Context, kid string, alg Algorithm) (*Key, 
 	if !errors.Is(err, ErrNoKey) {
 		return k, err
 	}
-	return r.unknown(ctx, kid, alg)
+	return r.unknown(ctx, kid, func(set *KeySet) (*Key, error) { return set.Key(ctx, kid, alg) })
 }
 
 // Set returns all keys as they are now, or an error that matches
@@ -138,15 +138,16 @@ func (r *RemoteKeys) wait(ctx context.Context, f *flight, limit time.Duration) (
 	return nil, ErrKeysUnavailable
 }
 
-// unknown answers for a kid that is not in the set: perhaps it is new.
-func (r *RemoteKeys) unknown(ctx context.Context, kid string, alg Algorithm) (*Key, error) {
-	now, id := r.o.Now(), maphash.String(r.seed, kid)
+// unknown answers for a name, such as a kid, that look does not find in the set:
+// perhaps it is new.
+func (r *RemoteKeys) unknown(ctx context.Context, name string, look func(*KeySet) (*Key, error)) (*Key, error) {
+	now, id := r.o.Now(), maphash.String(r.seed, name)
 	if r.isMissing(id, now) {
 		return nil, ErrNoKey
 	}
 	f := r.begin(ctx, now)
 	if f == nil {
-		if k, err := r.good.Load().set.Key(ctx, kid, alg); err == nil {
+		if k, err := look(r.good.Load().set); err == nil {
 			return k, nil // a flight has ended since the set was looked at
 		}
 		return nil, r.absence()
@@ -157,7 +158,7 @@ func (r *RemoteKeys) unknown(ctx context.Context, kid string, alg Algorithm) (*K
 	if f.err != nil {
 		return nil, ErrKeysUnavailable // whether there is such a key, nobody knows
 	}
-	k, err := r.good.Load().set.Key(ctx, kid, alg)
+	k, err := look(r.good.Load().set)
 	if errors.Is(err, ErrNoKey) {
 		r.remember(id, now)
 	}

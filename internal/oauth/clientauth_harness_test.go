@@ -65,7 +65,7 @@ func publicKey(t testing.TB, kid string, alg jose.Algorithm, key crypto.Signer) 
 	return k
 }
 
-func jwks(keys ...*jose.Key) string {
+func keySet(keys ...*jose.Key) string {
 	text := []byte(`{"keys":[`)
 	for i, k := range keys {
 		if i > 0 {
@@ -101,7 +101,7 @@ func newAuthRig(t *testing.T, changes ...func(*oauth.Options)) *authRig {
 }
 
 func (a *authRig) authClients() []oauth.Client {
-	keys := jwks(publicKey(a.t, "k1", jose.ES256, a.key), publicKey(a.t, "r1", jose.RS256, a.rsa), publicKey(a.t, "p1", jose.PS256, a.rsa))
+	keys := keySet(publicKey(a.t, "k1", jose.ES256, a.key), publicKey(a.t, "r1", jose.RS256, a.rsa), publicKey(a.t, "p1", jose.PS256, a.rsa))
 	service := func(id string, s oauth.Settings) oauth.Client {
 		return oauth.Client{ID: id, Type: oauth.ServiceClient, Scope: "catalog.read", Settings: s}
 	}

@@ -13,12 +13,12 @@ import (
 func TestCL09CL20HowAClientProvesItselfIsJudged(t *testing.T) {
 	t.Parallel()
 	a := newAuthRig(t)
-	keys := jwks(publicKey(t, "k1", jose.ES256, a.key))
-	rsaBare := jwks(publicKey(t, "r1", "", a.rsa))
+	keys := keySet(publicKey(t, "k1", jose.ES256, a.key))
+	rsaBare := keySet(publicKey(t, "r1", "", a.rsa))
 	x := base64.RawURLEncoding.EncodeToString(make([]byte, 32))
 	private := strings.Replace(keys, `"kty"`, fmt.Sprintf(`"d":%q,"kty"`, x), 1)
 	weak := `{"keys":[` + string(publicKey(t, "k1", jose.ES256, a.key).AppendJWK(nil)) + `,{"kty":"RSA","kid":"w","n":"` + strings.Repeat("u", 171) + `","e":"AQAB"}]}`
-	twice := jwks(publicKey(t, "k1", jose.ES256, a.key), publicKey(t, "k1", jose.ES256, a.other))
+	twice := keySet(publicKey(t, "k1", jose.ES256, a.key), publicKey(t, "k1", jose.ES256, a.other))
 	mixed := strings.Replace(keys, `{"keys":[`, `{"keys":[{"kty":"oct","kid":"s","k":"`+strings.Repeat("A", 43)+`","alg":"HS256"},`, 1)
 	type s = oauth.Settings
 	for name, c := range map[string]struct {

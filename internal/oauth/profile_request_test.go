@@ -126,14 +126,14 @@ func TestAZ22ErrorsOfClientsThatNobodyKnowsAreShown(t *testing.T) {
 			_, err = r.Authorize(t.Context(), authorizeParams(append([]string{"client_id", "web"}, change...)...))
 			wantBack(t, "client that an administrator knows "+what, err, what)
 		}
-		// Nobody is asked with prompt=none (RFC 9700 §4.11.2), and once somebody has
-		// signed in, the client gets its answers.
+		// With prompt=none nobody would have signed in (RFC 9700 §4.11.2); once
+		// somebody has, the client gets its answers.
 		a, err := r.Authorize(t.Context(), authorizeParams("client_id", "stranger", "prompt", "none"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, err = r.Next(t.Context(), a, nil)
-		wantBack(t, "prompt=none", err, "login_required")
+		wantPage(t, "prompt=none", err, "login_required")
 		out, err := r.Deny(t.Context(), a)
 		if err != nil || query(t, out.Location).Get("error") != "access_denied" {
 			t.Errorf("%+v, %v", out, err)

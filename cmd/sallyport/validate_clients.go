@@ -124,6 +124,11 @@ func (c *config) scopeProblems(client oauth.Client) []problem {
 			r.addf(0, fmt.Sprintf("resources[%d]", i), "no API is called %q%s", name, suggest(name, names))
 		}
 	}
+	for i, name := range client.Settings.Exchange.Audiences {
+		if !slices.Contains(names, name) && !c.unclear("apis") {
+			r.addf(0, fmt.Sprintf("token_exchange.audiences[%d]", i), "no API is called %q%s", name, suggest(name, names))
+		}
+	}
 	if len(client.Resources) > 0 && client.Type.Public() {
 		r.addf(0, "resources", "a %s client cannot prove who it is, so it cannot introspect", client.Type)
 	}

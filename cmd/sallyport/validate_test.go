@@ -160,6 +160,7 @@ func TestRules(t *testing.T) {
 		"LK02 a webhook inside":                         {issuer, issuer + "\nleaks: {webhook: \"https://10.1.1.1/x\", webhook_secret_file: web.secret}", "LK02", "allow its network in leaks.webhook_networks"},
 		"a webhook inside, allowed":                     {issuer, issuer + "\nleaks: {webhook: \"https://10.1.1.1/x\", webhook_secret_file: web.secret, webhook_networks: [10.0.0.0/8]}", "", ""},
 		"LK02 every network":                            {issuer, issuer + "\nleaks: {webhook: \"https://h.example/x\", webhook_secret_file: web.secret, webhook_networks: [0.0.0.0/0]}", "LK02", "is not a private network"},
+		"CF09 exchange for an API that is none":         {redirect, redirect + ", grant_types: [authorization_code, \"urn:ietf:params:oauth:grant-type:token-exchange\"], token_exchange: {audiences: [z]}", "CF09", "no API is called \"z\""},
 		"no store":                                      {store, "", "CF03", "is missing"},
 		"two stores":                                    {store, store + "\nstore_file: web.secret", "CF03", "keep one"},
 		"another database":                              {store, "store: mysql://x/y", "CF03", "neither"},

@@ -22,6 +22,8 @@ const (
 	CodeRedeemed         Name = "code.redeemed"
 	CodeReplayed         Name = "code.replayed"
 	TokenIssued          Name = "token.issued"
+	TokenExchanged       Name = "token.exchanged"
+	ExchangeRefused      Name = "exchange.refused"
 	TokenIntrospected    Name = "token.introspected"
 	TokenRevoked         Name = "token.revoked"
 	TokenInURL           Name = "token.in_url" //nolint:gosec // a name, not a credential
@@ -71,6 +73,8 @@ var Events = []struct {
 	{CodeRedeemed, "a code was exchanged for tokens", "nothing"},
 	{CodeReplayed, "a code came a second time, with everything else right; the grant ended", "the client leaks codes, or its user was attacked: find out which"},
 	{TokenIssued, "an access token was issued", "nothing"},
+	{TokenExchanged, "a client got a token for another API in place of one that it was called with; actor acts for subject", "nothing"},
+	{ExchangeRefused, "a token was presented for exchange that does not count", "not_alive, revoked: often a client that is slow; subject_client, subject_audience, subject_bound, subject_may_act, actor_of_another: a client tries what its policy does not allow"},
 	{TokenIntrospected, "a resource server asked about a token", "nothing"},
 	{TokenRevoked, "a client ended a token or a grant", "nothing"},
 	{TokenInURL, "a token came in a URL, where logs and histories keep it; the request was refused", "mend the client that sends it"},
@@ -107,5 +111,6 @@ type Event struct {
 	Client  string
 	Subject string
 	Grant   string
+	Actor   string // who acts for Subject, in the same form
 	Reason  string
 }

@@ -14,6 +14,7 @@ var clientRules = []func(c *Client) (setting, why string){
 	(*Client).grantTypesProblem,
 	(*Client).serviceProblem,
 	(*Client).authMethodProblem,
+	(*Client).exchangeProblem,
 	func(c *Client) (setting, why string) { return c.Settings.encryptionProblem() },
 	(*Client).requestProblem,
 	(*Client).responseProblem,

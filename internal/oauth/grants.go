@@ -17,6 +17,7 @@ var grantTypes = []grantType{
 	{"authorization_code", forPeople, forPeople, (*Service).exchangeCode},
 	{"refresh_token", forPeople, forPeople, (*Service).exchangeRefresh},
 	{"client_credentials", []ClientType{ServiceClient, Server}, []ClientType{ServiceClient}, (*Service).exchangeClientCredentials},
+	{GrantTokenExchange, []ClientType{ServiceClient, Server}, nil, (*Service).exchangeToken},
 }
 
 // refusedGrants are grant types that will never exist here, with what to use

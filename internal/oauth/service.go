@@ -93,6 +93,7 @@ type Service struct {
 	ring      *token.Ring
 	reader    *token.AccessReader
 	hints     *jose.Verifier
+	inner     *jose.Verifier
 	leaked    []*jose.Verifier
 	feed      Feed
 	proofs    Proofs
@@ -169,6 +170,9 @@ func New(o Options) (*Service, error) {
 		return nil, fmt.Errorf("oauth: %w", err)
 	}
 	if s.hints, err = s.hintVerifier(); err != nil {
+		return nil, fmt.Errorf("oauth: %w", err)
+	}
+	if s.inner, err = s.innerVerifier(); err != nil {
 		return nil, fmt.Errorf("oauth: %w", err)
 	}
 	if s.leaked, err = s.jwtVerifiers(); err != nil {

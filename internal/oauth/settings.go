@@ -97,9 +97,10 @@ type AppLinks struct {
 
 // ExchangePolicy is what a client may exchange tokens for (RFC 8693).
 type ExchangePolicy struct {
-	Subjects  []string `json:"subject_clients,omitempty" yaml:"subject_clients" example:"[shop-app]" doc:"client_ids whose access tokens it may present. Itself is always among them."`
+	Subjects  []string `json:"subject_clients,omitempty" yaml:"subject_clients" example:"[shop-app]" doc:"client_ids whose access tokens it may present. Its own are always among them. Without it, also those of any client that are for an API in resources."`
 	Audiences []string `json:"audiences,omitempty" yaml:"audiences" example:"[billing]" doc:"Names of the APIs for which it may get tokens."`
-	Modes     []string `json:"modes,omitempty" yaml:"modes" example:"[delegation]" doc:"delegation, where the token says who acts; impersonation, where it does not."`
+	Scopes    []string `json:"scopes,omitempty" yaml:"scopes" example:"[billing.charge]" doc:"Scopes of these APIs that the new tokens may have although the presented ones do not. Without it, none."`
+	Modes     []string `json:"modes,omitempty" yaml:"modes" example:"[delegation]" doc:"delegation, where the token says who acts, which is the default; impersonation, where it does not. With both, it is delegation where actor_token is sent."`
 }
 
 // Seconds is a length of time: a number in registration, 90s or 5m in the

@@ -17,6 +17,7 @@ type TokenResponse struct {
 	Details          string       // authorization_details of the access token, a JSON array; or empty
 	RefreshToken     secret.Value // zero: none
 	IDToken          secret.Value // zero: none
+	IssuedTokenType  string       // of a token exchange, RFC 8693 §2.2.1; or empty
 	Nonce            string       // for DPoP-Nonce: the client's next proofs should have it; or empty
 }
 
@@ -40,6 +41,9 @@ func (t *TokenResponse) AppendJSON(dst []byte) []byte {
 	if !t.IDToken.IsZero() {
 		dst = append(dst, `,"id_token":`...)
 		dst = token.AppendJSONString(dst, t.IDToken.Reveal())
+	}
+	if t.IssuedTokenType != "" {
+		dst = append(append(append(dst, `,"issued_token_type":"`...), t.IssuedTokenType...), '"')
 	}
 	return append(dst, '}')
 }

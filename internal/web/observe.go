@@ -144,10 +144,11 @@ func appendEvents(attrs, set []slog.Attr, events []audit.Event) []slog.Attr {
 			all.Reason = strings.TrimPrefix(all.Reason+" "+e.Reason, " ")
 		}
 		all.Client, all.Subject, all.Grant = cmp.Or(e.Client, all.Client), cmp.Or(e.Subject, all.Subject), cmp.Or(e.Grant, all.Grant)
+		all.Actor = cmp.Or(e.Actor, all.Actor)
 	}
 	attrs = append(attrs, slog.String("events", names))
 	for _, a := range [...]struct{ key, value string }{
-		{"reason", all.Reason}, {"client_id", all.Client}, {"subject", all.Subject}, {"grant_id", all.Grant},
+		{"reason", all.Reason}, {"client_id", all.Client}, {"subject", all.Subject}, {"grant_id", all.Grant}, {"actor", all.Actor},
 	} {
 		said := slices.ContainsFunc(set, func(b slog.Attr) bool { return b.Key == a.key })
 		if a.value != "" && !said {

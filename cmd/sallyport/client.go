@@ -43,7 +43,7 @@ func (p *program) clientCommand() *cobra.Command {
 		}
 	}
 	cmd.AddCommand(
-		p.clientAdd(t), p.clientList(t), p.clientShow(t), p.clientRotate(t), p.clientCompromise(t),
+		p.clientAdd(t), p.clientList(t), p.clientShow(t), p.clientRotate(t), p.clientCompromise(t), p.clientVerify(t),
 		one("disable", "Refuse a client, and end all that it has", "  sallyport client disable shop-app",
 			func(ctx context.Context, s oauth.ClientAdmin, id string, now time.Time) error {
 				return s.SetClientDisabled(ctx, id, true, now, keep(now))
@@ -136,6 +136,7 @@ func (p *program) clientAdd(t *target) *cobra.Command {
 	var c oauth.Client
 	var kind string
 	var answers clientConfig
+	var offline bool
 	cmd := &cobra.Command{
 		Use:   "add CLIENT_ID",
 		Short: "Add a client; the secret of a server or service client is printed once",
@@ -150,6 +151,9 @@ func (p *program) clientAdd(t *target) *cobra.Command {
 			}
 			if err := a.judgeClient(c); err != nil {
 				return err
+			}
+			if problems := a.linkProblemsUnless(ctx, offline, &c); len(problems) > 0 {
+				return refusef("app_links: %s; with --offline nobody is asked", linkText(problems))
 			}
 			var made secret.Value
 			if c.UsesSecret() {
@@ -171,6 +175,7 @@ func (p *program) clientAdd(t *target) *cobra.Command {
 			return a.printClient(c, made, "added "+c.ID)
 		}),
 	}
+	cmd.Flags().BoolVar(&offline, "offline", false, "do not ask the hosts of redirect URIs whether they know the app")
 	cmd.Flags().StringVar(&kind, "type", "", "native, browser, server or service")
 	cmd.Flags().StringVar(&c.Name, "name", "", "what people are shown")
 	cmd.Flags().StringArrayVar(&c.RedirectURIs, "redirect-uri", nil, "`URI` that people are sent back to; may be repeated")

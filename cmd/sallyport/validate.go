@@ -16,8 +16,11 @@ type rule struct {
 	test func(*judge)
 }
 
-// ruleShared is about what check asks besides.
-const ruleShared = "PP09"
+// These are about what check asks besides.
+const (
+	ruleShared    = "PP09"
+	ruleRedirects = "CL03"
+)
 
 // rules lists all rules. Each looks at what it names and leaves the rest to
 // the others.
@@ -33,7 +36,7 @@ var rules = []rule{
 	{"PR12", "types of authorization_details are complete, in words, and for APIs that exist", "give each type, apis, text and fields: docs/guide/what-tokens-say.md", checkDetailsTypes},
 	{"CF08", "client_ids are well-formed and unique", "use letters, digits and . _ ~ -", checkClientIDs},
 	{"CL02", "native and browser clients have no secret; server and service clients have one", "remove secret_file, or set it to a file with the secret", checkClientSecrets},
-	{"CL03", "redirect URIs fit the type of their client", "https; for native also com.example.app:/path or http://127.0.0.1/path", checkRedirects},
+	{ruleRedirects, "redirect URIs fit the type of their client", "https; for native also com.example.app:/path or http://127.0.0.1/path", checkRedirects},
 	{"CF09", "clients ask only for scopes that exist and stand for APIs that exist", "add the operation that needs the scope, or remove it from the client", checkClientScopes},
 	{"KY05", "tokens are encrypted only where that is asked for, by sound algorithms, to keys that are for it", "name one of jwks_file and jwks_uri; the set needs an EC key (P-256, P-384, P-521) or an RSA key of 2048 bits with use enc", checkEncryption},
 	{"KY07", "no secret is a placeholder or easy to guess", "let sallyport client rotate-secret or openssl rand -base64 33 make one", checkPlaceholders},

@@ -1,5 +1,10 @@
 package oauth
 
+import (
+	"context"
+	"time"
+)
+
 import "net/url"
 
 // RequestParams reads the claims of a request object.
@@ -28,3 +33,14 @@ func WordsIn(text string) (words []string) {
 
 // WorkPerByte is how often a byte is tried at most.
 const WorkPerByte = workPerByte
+
+// ReadClient reads metadata as the registration endpoint does, without a store.
+func ReadClient(body []byte) (*Client, error) {
+	g, err := newRegistrar(RegistrationPolicy{Policy: RegisterOpen, Types: ClientTypes}, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{registrar: g}
+	c, _, err := s.readClient(context.Background(), body)
+	return c, err
+}

@@ -27,6 +27,7 @@ type Backend struct {
 	OAuth interface {
 		oauth.Store
 		oauth.ClientAdmin
+		oauth.InitialTokenAdmin
 		oauth.Users
 	}
 	Account account.Store
@@ -47,7 +48,7 @@ const fighters = 16
 // clock, and cleans up after t.
 func Run(t *testing.T, open func(t *testing.T, now func() time.Time) Backend) {
 	t.Helper()
-	for _, group := range [][]test{grantTests, sessionTests, userTests, clientTests, keyTests, feedTests, expiryTests, raceTests, leakTests, pushedTests, postTests} {
+	for _, group := range [][]test{grantTests, sessionTests, userTests, clientTests, keyTests, feedTests, expiryTests, raceTests, leakTests, registrationTests, pushedTests, postTests} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()

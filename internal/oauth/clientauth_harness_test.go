@@ -318,3 +318,10 @@ func certifiedKey(t testing.TB, key crypto.Signer, cert *x509.Certificate) strin
 }
 
 func secretOf(text string) secret.Hash { return secret.New(text).Hash() }
+
+// redeemBasic redeems for a client of client_secret_basic.
+func (r *rig) redeemBasic(code, id, secret, redirectURI string) (*oauth.TokenResponse, error) {
+	req := r.form("grant_type", "authorization_code", "code", code, "code_verifier", verifier, "redirect_uri", redirectURI)
+	req.Authorization = []string{"Basic " + base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(id)+":"+url.QueryEscape(secret)))}
+	return r.Token(r.t.Context(), req)
+}

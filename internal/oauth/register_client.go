@@ -110,11 +110,11 @@ func (m *clientMetadata) clientType(c *Client) *Error {
 	method := c.Settings.AuthMethod
 	switch c.Settings.ApplicationType {
 	case "native":
-		if method != "" && method != "none" && !strings.HasPrefix(method, "client_secret_") && method != "attest_jwt_client_auth" {
+		if method != "" && method != "none" && !strings.HasPrefix(method, "client_secret_") && !c.attested() {
 			return fail(InvalidClientMetadata, "token_endpoint_auth_method: a native client has no key of its own that could be kept secret")
 		}
-		if method != "attest_jwt_client_auth" {
-			c.Settings.AuthMethod = "none"
+		if !c.attested() {
+			c.Settings.AuthMethod = methodNone
 		}
 		c.Type = Native
 		return nil
@@ -167,6 +167,9 @@ func (s *Service) judgeStranger(ctx context.Context, g *registrar, c *Client) *E
 	}
 	if setting, why := c.Problem(); why != "" {
 		return fail(InvalidClientMetadata, setting+" "+why)
+	}
+	if m := findMethod(c.Settings.AuthMethod); !m.offered(s) {
+		return fail(InvalidClientMetadata, "token_endpoint_auth_method is not supported here")
 	}
 	for _, a := range []struct{ name, uri string }{
 		{"jwks_uri", c.Settings.JWKSURI}, {"sector_identifier_uri", c.Settings.SectorURI}, {"backchannel_logout_uri", c.Settings.BackChannelURI},

@@ -18,6 +18,7 @@ import (
 
 	"sallyport/internal/oauth"
 	"sallyport/internal/secret"
+	"sallyport/internal/token"
 	"sallyport/internal/token/jose"
 )
 
@@ -26,6 +27,7 @@ func (r *rig) registering(changes ...func(*oauth.Options)) *oauth.Service {
 	return r.node(r.feed, append([]func(*oauth.Options){func(o *oauth.Options) {
 		o.Registration = oauth.RegistrationPolicy{Policy: oauth.RegisterOpen, Scope: "openid profile catalog.read", UnusedLife: 24 * time.Hour}
 		o.MayFetch = func(string) error { return nil }
+		o.Replay = token.NewReplayTable(0, r.clock.now) // private_key_jwt needs it
 		o.Fetch = func(context.Context, string) ([]byte, error) { return nil, errors.New("nobody there") }
 	}}, changes...)...)
 }
@@ -156,7 +158,7 @@ func TestRegistrationAnswersWithAllThatIsRegistered(t *testing.T) {
 	}
 	// It works at once: sign in, redeem.
 	r.Service = s
-	res, err := r.redeem(r.code("client_id", id, "redirect_uri", "https://shop.example.com/cb"), "client_id", id, "client_secret", sec, "redirect_uri", "https://shop.example.com/cb")
+	res, err := r.redeemBasic(r.code("client_id", id, "redirect_uri", "https://shop.example.com/cb"), id, sec, "https://shop.example.com/cb")
 	if err != nil || res.AccessToken.IsZero() {
 		t.Error(err)
 	}
@@ -385,7 +387,7 @@ func TestUnusedRegistrationsEndAndUsedOnesStay(t *testing.T) {
 	idle, busy := registered(t, s, webMetadata), registered(t, s, webMetadata)
 	id := busy["client_id"].(string)
 	const uri = "https://shop.example.com/cb"
-	if _, err := r.redeem(r.code("client_id", id, "redirect_uri", uri), "client_id", id, "client_secret", busy["client_secret"].(string), "redirect_uri", uri); err != nil {
+	if _, err := r.redeemBasic(r.code("client_id", id, "redirect_uri", uri), id, busy["client_secret"].(string), uri); err != nil {
 		t.Fatal(err)
 	}
 	r.clock.advance(25 * time.Hour)

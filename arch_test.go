@@ -27,10 +27,11 @@ notify: secret audit
 oauth: secret audit token token/jose
 account: secret audit ratelimit token
 gateway: secret audit ratelimit outbound token token/jose revocation
-store/storetest: secret audit notify token token/jose revocation oauth account
+signals: secret audit token token/jose revocation oauth
+store/storetest: secret audit notify token token/jose revocation oauth account signals
 store/storetest/pgtest:
-store: secret audit notify token token/jose revocation oauth account
-web: secret audit ratelimit token token/jose revocation oauth account
+store: secret audit notify token token/jose revocation oauth account signals
+web: secret audit ratelimit token token/jose revocation oauth account signals
 `
 
 // sealed packages reach none of these, at any depth: they speak in values that
@@ -43,6 +44,7 @@ var sealed = map[string][]string{
 	"revocation": {"net/http", "database/sql"},
 	"oauth":      {"net/http", "database/sql"},
 	"account":    {"net/http", "database/sql"},
+	"signals":    {"net/http", "database/sql"},
 }
 
 type listedPackage struct {

@@ -79,7 +79,7 @@ func checkPackages(t *testing.T, patterns ...string) []checked {
 // and why nothing can be learnt from that.
 var openCompare = map[string]string{
 	"internal/secret.DecodeInto":       "a checksum that anybody can compute",
-	"internal/token.Open":              "a label of ours, inside what has been authenticated",
+	"internal/token.openLabelled":      "a label of ours, inside what has been authenticated",
 	"internal/token.find":              "key IDs and nonces, which stand in the token in the open",
 	"internal/token.dated":             "IDs of keys, to put them in order",
 	"internal/token.UnmarshalText":     "names of tiers",

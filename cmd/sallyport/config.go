@@ -26,6 +26,7 @@ type config struct {
 	MasterKeyFile string              `yaml:"master_key_file" need:"yes" example:"master.key" doc:"The file with the key that wraps all other keys. Keep it apart from the database, with a copy."`
 	Mail          mailConfig          `yaml:"mail" doc:"The mail server. People are told of leaks by mail."`
 	Leaks         leaksConfig         `yaml:"leaks" doc:"Who is told when a credential of ours is found where it should not be."`
+	Signals       signalsConfig       `yaml:"signals" doc:"Security events for other systems: that a session has ended, that a password was changed."`
 	Keys          keysConfig          `yaml:"keys" doc:"How often keys change by themselves."`
 	RequirePushed bool                `yaml:"require_pushed_authorization_requests" example:"false" doc:"Accept authorization requests only if they were pushed (RFC 9126), from every client."`
 	Scopes        map[string]string   `yaml:"scopes" example:"{catalog.read: See the catalog}" doc:"What each scope allows, in words for the page that asks people to agree."`

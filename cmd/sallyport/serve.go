@@ -22,6 +22,7 @@ import (
 	"sallyport/internal/ratelimit"
 	"sallyport/internal/revocation"
 	"sallyport/internal/shared"
+	"sallyport/internal/signals"
 	"sallyport/internal/store"
 	"sallyport/internal/token"
 	"sallyport/internal/web"
@@ -119,6 +120,7 @@ type node struct {
 	gateway  *gateway.Gateway
 	notices  *notify.Worker
 	postman  *notify.Postman
+	signals  *signals.Service // nil where nobody receives signals
 	public   *http.Server
 	mutual   *http.Server // nil where mtls_listen is not set
 	ops      *http.Server
@@ -195,6 +197,7 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 		KeysAt: keys.ofClient, IsMaster: c.isMaster, Replay: replay, Fetch: keys.door.Get, FetchRequest: keys.door.GetJWT, RequirePushed: c.RequirePushed,
 		MayFetch: keys.door.Check, Registration: registration, Documents: c.documents(), FetchDocument: c.documentDoor().GetFresh,
 		AssertionLife: c.AssertionLifetime.std(), ClientCAs: authorities, Attesters: attesters,
+		Signals: c.Signals.Enabled,
 	})
 	if err != nil {
 		return err
@@ -222,6 +225,9 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 		return err
 	}
 	n.assemblePosts(keys.door)
+	if err := n.assembleSignals(c, keys.door); err != nil {
+		return err
+	}
 	return n.assembleEdge(ctx, c, ring)
 }
 
@@ -233,13 +239,16 @@ func (n *node) assembleEdge(ctx context.Context, c *config, ring *token.Ring) er
 	handler, err := web.New(web.Options{
 		Issuer: c.Issuer, OAuth: n.oauth, Accounts: n.accounts, Ring: ring, Gateway: n.gateway, Logger: n.log,
 		Registerer: registry, Limits: limits, Now: n.now, Audiences: c.audiences(),
-		MutualTLS: c.mutualURL(),
+		MutualTLS: c.mutualURL(), Signals: n.signals,
 	})
 	if err != nil {
 		return err
 	}
 	n.public = newServer(handler, n.log)
 	n.public.RegisterOnShutdown(n.gateway.Close)
+	if n.signals != nil {
+		n.public.RegisterOnShutdown(n.signals.Close)
+	}
 	n.ops = newServer(web.Ops(web.OpsOptions{Ready: n.ready, Gatherer: registry}), n.log)
 	return nil
 }

@@ -54,6 +54,9 @@ func (c *config) openKeyring(ctx context.Context, st *store.Store, logger *slog.
 	k := &keyring{Ring: ring, keeper: c.keeper(st, now), log: logger, news: make(chan struct{}, 1), astray: map[secret.ID]bool{}, now: now}
 	k.keeper.Astray = k.onAstray
 	k.keeper.Wants = []token.Purpose{token.SignIDTokenRSA}
+	if c.Signals.Enabled {
+		k.keeper.Wants = append(k.keeper.Wants, token.SignSET)
+	}
 	k.read.Store(now().Unix())
 	return k, nil
 }

@@ -30,6 +30,9 @@ func (n *node) serve(ctx context.Context, doors listeners, ready func()) error {
 	work.Go(func() { n.keys.run(background) })
 	work.Go(func() { n.expire(background) })
 	work.Go(func() { n.notices.Run(background) })
+	if n.signals != nil {
+		work.Go(func() { n.signals.Run(background) })
+	}
 	work.Go(func() { n.postman.Run(background) })
 	failed := make(chan error, 3)
 	work.Go(func() { failed <- n.public.ServeTLS(doors.public, "", "") })

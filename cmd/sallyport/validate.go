@@ -47,6 +47,7 @@ var rules = []rule{
 	{"LK01", "mail goes over TLS, and senders and recipients are addresses", "write server: smtps://mail.example.com and from: Sallyport <auth@example.com>", checkMail},
 	{"LK02", "the webhook is https and its calls are signed", "set webhook to an https address and webhook_secret_file to a file that openssl rand -base64 33 made", checkWebhook},
 	{"CL12", "clients register themselves only as far as the policy says", "set registration.policy to closed, token, software_statement or open", checkRegistration},
+	{"RV19", "events wait for their receivers for a bounded time", "remove signals.keep: the default is right for most", checkSignals},
 	{ruleShared, "what may be used once is known to all nodes", "set shared to rediss://HOST:PORT, or shared_file to a file with the address; docs/reference/shared-state.md", checkShared},
 	{"CF10", "files with keys and secrets can be read by their owner only", "chmod 600 FILE", checkPermissions},
 	{"CF11", "the listener has a certificate that is valid for the issuer and fits its key", "set tls.cert_file and tls.key_file to a valid pair", checkTLS},

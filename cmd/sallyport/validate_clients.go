@@ -110,6 +110,10 @@ func (c *config) scopeProblems(client oauth.Client) []problem {
 			if why := reportScopeProblem(client); why != "" {
 				r.addf(0, "scope", "%s", why)
 			}
+		case oauth.IsSignalsScope(scope):
+			if why := c.signalsScopeProblem(client); why != "" {
+				r.addf(0, "scope", "%s", why)
+			}
 		case scope == "":
 			r.addf(0, "scope", "has more than one space between scopes, or one at an end")
 		case !slices.Contains(known, scope) && c.unclear("apis"): // CF00 says so

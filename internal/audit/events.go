@@ -51,6 +51,12 @@ const (
 	ClientUpdated        Name = "client.updated"
 	ClientRemoved        Name = "client.removed"
 	ClientFetched        Name = "client.fetched"
+	StreamCreated        Name = "stream.created"
+	StreamChanged        Name = "stream.changed"
+	StreamDeleted        Name = "stream.deleted"
+	SignalSent           Name = "signal.sent"
+	SignalRefused        Name = "signal.refused"
+	SignalsLost          Name = "signal.lost"
 )
 
 // Events says what each event means and what an operator should do.
@@ -102,6 +108,12 @@ var Events = []struct {
 	{NoticeLost, "somebody could not be told of a leak", "tell them; look at mail and leaks in the configuration"},
 	{PostSent, "a client's server took a message, such as that a session has ended", "nothing"},
 	{PostLost, "a client's server refused a message, or did not answer until it was given up", "tell those who run the client; look at the address it is registered with"},
+	{StreamCreated, "a receiver of signals made its stream", "nothing"},
+	{StreamChanged, "a receiver changed its stream or the status of it", "nothing"},
+	{StreamDeleted, "a receiver deleted its stream; it hears of nothing any more", "nothing, if it was meant"},
+	{SignalSent, "a receiver has taken an event", "nothing"},
+	{SignalRefused, "a receiver refused an event for good", "look at code: the receiver and this server disagree on keys, issuer or audience"},
+	{SignalsLost, "events had waited for too long, or too many did; the stream is paused and its receiver told", "find out why the receiver did not take them"},
 }
 
 // Event is one occurrence. Subject is an account ID or "client:" and a

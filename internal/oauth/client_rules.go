@@ -15,6 +15,7 @@ var clientRules = []func(c *Client) (setting, why string){
 	(*Client).serviceProblem,
 	(*Client).authMethodProblem,
 	(*Client).exchangeProblem,
+	(*Client).signalsProblem,
 	func(c *Client) (setting, why string) { return c.Settings.encryptionProblem() },
 	(*Client).requestProblem,
 	(*Client).responseProblem,

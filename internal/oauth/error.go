@@ -49,6 +49,8 @@ const (
 	InvalidAttestation      = "invalid_client_attestation"
 	UseAttestationChallenge = "use_attestation_challenge"
 	UseFreshAttestation     = "use_fresh_attestation"
+	NotFound                = "not_found"
+	StreamExists            = "stream_exists"
 )
 
 // Codes lists every code that this server sends.
@@ -75,6 +77,8 @@ var Codes = []Code{
 	{RegistrationNotSupported, 400, "OpenID Connect Core §3.1.2.6", "the registration parameter is not supported"},
 	{UnmetAuthentication, 400, "OpenID Connect Unmet Authentication Requirements 1.0 §3", "the asked acr cannot be reached"},
 	{InvalidDPoPProof, 400, "RFC 9449 §5, §7.1", "the DPoP proof is missing where one is needed, wrong, or used before; 401 where an access token is used"},
+	{NotFound, 404, "SSF 1.0 §8.1", "there is no such stream, or it is another client's"},
+	{StreamExists, 409, "SSF 1.0 §8.1.1.1", "the client has a stream of events already"},
 	{UseDPoPNonce, 400, "RFC 9449 §8, §9", "the DPoP proof needs the nonce that DPoP-Nonce brings; 401 where an access token is used"},
 	{InvalidTarget, 400, "RFC 8707 §2, RFC 8693 §2.2.2", "an API is unknown, or not the client's to ask for"},
 	{InvalidAuthorizationDetails, 400, "RFC 9396 §5", "authorization_details are malformed, of an unknown type, or more than may be had"},

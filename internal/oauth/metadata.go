@@ -136,6 +136,9 @@ func (s *Service) buildMetadata() ([]byte, error) {
 	for scope := range s.byScope {
 		m.ScopesSupported = append(m.ScopesSupported, scope)
 	}
+	if s.signals {
+		m.ScopesSupported = append(m.ScopesSupported, SignalsReadScope, SignalsManageScope)
+	}
 	slices.Sort(m.ScopesSupported)
 	for _, alg := range token.ProofAlgorithms {
 		m.DPoPAlgs = append(m.DPoPAlgs, string(alg))

@@ -109,7 +109,7 @@ type reach struct {
 }
 
 // reach finds the audiences of the scopes and the numbers of the riskiest one.
-// The issuer itself is an audience where userinfo is allowed.
+// The issuer itself is an audience where userinfo or signals are allowed.
 func (s *Service) reach(scope string) reach { return s.reachOf(scope, nil) }
 
 // reachOf is reach of a scope and authorization_details, which lead to the APIs
@@ -130,7 +130,7 @@ func (s *Service) reachOf(scope string, details json.RawMessage) reach {
 		}
 	}
 	for m := range strings.SplitSeq(scope, " ") {
-		if m == "openid" {
+		if s.servedHere(m) {
 			add(s.issuer, token.TierStandard, nil)
 		} else if res := s.byScope[m]; res != nil {
 			add(res.Audience, res.Tier, res)

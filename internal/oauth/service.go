@@ -83,6 +83,8 @@ type Options struct {
 	// metadata, and whose. FetchDocument asks that address; it needs Documents.On.
 	Documents     DocumentPolicy
 	FetchDocument FetchDocument
+	// Signals says that receivers of signals are served.
+	Signals bool
 }
 
 // Service is the authorization server. Safe for concurrent use.
@@ -124,6 +126,7 @@ type Service struct {
 	assertionLife time.Duration
 	clientCAs     *x509.CertPool
 	attesters     map[string]*Attester // by their issuer
+	signals       bool
 }
 
 // New returns a Service, or an error that says which option is wrong.
@@ -138,6 +141,7 @@ func New(o Options) (*Service, error) {
 		recipients: recipients{keysAt: o.KeysAt}, isMaster: o.IsMaster,
 		replay: o.Replay, fetch: o.Fetch, fetchRequest: o.FetchRequest, requirePushed: o.RequirePushed, mayFetch: o.MayFetch,
 		assertionLife: cmp.Or(o.AssertionLife, defaultAssertionLife), clientCAs: o.ClientCAs, attesters: map[string]*Attester{},
+		signals: o.Signals,
 	}
 	for i := range o.Attesters {
 		s.attesters[o.Attesters[i].Issuer] = &o.Attesters[i]
@@ -147,7 +151,7 @@ func New(o Options) (*Service, error) {
 			return nil, fmt.Errorf("oauth: API %q: nested tokens and a recipient go together", s.resources[i].Name)
 		}
 		for _, scope := range s.resources[i].Scopes {
-			if other := s.byScope[scope]; other != nil || identityScopes[scope] != "" || scope == ReportScope {
+			if other := s.byScope[scope]; other != nil || identityScopes[scope] != "" || scope == ReportScope || IsSignalsScope(scope) {
 				return nil, fmt.Errorf("oauth: scope %q belongs to more than one API; scopes name one API each", scope)
 			}
 			s.byScope[scope] = &s.resources[i]

@@ -10,36 +10,13 @@ import (
 	"sallyport/internal/token"
 )
 
-var errUserInfoToken = fail(InvalidToken, "the access token is not valid here")
-
 // UserInfo returns what the person shares with the client (OpenID Connect Core
 // §5.3), by the scopes of the access token in the Authorization header. A
 // request without a token is an *Error with an empty Code: RFC 6750 §3.1 asks
 // for a challenge that names no error. The answer is JSON, or a JWT for a client
 // that wants one.
 func (s *Service) UserInfo(ctx context.Context, r Request) (*UserInfoAnswer, error) {
-	if len(r.Authorization) == 0 {
-		return nil, &Error{}
-	}
-	scheme, presented, ok := credential(r.Authorization)
-	if !ok {
-		return nil, fail(InvalidRequest, "exactly one Authorization header of scheme Bearer or DPoP is needed")
-	}
-	var a token.Access
-	_, alive, err := s.openAccess(ctx, presented, &a)
-	if err != nil {
-		return nil, err
-	}
-	if !alive || !strings.EqualFold(scheme, tokenType(a.Confirm)) {
-		return nil, errUserInfoToken // RFC 9449 §7.2: a bound token is not sent as a bearer token, nor the reverse
-	}
-	if err := s.needFresh(a.Tier); err != nil {
-		return nil, err
-	}
-	if s.feed.Revoked(&a) {
-		return nil, errUserInfoToken
-	}
-	held, err := s.possessToken(ctx, r, &a, secret.New(presented))
+	a, held, err := s.presentedAccess(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -48,23 +25,23 @@ func (s *Service) UserInfo(ctx context.Context, r Request) (*UserInfoAnswer, err
 	}
 	u, err := s.users.User(ctx, a.Subject)
 	if errors.Is(err, ErrNotFound) || err == nil && u.Disabled {
-		return nil, errUserInfoToken
+		return nil, errPresented
 	}
 	if err != nil {
 		return nil, unavailable("find user", err)
 	}
 	c, err := s.clients.get(ctx, a.ClientID)
 	if errors.Is(err, ErrNotFound) {
-		return nil, errUserInfoToken
+		return nil, errPresented
 	}
 	if err != nil {
 		return nil, unavailable("find client", err)
 	}
-	asked, err := s.askedOf(ctx, &a)
+	asked, err := s.askedOf(ctx, a)
 	if err != nil {
 		return nil, err
 	}
-	answer := &UserInfoAnswer{Body: s.appendUserInfo(c, &a, &u, asked)}
+	answer := &UserInfoAnswer{Body: s.appendUserInfo(c, a, &u, asked)}
 	if c.Settings.UserInfoSig != "" {
 		jwt, err := s.signUserInfo(ctx, c, answer.Body)
 		if err != nil {
@@ -94,13 +71,13 @@ func (s *Service) possessToken(ctx context.Context, r Request, a *token.Access, 
 		return possession{}, nil
 	case token.ConfirmX5T:
 		if r.Certificate == nil || !a.Confirm.ConfirmedBy(token.ConfirmX5T, token.CertificateDigest(r.Certificate)) {
-			return possession{}, errUserInfoToken
+			return possession{}, errPresented
 		}
 		return possession{}, nil
 	default:
 		held, err := s.checkProof(ctx, a.ClientID, r, token.ProofRequest{Token: presented, NeedNonce: a.Tier.Limits().ProofNonce})
 		if err == nil && held.confirm != a.Confirm {
-			err = errUserInfoToken
+			err = errPresented
 		}
 		return held, err
 	}

@@ -17,6 +17,7 @@ const (
 	PushedRequest Name = "pushed_request"
 	PushedPublic  Name = "pushed_request_public"
 	LeakReport    Name = "leak_report"
+	Signals       Name = "signals"
 	LogNetwork    Name = "log_network"
 	LogAll        Name = "log_all"
 	Register      Name = "register"
@@ -83,6 +84,10 @@ var Limits = []Limit{
 	{
 		RegisterAuth, 50, 10 * time.Second, "address",
 		"wrong registration access tokens and initial ones",
+	},
+	{
+		Signals, 300, 50 * time.Millisecond, "receiver",
+		"a receiver of signals that asks again and again; one that waits for events as it should needs few calls",
 	},
 	{
 		LogNetwork, 200, 100 * time.Millisecond, "network",

@@ -236,6 +236,9 @@ func (t *tx) removeClient(ctx context.Context, clientID string, now, keep time.T
 	if err != nil {
 		return err
 	}
+	if err := t.deleteStreamsOf(ctx, clientID); err != nil { // before the feed, too
+		return err
+	}
 	if err := t.endClient(ctx, clientID, revocation.ReasonClientGone, now, keep); err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"sallyport/internal/oauth"
 	"sallyport/internal/revocation"
 	"sallyport/internal/secret"
+	"sallyport/internal/signals"
 	"sallyport/internal/token"
 )
 
@@ -232,19 +233,29 @@ func (o OAuth) EndUser(ctx context.Context, userID, reason string, now, keep tim
 // and the clients. It returns the clients of those sessions that were not over.
 func (s *Store) endSessions(ctx context.Context, t *tx, column, arg, reason string, now, keep time.Time) ([]string, error) {
 	var sids []string
+	var events []signals.Event
 	ended := func(scan func(...any) error) error {
-		var sid string
-		err := scan(&sid)
-		if !slices.Contains(sids, sid) {
-			sids = append(sids, sid)
+		var sid, userID string
+		err := scan(&sid, &userID)
+		if err != nil || slices.Contains(sids, sid) {
+			return err
 		}
+		sids = append(sids, sid)
+		id, err := secret.ParseID(sid)
+		events = append(events, signals.Ended(userID, id, reason, now))
 		return err
 	}
 	// The session goes first: its row is what a redemption holds on to.
-	if err := t.each(ctx, ended, `DELETE FROM sessions WHERE `+column+` = $1 RETURNING sid`, arg); err != nil {
+	if err := t.each(ctx, ended, `DELETE FROM sessions WHERE `+column+` = $1 RETURNING sid, user_id`, arg); err != nil {
 		return nil, err
 	}
-	if err := t.each(ctx, ended, `SELECT DISTINCT sid FROM grants WHERE revoked_s = 0 AND `+column+` = $1`, arg); err != nil {
+	if err := t.each(ctx, ended, `SELECT DISTINCT sid, user_id FROM grants WHERE revoked_s = 0 AND `+column+` = $1`, arg); err != nil {
+		return nil, err
+	}
+	if column == `user_id` {
+		events = signals.EndedAll(arg, reason, now)
+	}
+	if err := s.signal(ctx, t, now, events...); err != nil {
 		return nil, err
 	}
 	if err := t.revokeGrants(ctx, column+` = $3`, arg, reason, now, keep); err != nil {

@@ -10,6 +10,7 @@ import (
 	"sallyport/internal/oauth"
 	"sallyport/internal/revocation"
 	"sallyport/internal/secret"
+	"sallyport/internal/signals"
 )
 
 // SecretOwners implements oauth.LeakStore.
@@ -107,8 +108,12 @@ func (o OAuth) LeakCode(ctx context.Context, g oauth.Grant, e oauth.Ending) (oau
 // LeakSession implements oauth.LeakStore.
 func (o OAuth) LeakSession(ctx context.Context, sid secret.ID, e oauth.Ending) (oauth.Ended, error) {
 	return o.leak(ctx, "end leaked session", e, func(ctx context.Context, t *tx) (bool, []revocation.Entry, error) {
-		n, err := t.exec(ctx, `DELETE FROM sessions WHERE sid = $1 AND idle_until_s > $2 AND absolute_until_s > $2`, sid.String(), seconds(e.Now))
-		if err != nil || n == 0 {
+		userID := ""
+		err := row(ctx, t, []any{&userID}, `DELETE FROM sessions WHERE sid = $1 AND idle_until_s > $2 AND absolute_until_s > $2 RETURNING user_id`, sid.String(), seconds(e.Now))
+		if err != nil {
+			return false, nil, ignoreNone(err)
+		}
+		if err := o.s.signal(ctx, t, e.Now, signals.Ended(userID, sid, e.Reason, e.Now)); err != nil {
 			return false, nil, err
 		}
 		entries, err := t.endGrants(ctx, `sid = $3`, sid.String(), e.Reason, e.Now, e.Keep)

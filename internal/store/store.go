@@ -6,6 +6,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,8 @@ type Options struct {
 	// Silent are clients of the configuration that have no backchannel_logout_uri,
 	// so that no message is stored for them when a session ends.
 	Silent []string
+	// MaxSignals bounds the events that wait in one stream of signals; 0 means 10000.
+	MaxSignals int
 }
 
 // ErrClosed is returned by every method after Close.
@@ -32,6 +35,8 @@ type Store struct {
 	engine engine
 	now    func() time.Time
 	silent map[string]bool
+
+	mostSignals int64
 }
 
 // engine is what differs between the databases.
@@ -60,7 +65,7 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{engine: e, now: o.Now, silent: map[string]bool{}}
+	s := &Store{engine: e, now: o.Now, silent: map[string]bool{}, mostSignals: int64(cmp.Or(o.MaxSignals, defaultMostSignals))}
 	for _, id := range o.Silent {
 		s.silent[id] = true
 	}

@@ -26,7 +26,7 @@ var engines = map[string]func(testing.TB) string{
 
 func open(t testing.TB, dsn string, now func() time.Time) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), dsn, store.Options{Now: now, Silent: []string{"quiet"}})
+	s, err := store.Open(t.Context(), dsn, store.Options{Now: now, Silent: []string{"quiet"}, MaxSignals: storetest.MaxSignals})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestContract(t *testing.T) {
 			t.Parallel()
 			storetest.Run(t, func(t *testing.T, now func() time.Time) storetest.Backend {
 				s := open(t, dsn(t), now)
-				return storetest.Backend{OAuth: s.OAuth(), Account: s.Account(), Keys: s.Keys(), Outbox: s.Outbox(), Posts: s.Outbox(), Feed: s.Feed(), Expire: s.Expire, Close: s.Close}
+				return storetest.Backend{OAuth: s.OAuth(), Account: s.Account(), Keys: s.Keys(), Outbox: s.Outbox(), Signals: s.Signals(), Posts: s.Outbox(), Feed: s.Feed(), Expire: s.Expire, Close: s.Close}
 			})
 		})
 	}

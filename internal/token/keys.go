@@ -32,6 +32,7 @@ const (
 	SignInner   Purpose = "sign_inner"   // what a backend receives
 
 	SignIDTokenRSA Purpose = "sign_id_rsa" // ID tokens and other answers for clients that know RS256 alone
+	SealStored     Purpose = "seal_stored" // secrets of others that are sent again and again
 	SignSET        Purpose = "sign_set"    // security event tokens
 )
 
@@ -147,9 +148,12 @@ func newMaterial(alg Algorithm) ([]byte, error) {
 	return nil, fmt.Errorf("unknown algorithm %q", alg)
 }
 
-// addFirst makes and stores the first key of a purpose, unless there is one.
-func addFirst(ctx context.Context, store KeyStore, p Policy, master *Master, now func() time.Time) error {
-	records, err := store.Keys(ctx)
+// addFirst makes and stores the first key of a purpose, unless there is one. limit
+// bounds each use of the store; making a key takes as long as it takes.
+func addFirst(ctx context.Context, store KeyStore, p Policy, master *Master, now func() time.Time, limit time.Duration) error {
+	reading, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	records, err := store.Keys(reading)
 	if err != nil {
 		return fmt.Errorf("read keys: %w", err)
 	}
@@ -157,8 +161,10 @@ func addFirst(ctx context.Context, store KeyStore, p Policy, master *Master, now
 		return nil
 	}
 	r, err := newRecord(p, master, wrapper(records), now(), now())
-	if err == nil {
-		err = store.AddFirstKey(ctx, r)
+	if err != nil {
+		return err
 	}
-	return err
+	writing, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return store.AddFirstKey(writing, r)
 }

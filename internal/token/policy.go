@@ -79,6 +79,10 @@ var Policies = []Policy{
 			"until they read it again, which is five minutes at most for those that heed max-age",
 	},
 	{
+		SealStored, XAES256GCM, "", 0, privateLead, 100 * 365 * day, 0, true,
+		"the authorization headers that receivers of signals have set can no longer be read: each must set its header again, and until then its events wait",
+	},
+	{
 		SignSET, RS256, GroupSigning, 30 * day, publicLead, EventLifetime + time.Hour, EventLifetime + time.Hour, true,
 		"receivers of signals refuse what the key has signed once they read the key set again; what has not been delivered yet is signed with the new key",
 	},

@@ -38,9 +38,8 @@ type Ring struct {
 var ErrNoKey = errors.New("no key for this purpose")
 
 // OpenRing reads the key ring from the store, making what is missing but for
-// lazy keys. It
-// returns ErrMasterKey if a record does not unwrap, and then has written
-// nothing. now is the clock, by which pending keys become active.
+// lazy keys. It returns ErrMasterKey if a record does not unwrap, and then has
+// written nothing. now is the clock, by which pending keys become active.
 func OpenRing(ctx context.Context, store KeyStore, master *Master, now func() time.Time) (*Ring, error) {
 	ring := &Ring{store: store, now: now, master: master, dead: map[secret.ID]bool{}}
 	life := context.WithoutCancel(ctx)
@@ -50,9 +49,7 @@ func OpenRing(ctx context.Context, store KeyStore, master *Master, now func() ti
 		return ring.reload(ctx)
 	}
 	ring.addFirst = func(p Policy, master *Master) error {
-		ctx, cancel := context.WithTimeout(life, replaceLimit)
-		defer cancel()
-		return addFirst(ctx, store, p, master, now)
+		return addFirst(life, store, p, master, now, replaceLimit)
 	}
 	ring.current.Store(&snapshot{})
 	records, err := store.Keys(ctx)

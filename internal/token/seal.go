@@ -108,18 +108,46 @@ func (ring *Ring) OpenAccess(tok string, a *Access) error {
 // Seal makes a handle that only this issuer can read, for state that travels
 // through a browser. label says what it is for and must be given to Open.
 func (ring *Ring) Seal(p secret.Prefix, label string, plain []byte) (secret.Value, error) {
-	sc := scratches.Get().(*scratch) //nolint:forcetypeassert // the pool holds nothing else
-	defer scratches.Put(sc)
-	labelled := binary.AppendUvarint(nil, uint64(len(label)))
-	labelled = append(append(labelled, label...), plain...)
-	return ring.seal(SealFlow, p, sealedVersion, labelled, sc)
+	return ring.sealLabelled(SealFlow, p, label, plain)
 }
 
 // Open returns what Seal was given, or ErrInvalid.
 func (ring *Ring) Open(p secret.Prefix, label, handle string) ([]byte, error) {
+	return ring.openLabelled(SealFlow, p, label, handle)
+}
+
+// storedPrefix begins what is sealed for the store alone. It is no credential:
+// nobody can present it.
+const storedPrefix secret.Prefix = "spss"
+
+// SealStored makes a text that only this issuer can read, for the secret of
+// somebody else that the store keeps. label names its place and must be given to
+// OpenStored, so that it cannot be moved to another.
+func (ring *Ring) SealStored(label string, plain []byte) (string, error) {
+	sealed, err := ring.sealLabelled(SealStored, storedPrefix, label, plain)
+	if err != nil {
+		return "", err
+	}
+	return sealed.Reveal(), nil
+}
+
+// OpenStored returns what SealStored was given, or ErrInvalid.
+func (ring *Ring) OpenStored(label, sealed string) ([]byte, error) {
+	return ring.openLabelled(SealStored, storedPrefix, label, sealed)
+}
+
+func (ring *Ring) sealLabelled(purpose Purpose, p secret.Prefix, label string, plain []byte) (secret.Value, error) {
 	sc := scratches.Get().(*scratch) //nolint:forcetypeassert // the pool holds nothing else
 	defer scratches.Put(sc)
-	plain, _, err := ring.open(SealFlow, p, sealedVersion, handle, sc)
+	labelled := binary.AppendUvarint(nil, uint64(len(label)))
+	labelled = append(append(labelled, label...), plain...)
+	return ring.seal(purpose, p, sealedVersion, labelled, sc)
+}
+
+func (ring *Ring) openLabelled(purpose Purpose, p secret.Prefix, label, handle string) ([]byte, error) {
+	sc := scratches.Get().(*scratch) //nolint:forcetypeassert // the pool holds nothing else
+	defer scratches.Put(sc)
+	plain, _, err := ring.open(purpose, p, sealedVersion, handle, sc)
 	if err != nil {
 		return nil, err
 	}

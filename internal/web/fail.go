@@ -76,7 +76,7 @@ func challenge(h http.Header, r *http.Request, rules *rules, p problem) {
 			what = `, error="` + p.code + `", error_description="` + quotable(p.description) + `"`
 		}
 		if p.code == oauth.InsufficientScope {
-			what += `, scope="openid"`
+			what += `, scope="` + rules.scope + `"`
 		}
 		if rules.plainBearer {
 			if p.status == http.StatusUnauthorized {

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"sallyport/internal/signals"
 )
 
 // handler answers a request whose form or query has been decoded into p. It
@@ -48,6 +50,19 @@ var routes = []route{
 	{"GET", consentPath, classPage, (*site).showConsent},
 	{"POST", consentPath, classPage, (*site).consent},
 	{"GET", staticPath, classStatic, (*site).serveStatic},
+	{"GET", signals.MetadataPath, classDocument, (*site).serveSignalsMetadata},
+	{"GET", signals.KeysPath, classDocument, (*site).serveSignalsKeys},
+	{"POST", signals.StreamPath, classReceiver, (*site).receiver},
+	{"GET", signals.StreamPath, classReceiver, (*site).receiver},
+	{"PATCH", signals.StreamPath, classReceiver, (*site).receiver},
+	{"PUT", signals.StreamPath, classReceiver, (*site).receiver},
+	{"DELETE", signals.StreamPath, classReceiver, (*site).receiver},
+	{"GET", signals.StatusPath, classReceiver, (*site).receiver},
+	{"POST", signals.StatusPath, classReceiver, (*site).receiver},
+	{"POST", signals.AddSubjectPath, classReceiver, (*site).receiver},
+	{"POST", signals.RemoveSubjectPath, classReceiver, (*site).receiver},
+	{"POST", signals.VerificationPath, classReceiver, (*site).receiver},
+	{"POST", signals.PollPath, classReceiver, (*site).receiver},
 }
 
 const (
@@ -71,7 +86,7 @@ const (
 // where a page of the issuer is, or will be.
 var reserved = []string{
 	"/oauth", loginPath, consentPath, "/static", "/device", "/account", "/admin", "/bff", leaksPath,
-	metadataPath, openIDPath, jwksPath,
+	metadataPath, openIDPath, jwksPath, signals.MetadataPath,
 }
 
 // endpoint is what one path answers.
@@ -105,9 +120,9 @@ func (s *site) compileRoutes() map[string]*endpoint {
 				add(path, r)
 			}
 			continue
-		case metadataPath, openIDPath:
-			// With a path, RFC 8414 §3.1 puts the well-known part before it, OpenID
-			// Connect Discovery §4 behind it; clients try both.
+		case metadataPath, openIDPath, signals.MetadataPath:
+			// With a path, RFC 8414 §3.1 and SSF 1.0 §7.2.1 put the well-known part before
+			// it, OpenID Connect Discovery §4 behind it; clients try both.
 			add(r.path+s.prefix, r)
 		}
 		add(s.prefix+r.path, r)
@@ -140,7 +155,7 @@ func (s *site) endpointAt(path string) *endpoint {
 func (s *site) owns(path string) bool {
 	if s.prefix != "" {
 		return path == s.prefix || strings.HasPrefix(path, s.prefix+"/") ||
-			path == metadataPath+s.prefix || path == openIDPath+s.prefix
+			path == metadataPath+s.prefix || path == openIDPath+s.prefix || path == signals.MetadataPath+s.prefix
 	}
 	for _, part := range reserved {
 		if rest, ok := strings.CutPrefix(path, part); ok && (rest == "" || rest[0] == '/' || rest[0] == '%' || rest[0] == ';') {

@@ -16,6 +16,7 @@ import (
 	"sallyport/internal/account"
 	"sallyport/internal/oauth"
 	"sallyport/internal/ratelimit"
+	"sallyport/internal/signals"
 	"sallyport/internal/token"
 )
 
@@ -33,6 +34,7 @@ type Options struct {
 	Registerer     prometheus.Registerer // nil: no metrics
 	Limits         *ratelimit.Table      // of client authentication; nil: one of its own
 	BrowserOrigins []string              // exact origins of browser apps that may call the token endpoint
+	Signals        *signals.Service      // nil: nobody receives signals
 	MutualTLS      string                // base URL of the listener that asks for client certificates; empty: there is none
 }
 
@@ -40,6 +42,7 @@ type Options struct {
 type site struct {
 	oauth    *oauth.Service
 	accounts *account.Service
+	signals  *signals.Service // nil where there are no signals
 	ring     *token.Ring
 	gateway  http.Handler
 	log      *slog.Logger
@@ -79,7 +82,7 @@ func New(o Options) (http.Handler, error) {
 		return nil, fmt.Errorf("web: issuer %q is not the service's, %q", o.Issuer, o.OAuth.Issuer())
 	}
 	s := &site{
-		oauth: o.OAuth, accounts: o.Accounts, ring: o.Ring, gateway: o.Gateway, log: o.Logger, now: o.Now,
+		oauth: o.OAuth, accounts: o.Accounts, signals: o.Signals, ring: o.Ring, gateway: o.Gateway, log: o.Logger, now: o.Now,
 		limits: o.Limits, origins: map[string]bool{}, csrf: http.NewCrossOriginProtection(),
 	}
 	if s.gateway == nil {

@@ -19,6 +19,7 @@ import (
 	"sallyport/internal/oauth"
 	"sallyport/internal/revocation"
 	"sallyport/internal/secret"
+	"sallyport/internal/signals"
 	"sallyport/internal/token"
 )
 
@@ -35,6 +36,7 @@ type Backend struct {
 	Outbox  notify.Outbox
 	Posts   notify.Posts // of a store for which the client "quiet" is silent
 	Feed    revocation.Log
+	Signals signals.Store // with MaxSignals events in a stream
 	// Expire deletes what has ended by now and returns the number of rows.
 	Expire func(ctx context.Context, now time.Time) (int64, error)
 	// Close ends the store; the test calls it at most once before its end.
@@ -48,7 +50,7 @@ const fighters = 16
 // clock, and cleans up after t.
 func Run(t *testing.T, open func(t *testing.T, now func() time.Time) Backend) {
 	t.Helper()
-	for _, group := range [][]test{grantTests, sessionTests, userTests, clientTests, keyTests, feedTests, expiryTests, raceTests, leakTests, registrationTests, pushedTests, postTests} {
+	for _, group := range [][]test{grantTests, sessionTests, userTests, clientTests, keyTests, feedTests, expiryTests, raceTests, leakTests, registrationTests, pushedTests, postTests, signalTests} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()

@@ -80,6 +80,7 @@ func checkPackages(t *testing.T, patterns ...string) []checked {
 var openCompare = map[string]string{
 	"internal/secret.DecodeInto":       "a checksum that anybody can compute",
 	"internal/token.openLabelled":      "a label of ours, inside what has been authenticated",
+	"internal/signals.same":            "what a receiver says of its own stream, and has been told",
 	"internal/token.find":              "key IDs and nonces, which stand in the token in the open",
 	"internal/token.dated":             "IDs of keys, to put them in order",
 	"internal/token.UnmarshalText":     "names of tiers",

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -273,6 +274,11 @@ func (c *config) gatewayAPIs() ([]gateway.API, error) {
 		api, err := c.APIs[i].gatewayAPI()
 		if err != nil {
 			return nil, err
+		}
+		for _, t := range c.DetailsTypes {
+			if slices.Contains(t.APIs, api.Name) {
+				api.DetailsTypes = append(api.DetailsTypes, t.Type)
+			}
 		}
 		list = append(list, api)
 	}

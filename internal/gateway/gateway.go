@@ -16,13 +16,14 @@ import (
 
 // API is a protected upstream (RFC 6749 §1.1, resource server).
 type API struct {
-	Name        string // short, for logs and for the operator
-	Audience    string // absolute URI; a token must name it exactly
-	Path        string // prefix at the gateway, "/catalog"; "/" for all of it
-	Upstream    *url.URL
-	Tier        token.Tier
-	Operations  []Operation
-	CORSOrigins []string // exact origins of browser apps, "https://app.example.com"
+	Name         string // short, for logs and for the operator
+	Audience     string // absolute URI; a token must name it exactly
+	Path         string // prefix at the gateway, "/catalog"; "/" for all of it
+	Upstream     *url.URL
+	Tier         token.Tier
+	Operations   []Operation
+	DetailsTypes []string // of authorization_details (RFC 9396) that may be asked for it
+	CORSOrigins  []string // exact origins of browser apps, "https://app.example.com"
 }
 
 // Operation is what a token may be allowed to do: a method and a path

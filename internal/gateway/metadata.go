@@ -34,19 +34,27 @@ func (g *Gateway) metadata(api *route) []byte {
 	b := token.AppendJSONString([]byte(`{"resource":`), api.audience)
 	b = token.AppendJSONString(append(b, `,"authorization_servers":[`...), g.issuer)
 	b = token.AppendJSONString(append(b, `],"resource_name":`...), api.name)
-	b = append(b, `,"scopes_supported":[`...)
-	for i, s := range api.scopeList {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = token.AppendJSONString(b, s)
+	b = appendList(append(b, `,"scopes_supported":`...), api.scopeList)
+	if len(api.details) > 0 {
+		b = appendList(append(b, `,"authorization_details_types_supported":`...), api.details)
 	}
-	b = append(b, `],"bearer_methods_supported":["header"],"dpop_signing_alg_values_supported":["`...)
+	b = append(b, `,"bearer_methods_supported":["header"],"dpop_signing_alg_values_supported":["`...)
 	b = append(b, strings.Join(proofAlgorithms(), `","`)...)
 	// Where certificates do as well, DPoP is not always required.
 	b = strconv.AppendBool(append(b, `"],"dpop_bound_access_tokens_required":`...), api.bound && !g.mutualTLS)
 	b = strconv.AppendBool(append(b, `,"tls_client_certificate_bound_access_tokens":`...), g.mutualTLS)
 	return append(b, '}')
+}
+
+func appendList(b []byte, list []string) []byte {
+	b = append(b, '[')
+	for i, s := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = token.AppendJSONString(b, s)
+	}
+	return append(b, ']')
 }
 
 // metadataURL is where clients find the metadata of a (RFC 9728 §3.1): on the

@@ -45,6 +45,17 @@ func TestMD09ProtectedResourceMetadata(t *testing.T) {
 	}
 }
 
+func TestMD09MetadataListsTypesOfDetails(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil, func(o *gateway.Options) { o.APIs[0].DetailsTypes = []string{"payment", "order"} })
+	if got := f.get("/.well-known/oauth-protected-resource/catalog", ""); !strings.Contains(got.Body, `"authorization_details_types_supported":["payment","order"]`) {
+		t.Errorf("%s", got.Body)
+	}
+	if got := newFixture(t, nil).get("/.well-known/oauth-protected-resource/catalog", ""); strings.Contains(got.Body, "authorization_details") || !strings.Contains(got.Body, `"tls_client_certificate_bound_access_tokens":false`) {
+		t.Errorf("%s", got.Body)
+	}
+}
+
 func TestMD09AudienceElsewhere(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil, func(o *gateway.Options) { o.APIs[0].Audience = "urn:example:catalog" })

@@ -30,6 +30,7 @@ type route struct {
 	maxLifetime int64 // of an access token, in seconds
 	scopes      map[string]bool
 	scopeList   []string
+	details     []string
 	origins     map[string]bool
 	methods     []string // in the order of the configuration
 	trees       map[string]*node
@@ -69,7 +70,7 @@ func compileAPI(opt *Options, index int, a API) *route {
 		index: index, name: a.Name, audience: a.Audience, prefix: strings.TrimSuffix(a.Path, "/"),
 		upstream: &up, base: strings.TrimSuffix(up.EscapedPath(), "/"), external: externals(opt, a),
 		tier: a.Tier, bound: limits.Bound, needNonce: limits.ProofNonce, maxLifetime: int64(limits.AccessToken / time.Second),
-		scopes: map[string]bool{}, origins: map[string]bool{}, trees: map[string]*node{},
+		details: a.DetailsTypes, scopes: map[string]bool{}, origins: map[string]bool{}, trees: map[string]*node{},
 	}
 	for _, o := range a.CORSOrigins {
 		r.origins[o] = true

@@ -98,6 +98,7 @@ type options struct {
 	log     io.Writer // nil: kept for the test to read
 
 	mutualTLS string
+	change    func(*oauth.Options)
 }
 
 func newHouse(t testing.TB, o options) *house {
@@ -131,7 +132,7 @@ func newHouse(t testing.TB, o options) *house {
 	feed := revocation.NewFollower(h.store.Feed(), h.clock.now)
 	proofs, err := token.NewProofs(token.ProofOptions{Ring: ring, Replay: token.NewReplayTable(0, h.clock.now), Now: h.clock.now})
 	must(err)
-	h.oauth, err = oauth.New(oauth.Options{
+	opts := oauth.Options{
 		Issuer: o.issuer, Store: h.store.OAuth(), Users: h.store.OAuth(), Ring: ring, Feed: feed, Proofs: proofs, Now: h.clock.now, MutualTLS: o.mutualTLS,
 		Clients: append(h.clients(), o.clients...),
 		Resources: []oauth.Resource{
@@ -145,7 +146,11 @@ func newHouse(t testing.TB, o options) *house {
 				{Name: "note", Label: "Note"},
 			},
 		}},
-	})
+	}
+	if o.change != nil {
+		o.change(&opts)
+	}
+	h.oauth, err = oauth.New(opts)
 	must(err)
 	must(feed.CatchUp(t.Context()))
 	h.feed = feed

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -135,5 +136,50 @@ func TestRevokedAtOnce(t *testing.T) {
 	f.catchUp()
 	if got := f.get("/catalog/items/1", tok); got.Status != 401 {
 		t.Errorf("status %d after the grant was revoked", got.Status)
+	}
+}
+
+// The gateway keeps no verdicts: what one route or scope may says nothing of
+// another, and a revocation that has been read counts for the next call.
+func TestIN08NoVerdictIsKept(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	a := f.access()
+	tok := "Bearer " + f.seal(a)
+	for _, step := range []struct {
+		method, path string
+		status       int
+	}{{"GET", "/catalog/items/1", 200}, {"PUT", "/catalog/items/1", 403}, {"GET", "/catalog/items/secret", 403}, {"GET", "/catalog/items/1", 200}, {"GET", "/catalog/strong", 401}} {
+		if got := f.call(step.method, step.path, "Authorization: "+tok); got.Status != step.status {
+			t.Errorf("IN08 %s %s: %d, want %d", step.method, step.path, got.Status, step.status)
+		}
+	}
+	f.log.add(revocationOf(a))
+	f.catchUp()
+	if got := f.get("/catalog/items/1", tok); got.Status != 401 {
+		t.Errorf("IN08 status %d after the grant was revoked", got.Status)
+	}
+}
+
+// A signed introspection answer says of a token all that the token says.
+func TestIN06J092IntrospectionAnswersAreNoTokens(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	now := f.now().Unix()
+	inner := fmt.Sprintf(`{"active":true,"iss":%q,"sub":"u1","client_id":"shop-app","scope":"catalog.read","aud":%q,"jti":"x","iat":%d,"exp":%d}`, issuer, audience, now, now+60)
+	answer := fmt.Sprintf(`{"iss":%q,"aud":%q,"iat":%d,"token_introspection":%s}`, issuer, audience, now, inner)
+	for _, payload := range []string{answer, inner} {
+		for _, purpose := range []token.Purpose{token.SignIDToken, token.SignAccess} {
+			jwt, err := f.ring.Signer(purpose).Sign("token-introspection+jwt", []byte(payload))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := f.get("/catalog/items/1", "Bearer "+jwt); got.Status != 401 || got.Code != "invalid_token" {
+				t.Errorf("IN06 %s, signed for %s: %d %s", payload, purpose, got.Status, got.Code)
+			}
+		}
+	}
+	if got := f.get("/catalog/items/1", f.bearer()); got.Status != 200 {
+		t.Errorf("the pair: %d", got.Status)
 	}
 }

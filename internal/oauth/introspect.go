@@ -22,6 +22,10 @@ func (s *Service) Introspect(ctx context.Context, r Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.introspect(ctx, caller, r)
+}
+
+func (s *Service) introspect(ctx context.Context, caller *Client, r Request) ([]byte, error) {
 	presented := r.param("token")
 	if presented == "" {
 		return nil, fail(InvalidRequest, "token is missing")

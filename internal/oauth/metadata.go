@@ -39,6 +39,9 @@ type metadata struct {
 	UserInfoAlgs                 []jose.Algorithm  `json:"userinfo_signing_alg_values_supported"`
 	UserInfoEncAlgs              []jose.Algorithm  `json:"userinfo_encryption_alg_values_supported"`
 	UserInfoEncEncs              []jose.Encryption `json:"userinfo_encryption_enc_values_supported"`
+	IntrospectionAlgs            []jose.Algorithm  `json:"introspection_signing_alg_values_supported"`
+	IntrospectionEncAlgs         []jose.Algorithm  `json:"introspection_encryption_alg_values_supported"`
+	IntrospectionEncEncs         []jose.Encryption `json:"introspection_encryption_enc_values_supported"`
 	CodeChallengeMethods         []string          `json:"code_challenge_methods_supported"`
 	ClaimsSupported              []string          `json:"claims_supported"`
 	ACRValuesSupported           []string          `json:"acr_values_supported"`
@@ -96,6 +99,9 @@ func (s *Service) buildMetadata() ([]byte, error) {
 		UserInfoAlgs:           SignedBy,
 		UserInfoEncAlgs:        jose.KeyAlgorithms,
 		UserInfoEncEncs:        jose.Encryptions,
+		IntrospectionAlgs:      SignedBy,
+		IntrospectionEncAlgs:   jose.KeyAlgorithms,
+		IntrospectionEncEncs:   jose.Encryptions,
 		clientAuthMetadata:     s.clientAuthMetadata(),
 		CodeChallengeMethods:   []string{"S256"},
 		ClaimsSupported: []string{

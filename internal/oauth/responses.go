@@ -15,7 +15,7 @@ import (
 // defaultEnc is what enc is where alg is set alone (Registration §2).
 const defaultEnc = jose.A128CBCHS256
 
-// SignedBy lists the algorithms that sign ID tokens and userinfo answers.
+// SignedBy lists the algorithms that sign what clients read.
 var SignedBy = []jose.Algorithm{jose.ES256, jose.RS256}
 
 // maxClientKeys is the longest key set of a client, in bytes.
@@ -44,6 +44,8 @@ func (r *Settings) encryptionProblem() (setting, why string) {
 	switch {
 	case r.UserInfoSig != "" && !slices.Contains(SignedBy, r.UserInfoSig):
 		return "userinfo_signed_response_alg", fmt.Sprintf("%q is not one of %v", r.UserInfoSig, SignedBy)
+	case r.IntrospectionSig != "" && !slices.Contains(SignedBy, r.IntrospectionSig):
+		return "introspection_signed_response_alg", fmt.Sprintf("%q is not one of %v", r.IntrospectionSig, SignedBy)
 	case r.UserInfoAlg != "" && r.UserInfoSig == "":
 		return "userinfo_signed_response_alg", "is missing: encryption does not say who wrote an answer, so it comes with a signature"
 	}

@@ -26,24 +26,40 @@ func (s *site) token(w http.ResponseWriter, r *http.Request, p url.Values) error
 	})
 }
 
-// introspect is the introspection endpoint (RFC 7662 §2).
+// introspect is the introspection endpoint (RFC 7662 §2). A caller that accepts
+// a JWT gets one (RFC 9701 §4).
 func (s *site) introspect(w http.ResponseWriter, r *http.Request, p url.Values) error {
 	return s.guardClient(w, r, p, func(req oauth.Request) error {
-		body, err := s.oauth.Introspect(r.Context(), req)
-		if err != nil {
-			return err
+		w.Header().Add("Vary", "Accept")
+		mediaType, active := "application/json", false
+		var body []byte
+		if prefers(r.Header["Accept"], introspectionType, "application/json") {
+			answer, err := s.oauth.IntrospectSigned(r.Context(), req)
+			if err != nil {
+				return err
+			}
+			mediaType, body, active = introspectionType, []byte(answer.JWT.Reveal()), answer.Active
+		} else {
+			var err error
+			if body, err = s.oauth.Introspect(r.Context(), req); err != nil {
+				return err
+			}
+			active = !oauth.IsInactive(body)
 		}
-		if oauth.IsInactive(body) { // only these can be fishing (RFC 7662 §4)
+		if !active { // only these can be fishing (RFC 7662 §4)
 			if ok, wait := s.limits.Allow(s.now(), ratelimit.Introspect, ratelimit.Key(oauth.ClaimedClient(req))); !ok {
 				note(r, audit.RequestRefused, string(ratelimit.Introspect))
 				setRetryAfter(w.Header(), wait)
 				return &oauth.Error{Code: oauth.TooManyRequests, Description: "too many tokens that are not active; wait before the next"}
 			}
 		}
-		writeJSON(w, r, http.StatusOK, body)
+		writeBody(w, r, http.StatusOK, mediaType, body)
 		return nil
 	})
 }
+
+// introspectionType is the media type of introspection answers as JWTs.
+const introspectionType = "application/token-introspection+jwt"
 
 // revoke is the revocation endpoint (RFC 7009 §2). What could not be stored is
 // 503, so that the client tries again (§2.2.1).

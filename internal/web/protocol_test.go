@@ -405,3 +405,24 @@ func TestStaticFilesAreNamedByTheirContent(t *testing.T) {
 	}
 	wantStatus(t, b.get("/static/style.css"), 404)
 }
+
+func TestIN06IN11AnswersAsJWTForWhoAcceptsThem(t *testing.T) {
+	h := newHouse(t, options{})
+	b := h.browser()
+	tok := b.post("/oauth/token", h.credentials()).json(t)["access_token"].(string)
+	const jwt = "application/token-introspection+jwt"
+	for _, c := range []struct{ accept, token, want string }{
+		{"", tok, "application/json"}, {"*/*", tok, "application/json"}, {jwt, tok, jwt}, {jwt, "x", jwt}, {jwt + ";q=0.1, application/json", tok, "application/json"},
+	} {
+		req := b.request(http.MethodPost, "/oauth/introspect", url.Values{"client_id": {"rs"}, "client_secret": {h.secret.Reveal()}, "token": {c.token}}.Encode())
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if c.accept != "" {
+			req.Header.Set("Accept", c.accept)
+		}
+		got := b.do(req)
+		wantStatus(t, got, http.StatusOK)
+		if got.Header.Get("Content-Type") != c.want || !slices.Contains(got.Header.Values("Vary"), "Accept") || got.Header.Get("Cache-Control") != "no-store" || (strings.Count(got.body, ".") == 2) != (c.want == jwt) {
+			t.Errorf("Accept %q: %v %.80s", c.accept, got.Header, got.body)
+		}
+	}
+}

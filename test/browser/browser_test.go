@@ -55,7 +55,7 @@ func listener(t *testing.T) string {
 
 func TestBrowser(t *testing.T) {
 	pictures := screenshots(t)
-	for _, script := range []string{"browser-app.mjs", "browser-plain.mjs", "browser-looks.mjs"} {
+	for _, script := range []string{"browser-app.mjs", "browser-plain.mjs", "browser-looks.mjs", "browser-form-post.mjs"} {
 		t.Run(script, func(t *testing.T) {
 			s := rig.Start(t, rig.Options{})
 			s.RedirectURI = listener(t) // a native app's, with a port of its own

@@ -49,6 +49,9 @@ func (s *Service) introspect(ctx context.Context, caller *Client, r Request) ([]
 		return inactive, nil
 	}
 	note(ctx, audit.Event{Name: audit.TokenIntrospected, Client: caller.ID, Subject: a.Subject})
+	if caller.ID == a.ClientID && a.IsPerson() { // resource servers go by the account
+		a.Subject = s.subjectFor(caller, a.Subject)
+	}
 	return s.appendIntrospection(make([]byte, 0, 640), &a, tokenID(&a, format), audience, scope), nil
 }
 
@@ -151,7 +154,7 @@ func (s *Service) introspectRefresh(ctx context.Context, caller *Client, present
 	b := append(make([]byte, 0, 256), `{"active":true,"iss":`...)
 	b = token.AppendJSONString(b, s.issuer)
 	b = append(b, `,"sub":`...)
-	b = token.AppendJSONString(b, g.UserID)
+	b = token.AppendJSONString(b, s.subjectFor(caller, g.UserID))
 	b = append(b, `,"client_id":`...)
 	b = token.AppendJSONString(b, g.ClientID)
 	b = append(b, `,"scope":`...)

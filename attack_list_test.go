@@ -143,5 +143,4 @@ J144 a token in a redirect, a referrer, a page, a log, a panic
 // withoutTest says why an attack has no test. It waits for the part of the
 // product that it would be tried against.
 const withoutTest = `
-J099 rich authorization requests (RFC 9396): no token has authorization_details
 `

@@ -59,6 +59,13 @@ const (
 	SignalsLost          Name = "signal.lost"
 )
 
+// Events of requests that are decided elsewhere.
+const (
+	DeviceAsked     Name = "device.asked"
+	DeviceCodeWrong Name = "device.code_wrong"
+	CIBAAsked       Name = "ciba.asked"
+)
+
 // Events says what each event means and what an operator should do.
 var Events = []struct {
 	Name    Name
@@ -104,6 +111,9 @@ var Events = []struct {
 	{ClientUpdated, "a registered client replaced its metadata", "nothing"},
 	{ClientRemoved, "a registered client removed itself; all its tokens ended", "nothing"},
 	{ClientFetched, "the metadata document of a client was fetched from its client_id", "nothing"},
+	{DeviceAsked, "a device asked to act for whoever types its code", "many from one network: somebody collects codes to send to people"},
+	{DeviceCodeWrong, "somebody typed a code with which no device waits", "many: codes are being guessed"},
+	{CIBAAsked, "a client asked for the consent of a person who is somewhere else", "nothing; reason nobody: the client named nobody whom we know"},
 	{NoticeSent, "somebody was told of a leak", "nothing"},
 	{NoticeLost, "somebody could not be told of a leak", "tell them; look at mail and leaks in the configuration"},
 	{PostSent, "a client's server took a message, such as that a session has ended", "nothing"},

@@ -50,6 +50,18 @@ var kinds = map[string]kind{
 		client:   []string{"Keep the query of the callback out of logs and of addresses that other sites see.", "Send the person to sign in again."},
 		user:     []string{"Sign in to the app again."},
 	},
+	"device_code": {
+		name:     "a device code",
+		operator: []string{"Find out how it got there: a device code stays on the device and in requests of it."},
+		client:   []string{"Find where your app writes device codes: people are shown the user code, never this one.", "Start again on the device."},
+		user:     []string{"Connect the device again."},
+	},
+	"auth_req_id": {
+		name:     "the auth_req_id of a request for somebody's consent",
+		operator: []string{"Find out how it got there: it stays between the client's server and this one."},
+		client:   []string{"Keep it out of logs, and out of what you show to people.", "Ask the person again."},
+		user:     []string{"Start again in the app."},
+	},
 	"session_cookie": {
 		name:     "a session cookie of the sign-in",
 		operator: []string{"Find out how it got there: malware on the person's device, or a proxy that records traffic.", "Ask the person to change the password if the device may be infected."},

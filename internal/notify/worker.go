@@ -151,6 +151,9 @@ const (
 
 // send returns what it has sent, in order, and why it stopped.
 func (w *Worker) send(ctx context.Context, to string, list []Notice) ([]Notice, error) {
+	if strings.HasPrefix(to, toAsk) {
+		return w.ask(ctx, to, list)
+	}
 	leaks := make([]audit.Leak, len(list))
 	for i, n := range list {
 		if err := json.Unmarshal(n.Body, &leaks[i]); err != nil {

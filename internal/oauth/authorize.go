@@ -37,6 +37,8 @@ type Authorization struct {
 	Pushed      secret.ID `json:"x,omitzero"`  // the pushed request that it is, which is used up with the code
 	Terms       Terms     `json:"t,omitzero"`
 
+	Elsewhere *Elsewhere `json:"d,omitempty"` // what asks is not this browser; nil: it is
+
 	client *Client
 }
 

@@ -16,6 +16,7 @@ var clientRules = []func(c *Client) (setting, why string){
 	(*Client).authMethodProblem,
 	(*Client).exchangeProblem,
 	(*Client).signalsProblem,
+	(*Client).cibaProblem,
 	func(c *Client) (setting, why string) { return c.Settings.encryptionProblem() },
 	(*Client).requestProblem,
 	(*Client).responseProblem,

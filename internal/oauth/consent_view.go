@@ -30,6 +30,7 @@ type ConsentView struct {
 	Audiences    []string      // what tokens will be for, but for the issuer
 	AccessFor    time.Duration // how long one access token works
 	RefreshFor   time.Duration // how long the app stays connected at most
+	Elsewhere    *Elsewhere    // what asks is not this browser; nil: it is
 }
 
 // Consent returns what a person should know before agreeing.
@@ -43,6 +44,9 @@ func (s *Service) Consent(a *Authorization) ConsentView {
 		Registered: c.Origin == OriginAdmin, Proven: provenByRedirect(a.RedirectURI),
 		Homepage: webPage(c.Settings.ClientURI), Policy: webPage(c.Settings.PolicyURI), Terms: webPage(c.Settings.TermsURI),
 		Details: s.detailsInWords(a.Terms.Details), AccessFor: life.access(to.lifetime), RefreshFor: life.absolute,
+	}
+	if a.Elsewhere != nil { // what proves the app is its authentication, which a public client has not
+		v.Elsewhere, v.Proven = a.Elsewhere, !c.Type.Public()
 	}
 	v.Verified = v.Registered && v.Proven
 	if u, err := url.Parse(a.RedirectURI); err == nil {

@@ -53,6 +53,14 @@ const (
 	StreamExists            = "stream_exists"
 )
 
+// The error codes of requests that are decided elsewhere.
+const (
+	AuthorizationPending  = "authorization_pending"
+	SlowDown              = "slow_down"
+	ExpiredToken          = "expired_token"
+	InvalidBindingMessage = "invalid_binding_message"
+)
+
 // Codes lists every code that this server sends.
 var Codes = []Code{
 	{InvalidRequest, 400, "RFC 6749 §5.2, §4.1.2.1", "a parameter is missing, repeated, malformed or too long"},
@@ -67,7 +75,11 @@ var Codes = []Code{
 	{ServerError, 500, "RFC 6749 §4.1.2.1", "a fault of ours; the log has it under the identifier shown"},
 	{TemporarilyUnavailable, 503, "RFC 6749 §4.1.2.1", "the server cannot know enough to answer safely; try again"},
 	{TooManyRequests, 429, "RFC 6585 §4", "slow down; Retry-After says for how long"},
-	{AccessDenied, 403, "RFC 6749 §4.1.2.1", "the person refused"},
+	{AccessDenied, 400, "RFC 6749 §4.1.2.1, RFC 8628 §3.5", "the person refused"},
+	{AuthorizationPending, 400, "RFC 8628 §3.5, CIBA Core §11", "nobody has answered yet: ask again after interval seconds"},
+	{SlowDown, 400, "RFC 8628 §3.5, CIBA Core §11", "the same, and the interval is five seconds longer from now on"},
+	{ExpiredToken, 400, "RFC 8628 §3.5, CIBA Core §11", "nobody has answered in time: start again"},
+	{InvalidBindingMessage, 400, "CIBA Core §13", "binding_message is too long, or has characters that cannot be shown"},
 	{UnsupportedResponseType, 400, "RFC 6749 §4.1.2.1", "only code is supported"},
 	{LoginRequired, 400, "OpenID Connect Core §3.1.2.6", "prompt=none and nobody is signed in"},
 	{ConsentRequired, 400, "OpenID Connect Core §3.1.2.6", "prompt=none and the person has not agreed yet"},
@@ -144,6 +156,9 @@ func (e *RedirectError) Error() string { return "redirect: " + e.Code }
 // redirectError builds the error response (RFC 6749 §4.1.2.1, RFC 9207 §2) in the
 // mode of the request.
 func (s *Service) redirectError(ctx context.Context, a *Authorization, code, description string) error {
+	if a.Elsewhere != nil { // there is nowhere to send the browser
+		return &PageError{code, description}
+	}
 	params := url.Values{"error": {code}}
 	if description != "" {
 		params.Set("error_description", description)

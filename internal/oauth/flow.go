@@ -70,11 +70,22 @@ func (s *Service) OpenAuthorization(ctx context.Context, flow string) (*Authoriz
 	if s.now().Unix() >= a.ExpiresAt {
 		return nil, &PageError{InvalidRequest, "this took too long; start again from the app"}
 	}
+	return s.standsFor(ctx, &a)
+}
+
+// standsFor finds the client of a request that was accepted before, and refuses
+// it if it would no longer be.
+func (s *Service) standsFor(ctx context.Context, a *Authorization) (*Authorization, error) {
+	if a.Elsewhere != nil && a.Elsewhere.Page != "" {
+		a.client = &Client{Name: ownPage}
+		return a, nil
+	}
+	var err error
 	a.client, err = s.clients.get(ctx, a.ClientID)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, unavailable("find client", err)
 	}
-	if err != nil || a.client.Disabled || !matchRedirect(a.client, a.RedirectURI) {
+	if err != nil || a.client.Disabled || a.Elsewhere == nil && !matchRedirect(a.client, a.RedirectURI) {
 		return nil, &PageError{InvalidClient, "the app is no longer known here"}
 	}
 	if _, perr := within(a.Scope, a.client.Scope); perr != nil {
@@ -83,7 +94,7 @@ func (s *Service) OpenAuthorization(ctx context.Context, flow string) (*Authoriz
 	if a.Terms.Details = s.stillMay(a.client, a.Terms.Details); len(a.Terms.Details) == 0 && a.Scope == "" {
 		return nil, &PageError{InvalidAuthorizationDetails, "the app may no longer ask for this"}
 	}
-	return &a, nil
+	return a, nil
 }
 
 // LoggedIn notes that the session was made for this request, so that
@@ -111,6 +122,9 @@ func (s *Service) Next(ctx context.Context, a *Authorization, session *Session) 
 			return 0, s.redirectError(ctx, a, LoginRequired, "nobody is signed in")
 		}
 		return StepLogin, nil
+	}
+	if a.Elsewhere != nil {
+		return a.Elsewhere.step(), nil
 	}
 	ask, err := s.needsConsent(ctx, a, session)
 	if err != nil {
@@ -191,6 +205,9 @@ func provenByRedirect(uri string) bool { return strings.HasPrefix(uri, "https://
 // browser, with a code. The caller has made sure that Next no longer asks for
 // a sign-in, and that the person agreed where it asked for that.
 func (s *Service) Approve(ctx context.Context, a *Authorization, session *Session) (Outcome, error) {
+	if a.Elsewhere != nil {
+		return s.approveAsked(ctx, a, session)
+	}
 	now := s.now()
 	if err := s.rememberConsent(ctx, a, session, now); err != nil {
 		return Outcome{}, err
@@ -248,6 +265,9 @@ func (s *Service) rememberConsent(ctx context.Context, a *Authorization, session
 
 // Deny returns where to send the browser when the person refused.
 func (s *Service) Deny(ctx context.Context, a *Authorization) (Outcome, error) {
+	if a.Elsewhere != nil {
+		return s.denyAsked(ctx, a)
+	}
 	outcome, err := s.answer(ctx, a, url.Values{"error": {AccessDenied}, "error_description": {"the person refused"}})
 	if err != nil {
 		return Outcome{}, err

@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"time"
@@ -96,16 +95,7 @@ func (k *code) verifiedBy(c *Client, verifier string) bool {
 }
 
 // confirmation is the key that dpop_jkt has bound the code to.
-func (k *code) confirmation() token.Confirmation {
-	var c token.Confirmation
-	if k.JKT == "" {
-		return c
-	}
-	c.Method = token.ConfirmJKT
-	digest, _ := base64.RawURLEncoding.DecodeString(k.JKT) // its form was checked; what is not a digest fits no key
-	copy(c.Digest[:], digest)
-	return c
-}
+func (k *code) confirmation() token.Confirmation { return keyOf(k.JKT) }
 
 func (s *Service) redeem(ctx context.Context, c *Client, k *code, to aim, held possession, now time.Time) (*TokenResponse, error) {
 	whole := s.reachOf(k.Scope, k.Terms.Details)
@@ -122,20 +112,10 @@ func (s *Service) redeem(ctx context.Context, c *Client, k *code, to aim, held p
 	}
 	g.Terms.ClientKey = c.instance
 	// Tokens are made first: a signer that fails leaves the code unspent.
-	res, err := s.accessAt(ctx, c, &g, to, held.confirm, now)
+	res, err := s.firstTokens(ctx, c, &g, to, held, now)
 	if err != nil {
 		return nil, err
 	}
-	res.RefreshToken = s.ring.RefreshToken(g.ID, g.Generation, g.Salt)
-	if contains(g.Scope, "openid") {
-		if res.IDToken, err = s.idToken(ctx, c, &g, res.AccessToken, now); err != nil {
-			return nil, err
-		}
-	}
-	if err := s.settle(ctx, c.ID, held); err != nil {
-		return nil, err
-	}
-	res.Nonce = s.nextNonce(held)
 	switch err := s.store.RedeemCode(ctx, g); {
 	case errors.Is(err, ErrExists):
 		return nil, s.replayedCode(ctx, k, now)

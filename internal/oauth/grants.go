@@ -18,6 +18,8 @@ var grantTypes = []grantType{
 	{"refresh_token", forPeople, forPeople, (*Service).exchangeRefresh},
 	{"client_credentials", []ClientType{ServiceClient, Server}, []ClientType{ServiceClient}, (*Service).exchangeClientCredentials},
 	{GrantTokenExchange, []ClientType{ServiceClient, Server}, nil, (*Service).exchangeToken},
+	{grantDevice, []ClientType{Native, Server}, nil, (*Service).exchangeDevice},
+	{grantCIBA, []ClientType{Server}, nil, (*Service).exchangeCIBA},
 }
 
 // refusedGrants are grant types that will never exist here, with what to use

@@ -147,6 +147,8 @@ var leakJudges = map[secret.Prefix]func(*Service, context.Context, *leak) ([]Lea
 	secret.MasterKey:     (*Service).leakedMaster,
 	secret.Registration:  (*Service).leakedRegistration,
 	secret.InitialAccess: (*Service).leakedRegistration,
+	secret.DeviceCode:    (*Service).leakedAsked,
+	secret.AuthRequestID: (*Service).leakedAsked,
 	jwtKind:              (*Service).leakedJWT,
 	foreignKind:          (*Service).leakedSecret,
 }

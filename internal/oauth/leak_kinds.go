@@ -23,6 +23,8 @@ const (
 	kindSecret  = "client_secret"
 	kindSession = "session_cookie"
 	kindMaster  = "master_key"
+	kindDevice  = "device_code"
+	kindCIBA    = "auth_req_id"
 	kindID      = "id_token"
 	kindInner   = "inner_token"
 )
@@ -97,6 +99,29 @@ const (
 	LogoutLabel    = "web.logout"
 	SignedOutLabel = "web.signed_out"
 )
+
+// leakedAsked sees to it that nothing comes of a request that is decided
+// elsewhere, or ends the grant that it has led to.
+func (s *Service) leakedAsked(ctx context.Context, l *leak) ([]LeakFinding, error) {
+	payload, err := secret.Decode(l.suspect.kind, l.value.Reveal())
+	if err != nil || len(payload) != len(secret.ID{})+askedSecretBytes {
+		return nil, nil //nolint:nilerr // what is malformed is not ours
+	}
+	row, err := s.store.Asked(ctx, secret.ID(payload[:len(secret.ID{})]))
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil || !row.Hash.Equal(l.value.Hash()) {
+		return nil, err
+	}
+	kind := kindDevice
+	if row.GrantType == grantCIBA {
+		kind = kindCIBA
+	}
+	l.is(kind, audit.ActionGrantRevoked, row.ClientID, row.UserID)
+	l.Grant = row.ID.String()
+	return l.end(func(e Ending) (Ended, error) { return s.store.LeakAsked(ctx, row.ID, e) })
+}
 
 // leakedFlow: a pending request opens nothing but a sign-in page in the browser
 // that it belongs to, for minutes. There is nothing to end.

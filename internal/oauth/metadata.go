@@ -63,6 +63,8 @@ type metadata struct {
 
 	ClientDocuments bool `json:"client_id_metadata_document_supported,omitempty"`
 
+	askedMetadata
+
 	MutualTLS *mutualTLSAliases `json:"mtls_endpoint_aliases,omitempty"`
 }
 
@@ -74,6 +76,8 @@ type mutualTLSAliases struct {
 	Revocation    string `json:"revocation_endpoint"`
 	Introspection string `json:"introspection_endpoint"`
 	UserInfo      string `json:"userinfo_endpoint"`
+
+	askedAliases
 }
 
 func (s *Service) buildMetadata() ([]byte, error) {
@@ -121,6 +125,8 @@ func (s *Service) buildMetadata() ([]byte, error) {
 		ResponseAlgs:                 SignedBy,
 		ResponseEncAlgs:              jose.KeyAlgorithms,
 		ResponseEncEncs:              jose.Encryptions,
+
+		askedMetadata: s.describeAsked(),
 	}
 	for _, mode := range responseModes {
 		m.ResponseModesSupported = append(m.ResponseModesSupported, mode.name)
@@ -151,7 +157,7 @@ func (s *Service) buildMetadata() ([]byte, error) {
 	}
 	if base := s.mutualTLS; base != "" {
 		m.CertificateBound = true
-		m.MutualTLS = &mutualTLSAliases{base + "/oauth/token", base + "/oauth/par", base + "/oauth/revoke", base + "/oauth/introspect", base + "/oauth/userinfo"}
+		m.MutualTLS = &mutualTLSAliases{base + "/oauth/token", base + "/oauth/par", base + "/oauth/revoke", base + "/oauth/introspect", base + "/oauth/userinfo", askedEndpoints(base)}
 	}
 	b, err := json.Marshal(m)
 	if err != nil {

@@ -111,6 +111,7 @@ type Service struct {
 	rotated    grantCache
 	recipients recipients
 	told       toldOnce
+	polls      polls
 	isMaster   func(secret.Value) bool
 	metadata   []byte
 	replay     token.Replay

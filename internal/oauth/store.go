@@ -91,6 +91,7 @@ type Store interface {
 	// callers but the first.
 	TakePushed(ctx context.Context, id secret.ID) error
 
+	AskedStore
 	LeakStore
 	RegistrationStore
 }

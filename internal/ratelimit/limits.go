@@ -24,6 +24,14 @@ const (
 	RegisterAuth  Name = "register_auth"
 )
 
+// Limits of devices that ask, and of the codes that people type for them.
+const (
+	DeviceAsk   Name = "device_ask"
+	CodeAddress Name = "user_code_address"
+	CodePerson  Name = "user_code_person"
+	CodeAll     Name = "user_code_all"
+)
+
 // Limit lets Burst events happen at once, and one more each time Every has
 // passed: in any span d, at most Burst + d/Every.
 type Limit struct {
@@ -88,6 +96,22 @@ var Limits = []Limit{
 	{
 		Signals, 300, 50 * time.Millisecond, "receiver",
 		"a receiver of signals that asks again and again; one that waits for events as it should needs few calls",
+	},
+	{
+		DeviceAsk, 60, 5 * time.Second, "client and address",
+		"requests of devices, each of which is a row for ten minutes and a user code that somebody could be made to type",
+	},
+	{
+		CodeAddress, 10, time.Minute, "address",
+		"guesses at the user codes that devices show",
+	},
+	{
+		CodePerson, 10, time.Minute, "account",
+		"the same from somebody who is signed in, wherever they are",
+	},
+	{
+		CodeAll, 1000, time.Second, "nothing: one for all who are not signed in",
+		"the same from many addresses at once: 1600 guesses at 2.56e10 codes in the ten minutes that one lives; past it people sign in first",
 	},
 	{
 		LogNetwork, 200, 100 * time.Millisecond, "network",

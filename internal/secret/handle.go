@@ -23,10 +23,12 @@ const (
 	MasterKey     Prefix = "spmk"
 	Registration  Prefix = "sprg" // registration access token, RFC 7592
 	InitialAccess Prefix = "spia" // initial access token, RFC 7591
+	DeviceCode    Prefix = "spdc"
+	AuthRequestID Prefix = "sprq" // auth_req_id of CIBA
 )
 
 // Prefixes lists every kind, for scanners and for the reference page.
-var Prefixes = []Prefix{AccessToken, RefreshToken, AuthCode, PendingSignIn, ClientSecret, SessionCookie, MasterKey, Registration, InitialAccess}
+var Prefixes = []Prefix{AccessToken, RefreshToken, AuthCode, PendingSignIn, ClientSecret, SessionCookie, MasterKey, Registration, InitialAccess, DeviceCode, AuthRequestID}
 
 // MaxHandle is the longest handle that Decode looks at, in bytes.
 const MaxHandle = 8 << 10

@@ -31,6 +31,7 @@ var expiring = []struct {
 	{"grants", afterEnd, `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE absolute_until_s <= $1
 		AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.sid = grants.sid) ORDER BY absolute_until_s LIMIT $2)`},
 	{"spent", afterEnd, `DELETE FROM spent WHERE name IN (SELECT name FROM spent WHERE expires_s <= $1 ORDER BY expires_s LIMIT $2)`},
+	{"asked", afterEnd, `DELETE FROM asked WHERE id IN (SELECT id FROM asked WHERE expires_s <= $1 ORDER BY expires_s LIMIT $2)`},
 	{"feed", clockError, `DELETE FROM feed WHERE seq IN (SELECT seq FROM feed WHERE expires_s <= $1 ORDER BY expires_s LIMIT $2)`},
 	{"marks", clockError, `DELETE FROM feed_marks WHERE seq IN (SELECT seq FROM feed_marks
 		WHERE expires_s <= $1 AND seq < (SELECT max(seq) FROM feed_marks) ORDER BY seq LIMIT $2)`},

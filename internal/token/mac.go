@@ -3,6 +3,7 @@ package token
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"slices"
 
 	"sallyport/internal/secret"
 )
@@ -38,4 +39,15 @@ func (ring *Ring) CheckMAC(p Purpose, sum []byte, parts ...[]byte) bool {
 		ok = hmac.Equal(sum, mac(k.mac, parts...)) || ok
 	}
 	return ok
+}
+
+// MACs returns the MAC of parts under each key of p, the newest first, to look up
+// what MAC made under whichever was the newest then.
+func (ring *Ring) MACs(p Purpose, parts ...[]byte) [][]byte {
+	keys := ring.all(p)
+	sums := make([][]byte, 0, len(keys))
+	for _, k := range slices.Backward(keys) {
+		sums = append(sums, mac(k.mac, parts...))
+	}
+	return sums
 }

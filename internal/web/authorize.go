@@ -60,6 +60,9 @@ func (s *site) end(w http.ResponseWriter, _ *http.Request, o oauth.Outcome) erro
 	if o.Post != nil {
 		return s.formPost(w, o.Post)
 	}
+	if o.Done != "" {
+		return s.done(w, o.Done)
+	}
 	return seeOther(w, o.Location)
 }
 

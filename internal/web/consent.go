@@ -31,6 +31,8 @@ type consentView struct {
 	Homepage string   // https addresses of apps that an administrator knows
 	Policy   string
 	Terms    string
+
+	Elsewhere *elsewhereView // what asks is not this browser; nil: it is
 }
 
 // scopeGroup is what is asked of one API.
@@ -57,6 +59,7 @@ func (s *site) showConsent(w http.ResponseWriter, r *http.Request, p url.Values)
 		return err
 	}
 	view := consentOf(s.oauth.Consent(a))
+	view.Elsewhere = s.elsewhere(a)
 	view.frame, view.Flow, view.CSRF, view.Person = s.frame("Give access?", false), p.Get("flow"), csrf, legible(session.Username)
 	w.Header().Set("Content-Security-Policy", pagePolicy(a.RedirectURI))
 	return s.render(w, http.StatusOK, pageConsent, view)

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"html"
 	"io"
 	"log/slog"
@@ -241,6 +242,19 @@ func (b *browser) do(req *http.Request) reply {
 		b.t.Fatal(err)
 	}
 	return reply{res, string(body)}
+}
+
+// from sends a request from the nth address, without keeping cookies.
+func (b *browser) from(req *http.Request, n int) reply {
+	r := req.Clone(req.Context())
+	r.RequestURI, r.Host = req.URL.RequestURI(), req.URL.Host
+	r.URL.Scheme, r.URL.Host = "", ""
+	r.RemoteAddr = fmt.Sprintf("10.%d.%d.1:4711", n/250, n%250)
+	rec := httptest.NewRecorder()
+	b.handler.ServeHTTP(rec, r)
+	res := rec.Result()
+	res.Request = req
+	return reply{res, rec.Body.String()}
 }
 
 func absolute(address string) string {

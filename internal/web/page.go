@@ -29,7 +29,14 @@ const (
 	pageFormPost  pageName = "form_post"
 )
 
-var pageNames = []pageName{pageLogin, pageConsent, pageLogout, pageSignedOut, pageError, pageEmbedded, pageFormPost}
+// Pages of requests that are decided elsewhere.
+const (
+	pageDevice  pageName = "device"
+	pageDone    pageName = "done"
+	pageWaiting pageName = "waiting"
+)
+
+var pageNames = []pageName{pageLogin, pageConsent, pageLogout, pageSignedOut, pageError, pageEmbedded, pageFormPost, pageDevice, pageDone, pageWaiting}
 
 // templates are parsed at the start of the program; a mistake in one of them
 // never gets as far as a test.

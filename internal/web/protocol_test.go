@@ -363,7 +363,7 @@ func TestG13PathsAreExact(t *testing.T) {
 	for path, want := range map[string]int{
 		"/oauth/token/": 404, "/oauth//token": 404, "/oauth/./token": 404, "/oauth/../oauth/token": 404, "/oauth/%74oken": 404,
 		"/oauth/token%2f": 404, "/oauth": 404, "/login/": 404, "/login/x": 404, "/static/": 404, "/static/../login": 404,
-		"/login%2f": 404, "/login;x=1": 404, "/.well-known/openid-configuration/": 404, "/device": 404, "/admin/api": 404,
+		"/login%2f": 404, "/login;x=1": 404, "/.well-known/openid-configuration/": 404, "/device/": 404, "/ciba/x": 404, "/admin/api": 404,
 		"/catalog/items/1": 299, "/loginx": 299, "//login": 299, "/.well-known/oauth-protected-resource/catalog": 299, "/": 299,
 	} {
 		t.Run(path, func(t *testing.T) {

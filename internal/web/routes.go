@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sallyport/internal/signals"
+	"sallyport/internal/oauth"
 )
 
 // handler answers a request whose form or query has been decoded into p. It
@@ -49,6 +50,11 @@ var routes = []route{
 	{"POST", loginPath, classPage, (*site).login},
 	{"GET", consentPath, classPage, (*site).showConsent},
 	{"POST", consentPath, classPage, (*site).consent},
+	{"POST", "/oauth/device", classProtocol, (*site).deviceAuthorization},
+	{"POST", "/oauth/bc-authorize", classProtocol, (*site).backchannelAuthentication},
+	{"GET", devicePath, classPage, (*site).showDevice},
+	{"POST", devicePath, classPage, (*site).device},
+	{"GET", cibaPath, classPage, (*site).waiting},
 	{"GET", staticPath, classStatic, (*site).serveStatic},
 	{"GET", signals.MetadataPath, classDocument, (*site).serveSignalsMetadata},
 	{"GET", signals.KeysPath, classDocument, (*site).serveSignalsKeys},
@@ -79,6 +85,8 @@ const (
 	leaksPath     = "/leaks"
 	registerPath  = "/oauth/register"
 	clientPath    = registerPath + "/*" // of one client: its client_id follows
+	devicePath    = oauth.DevicePath
+	cibaPath      = oauth.CIBAPath
 )
 
 // reserved are the parts of the path that are the issuer's, so that what is not
@@ -87,6 +95,8 @@ const (
 var reserved = []string{
 	"/oauth", loginPath, consentPath, "/static", "/device", "/account", "/admin", "/bff", leaksPath,
 	metadataPath, openIDPath, jwksPath, signals.MetadataPath,
+	"/oauth", loginPath, consentPath, "/static", devicePath, cibaPath, "/account", "/admin", "/bff", leaksPath,
+	metadataPath, openIDPath, jwksPath,
 }
 
 // endpoint is what one path answers.

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"sallyport/internal/signals"
 	"sallyport/internal/oauth"
+	"sallyport/internal/signals"
 )
 
 // handler answers a request whose form or query has been decoded into p. It
@@ -93,10 +93,8 @@ const (
 // a route there is not found and never reaches the gateway: no API can stand
 // where a page of the issuer is, or will be.
 var reserved = []string{
-	"/oauth", loginPath, consentPath, "/static", "/device", "/account", "/admin", "/bff", leaksPath,
-	metadataPath, openIDPath, jwksPath, signals.MetadataPath,
 	"/oauth", loginPath, consentPath, "/static", devicePath, cibaPath, "/account", "/admin", "/bff", leaksPath,
-	metadataPath, openIDPath, jwksPath,
+	metadataPath, openIDPath, jwksPath, signals.MetadataPath,
 }
 
 // endpoint is what one path answers.

@@ -61,6 +61,18 @@ func (p *Person) Go(t testing.TB, address, stop string) Page {
 	return p.do(t, req, stop)
 }
 
+// Post opens an address as a page elsewhere that sends a form there.
+func (p *Person) Post(t testing.TB, address string, form url.Values, stop string) Page {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Sec-Fetch-Site", "cross-site")
+	return p.do(t, req, stop)
+}
+
 func (p *Person) do(t testing.TB, req *http.Request, stop string) Page {
 	t.Helper()
 	const mostRedirects = 10

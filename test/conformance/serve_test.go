@@ -28,8 +28,7 @@ apis:
       - {match: "GET /items/{id}", scope: catalog.read}
 `
 
-// secretText is a client secret that nobody else has; files have it once for each
-// client.
+// secretFile writes a client secret that nobody else has.
 func secretFile(t testing.TB, s *rig.Server, name string) string {
 	t.Helper()
 	text := rig.Random()
@@ -43,10 +42,16 @@ func secretFile(t testing.TB, s *rig.Server, name string) string {
 // server whose state can be written to before it starts.
 func serve(t testing.TB, rest func(s *rig.Server) string) *rig.Server {
 	t.Helper()
+	return serveWith(t, "http://127.0.0.1:9", rest)
+}
+
+// serveWith is serve with a backend behind the catalog.
+func serveWith(t testing.TB, upstream string, rest func(s *rig.Server) string) *rig.Server {
+	t.Helper()
 	s := rig.Start(t, rig.Options{})
 	if code := s.Stop(t); code != 0 {
 		t.Fatalf("dev ended with %d", code)
 	}
-	text := fmt.Sprintf(head, s.Issuer, s.Listen, rig.FreeAddr(t), "http://127.0.0.1:9") + rest(s)
+	text := fmt.Sprintf(head, s.Issuer, s.Listen, rig.FreeAddr(t), upstream) + rest(s)
 	return s.ServeText(t, text)
 }

@@ -143,6 +143,16 @@ func (p Page) Has(buttonID string) bool {
 	return ok
 }
 
+// FormTo returns the fields of a page's form that goes to an address.
+func (p Page) FormTo(action string) (url.Values, bool) {
+	for _, f := range forms(p.Body) {
+		if f.action == action {
+			return f.fields, true
+		}
+	}
+	return nil, false
+}
+
 // SignIn fills the login page.
 func (p *Person) SignIn(t testing.TB, page Page, stop string) Page {
 	t.Helper()

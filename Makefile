@@ -1,5 +1,5 @@
 # The list of targets is made from the comments after them.
-.PHONY: help build setup test unit race e2e check lint fmt vuln fuzz bench clean
+.PHONY: help build setup test unit race e2e check lint fmt vuln fuzz bench bench-peer clean
 
 GO    ?= go
 TOOL  := $(GO) tool -modfile=tools.mod
@@ -11,7 +11,7 @@ RACE  := ./internal/shared/... ./internal/token/... ./internal/revocation/... ./
          ./internal/account/... ./internal/gateway/... ./internal/store/... ./internal/web/... ./sdk/...
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile
 
 build: ## build bin/sallyport, static and reproducible
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/sallyport ./cmd/sallyport
@@ -55,6 +55,10 @@ fuzz: ## each fuzz target in turn for T (make fuzz T=30s)
 			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(T) "$$(dirname "$$f")" || exit 1; \
 		done; \
 	done
+
+bench-peer: ## the issuer beside node-oidc-provider (npm), in one run
+	cd bench/issuer/peer && npm ci --no-audit --no-fund --silent
+	$(GO) run ./bench/issuer -peer -rounds $(or $(ROUNDS),3)
 
 bench: ## all benchmarks, COUNT runs each, into bench/out/bench.txt, then a summary
 	@mkdir -p bench/out

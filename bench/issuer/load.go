@@ -26,6 +26,8 @@ type hello struct {
 	RefreshClient string   `json:"refresh_client"`
 	AccessToken   string   `json:"access_token"`
 	RefreshTokens []string `json:"refresh_tokens"` // one chain a worker
+	FlowClient    string   `json:"flow_client"`    // has the same secret
+	FlowCookies   []string `json:"flow_cookies"`   // of somebody who is signed in and has agreed, one a worker
 }
 
 // maxWorkers is the most connections that a measurement uses.
@@ -63,20 +65,27 @@ func (s *server) cpu() (time.Duration, error) {
 }
 
 type workload struct {
-	name string
+	name       string
+	peer, bare bool // only beside the peer, or only beside the bare handler
 	// request makes the next request of a worker; last is the body of its
 	// previous answer.
 	request func(s *server, worker int, last []byte) (*http.Request, error)
+	// flow makes all the requests of one run, where there are several.
+	flow func(ctx context.Context, client *http.Client, s *server, worker int) error
 }
 
 var workloads = []workload{
-	{"client_credentials", func(s *server, _ int, _ []byte) (*http.Request, error) {
+	{name: "client_credentials", request: func(s *server, _ int, _ []byte) (*http.Request, error) {
 		return s.form("/oauth/token", true, "grant_type", "client_credentials", "scope", "catalog.read")
 	}},
-	{"introspection", func(s *server, _ int, _ []byte) (*http.Request, error) {
+	{name: "client_credentials_es256", peer: true, request: func(s *server, _ int, _ []byte) (*http.Request, error) {
+		return s.form("/oauth/token", true, "grant_type", "client_credentials", "scope", "reports.read")
+	}},
+	{name: "introspection", request: func(s *server, _ int, _ []byte) (*http.Request, error) {
 		return s.form("/oauth/introspect", true, "token", s.AccessToken)
 	}},
-	{"refresh", func(s *server, worker int, last []byte) (*http.Request, error) {
+	{name: "par_code_flow", peer: true, flow: codeFlow},
+	{name: "refresh", request: func(s *server, worker int, last []byte) (*http.Request, error) {
 		tok := s.RefreshTokens[worker]
 		if last != nil {
 			var res struct {
@@ -90,10 +99,10 @@ var workloads = []workload{
 		}
 		return s.form("/oauth/token", false, "grant_type", "refresh_token", "client_id", s.RefreshClient, "refresh_token", tok)
 	}},
-	{"discovery", func(s *server, _ int, _ []byte) (*http.Request, error) {
+	{name: "discovery", bare: true, request: func(s *server, _ int, _ []byte) (*http.Request, error) {
 		return http.NewRequest(http.MethodGet, s.URL+"/.well-known/openid-configuration", nil)
 	}},
-	{"jwks", func(s *server, _ int, _ []byte) (*http.Request, error) {
+	{name: "jwks", bare: true, request: func(s *server, _ int, _ []byte) (*http.Request, error) {
 		return http.NewRequest(http.MethodGet, s.URL+"/.well-known/jwks.json", nil)
 	}},
 }
@@ -109,9 +118,13 @@ func (s *server) form(path string, basic bool, pairs ...string) (*http.Request, 
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if basic {
-		req.SetBasicAuth(url.QueryEscape(s.ClientID), url.QueryEscape(s.ClientSecret))
+		s.authenticate(req, s.ClientID)
 	}
 	return req, nil
+}
+
+func (s *server) authenticate(req *http.Request, clientID string) {
+	req.SetBasicAuth(url.QueryEscape(clientID), url.QueryEscape(s.ClientSecret))
 }
 
 type sample struct {
@@ -124,7 +137,10 @@ type sample struct {
 func measure(ctx context.Context, s *server, w workload, workers int, window time.Duration) (sample, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: maxWorkers, DisableCompression: true}}
+	client := &http.Client{
+		Transport:     &http.Transport{MaxIdleConnsPerHost: maxWorkers, DisableCompression: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	defer client.CloseIdleConnections()
 	var done atomic.Int64
 	errs := make(chan error, workers)
@@ -160,6 +176,13 @@ func measure(ctx context.Context, s *server, w workload, workers int, window tim
 func work(ctx context.Context, client *http.Client, s *server, w workload, worker int, done *atomic.Int64, stop *atomic.Bool) error {
 	var last []byte
 	for !stop.Load() {
+		if w.flow != nil {
+			if err := w.flow(ctx, client, s, worker); err != nil {
+				return err
+			}
+			done.Add(1)
+			continue
+		}
 		req, err := w.request(s, worker, last)
 		if err != nil {
 			return err

@@ -102,10 +102,14 @@ func newProduct(ctx context.Context, dir, baseURL string) (http.Handler, hello, 
 	}
 	svc, err := oauth.New(oauth.Options{
 		Issuer: issuer, Store: st.OAuth(), Users: st.OAuth(), Ring: ring, Feed: feed, Proofs: proofs, Now: time.Now,
-		Resources: []oauth.Resource{{Name: "catalog", Audience: "https://api.example.com/catalog", Tier: token.TierStandard, Scopes: []string{"catalog.read"}}},
+		Resources: []oauth.Resource{
+			{Name: "catalog", Audience: "https://api.example.com/catalog", Tier: token.TierStandard, Scopes: []string{"catalog.read"}},
+			{Name: "reports", Audience: "https://api.example.com/reports", Tier: token.TierStandard, Scopes: []string{"reports.read"}, Format: token.FormatJWT},
+		},
 		Clients: []oauth.Client{
-			{ID: "job", Type: oauth.ServiceClient, Scope: "catalog.read", Secrets: []oauth.ClientSecret{{Hash: sec.Hash()}}, Resources: []string{"catalog"}},
-			{ID: "app", Type: oauth.Native, Scope: "catalog.read", RedirectURIs: []string{"https://app.example.com/cb"}},
+			{ID: "job", Type: oauth.ServiceClient, Scope: "catalog.read reports.read", Secrets: []oauth.ClientSecret{{Hash: sec.Hash()}}, Resources: []string{"catalog"}},
+			{ID: "app", Type: oauth.Native, Scope: "catalog.read", RedirectURIs: []string{flowRedirect}},
+			{ID: "web", Type: oauth.Server, Scope: "openid catalog.read", RedirectURIs: []string{flowRedirect}, Secrets: []oauth.ClientSecret{{Hash: sec.Hash()}}},
 		},
 	})
 	if err != nil {
@@ -130,7 +134,7 @@ func newProduct(ctx context.Context, dir, baseURL string) (http.Handler, hello, 
 	if err != nil {
 		return nil, hello{}, err
 	}
-	h := hello{ClientID: "job", ClientSecret: sec.Reveal(), RefreshClient: "app"}
+	h := hello{ClientID: "job", ClientSecret: sec.Reveal(), RefreshClient: "app", FlowClient: "web"}
 	return handler, h, seed(ctx, svc, st, &h)
 }
 
@@ -146,6 +150,9 @@ func seed(ctx context.Context, svc *oauth.Service, st *store.Store, h *hello) er
 		LastSeen: now, IdleUntil: now.Add(time.Hour), AbsoluteUntil: now.Add(time.Hour),
 	}
 	if err := st.Account().AddSession(ctx, session, secret.ID{}); err != nil {
+		return err
+	}
+	if err := seedBrowsers(ctx, st, user, h); err != nil {
 		return err
 	}
 	const verifier = "bench-verifier-bench-verifier-bench-verifier"
@@ -176,6 +183,25 @@ func seed(ctx context.Context, svc *oauth.Service, st *store.Store, h *hello) er
 		h.AccessToken = res.AccessToken.Reveal()
 	}
 	return nil
+}
+
+// seedBrowsers signs the person in, in a browser for each worker, and lets them
+// agree to the client of the flow.
+func seedBrowsers(ctx context.Context, st *store.Store, user account.User, h *hello) error {
+	now := time.Now()
+	for range maxWorkers {
+		id := secret.NewID(now)
+		cookie := secret.Encode(secret.SessionCookie, append(id[:], secret.Random(32)...))
+		session := account.Session{
+			ID: id, SID: id, Hash: cookie.Hash(), UserID: user.ID, ACR: token.ACRPassword, AMR: "pwd", AuthTime: now, CreatedAt: now,
+			LastSeen: now, IdleUntil: now.Add(time.Hour), AbsoluteUntil: now.Add(time.Hour),
+		}
+		if err := st.Account().AddSession(ctx, session, secret.ID{}); err != nil {
+			return err
+		}
+		h.FlowCookies = append(h.FlowCookies, "__Host-sallyport="+cookie.Reveal())
+	}
+	return st.OAuth().SaveConsent(ctx, oauth.Consent{UserID: user.ID, ClientID: "web", Scope: "openid catalog.read", GrantedAt: now})
 }
 
 func newRing(keys token.KeyStore) (*token.Ring, error) {

@@ -59,7 +59,7 @@ stale() {
 }
 
 # npm ci starts from nothing each time, so it runs only when the lock has changed.
-for dir in node ../examples/backends/node; do
+for dir in node ../examples/backends/node ../examples/clients/server; do
 	stamp=$dir/node_modules/.installed
 	if stale "$stamp" $dir/package-lock.json; then
 		echo "setup: installing npm packages of $dir"

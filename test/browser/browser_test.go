@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -18,18 +17,7 @@ func TestMain(m *testing.M) { rig.Main(m) }
 func home(t *testing.T, caFile string) string {
 	t.Helper()
 	dir := t.TempDir()
-	db := filepath.Join(dir, ".pki", "nssdb")
-	if err := os.MkdirAll(db, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for _, args := range [][]string{
-		{"-N", "--empty-password"},
-		{"-A", "-t", "C,,", "-n", "sallyport", "-i", caFile},
-	} {
-		if out, err := exec.CommandContext(t.Context(), "certutil", append([]string{"-d", "sql:" + db}, args...)...).CombinedOutput(); err != nil {
-			t.Fatalf("certutil %v: %v: %s", args, err, out)
-		}
-	}
+	rig.TrustCA(t, dir, caFile)
 	return dir
 }
 

@@ -27,7 +27,7 @@ func basicClients(s *rig.Server, t testing.TB) (text string, list []*rp) {
     token_endpoint_auth_method: %[2]s
     id_token_signed_response_alg: RS256
     redirect_uris: [%[3]s]
-    scope: openid profile email address phone offline_access
+    scope: openid profile email offline_access
 `, c.id, c.method, basicCallback)
 		list = append(list, &rp{
 			t: t, id: c.id, secret: secretFile(t, s, c.id+".secret"), method: c.method, redirect: basicCallback, scope: "openid", algs: []string{"RS256"},

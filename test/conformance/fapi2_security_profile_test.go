@@ -48,7 +48,7 @@ var fapiModules = []fapiModule{
 		}
 	}},
 	{name: "user-rejects-authentication", test: func(c, _ *fapi) {
-		a := c.ask()
+		a := c.ask("prompt", "consent")
 		person := c.s.Person(c.t)
 		page := person.SignIn(c.t, person.Go(c.t, c.pushed(a, nil), ""), "")
 		page = person.Press(c.t, page, "deny", nil, c.redirect)

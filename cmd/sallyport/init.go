@@ -16,24 +16,35 @@ import (
 //go:embed init.yaml
 var initConfig []byte
 
+//go:embed init_mcp.yaml
+var initMCP []byte
+
+// presets are the configurations that init can begin with, by name.
+var presets = map[string][]byte{"": initConfig, "mcp": initMCP}
+
 func (p *program) initCommand() *cobra.Command {
-	var dir string
+	var dir, preset string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Write a commented sallyport.yaml and a master key",
 		Long: "Init writes sallyport.yaml and master.key into a folder. It never overwrites either:\n" +
-			"without its master key a database is useless.",
-		Example: "  sallyport init\n  sallyport init --dir /etc/sallyport",
+			"without its master key a database is useless. With --preset mcp the file puts an MCP server behind the gateway.",
+		Example: "  sallyport init\n  sallyport init --dir /etc/sallyport\n  sallyport init --preset mcp",
 		Args:    noArgs,
-		RunE:    func(*cobra.Command, []string) error { return p.init(dir, asJSON) },
+		RunE:    func(*cobra.Command, []string) error { return p.init(dir, preset, asJSON) },
 	}
 	cmd.Flags().StringVar(&dir, "dir", ".", "existing `FOLDER` to write into")
+	cmd.Flags().StringVar(&preset, "preset", "", "what to begin with: mcp, or nothing for a web API")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the names of the files as JSON")
 	return cmd
 }
 
-func (p *program) init(dir string, asJSON bool) error {
+func (p *program) init(dir, preset string, asJSON bool) error {
+	text, known := presets[preset]
+	if !known {
+		return fmt.Errorf("there is no preset %q: there is mcp", preset)
+	}
 	if info, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("the folder %s does not exist: make it first", dir)
 	} else if err == nil && !info.IsDir() {
@@ -50,7 +61,7 @@ func (p *program) init(dir string, asJSON bool) error {
 	if err := writeNew(keyFile, secret.NewHandle(secret.MasterKey).Reveal()+"\n"); err != nil {
 		return err
 	}
-	if err := writeNew(configFile, string(initConfig)); err != nil {
+	if err := writeNew(configFile, string(text)); err != nil {
 		return errors.Join(err, os.Remove(keyFile))
 	}
 	if asJSON {

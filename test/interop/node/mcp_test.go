@@ -1,34 +1,19 @@
 package interop_test
 
 import (
-	"fmt"
+	"bufio"
+	"net/http"
 	"net/netip"
+	"net/url"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 
 	"sallyport/test/rig"
 )
-
-// mcpConfig has no client: those that come introduce themselves.
-const mcpConfig = `issuer: %[1]s
-listen: "%[2]s"
-metrics_listen: "%[3]s"
-tls: {cert_file: cert.pem, key_file: key.pem}
-store: sqlite:sallyport.db
-master_key_file: master.key
-registration: {policy: open, scope: "openid offline_access notes.use"}
-client_id_metadata_documents: {policy: on, scope: "openid offline_access notes.use"}
-scopes: {notes.use: Use your notes}
-apis:
-  - name: notes
-    audience: %[1]s/mcp
-    path: /mcp
-    upstream: http://%[4]s/mcp
-    operations:
-      - {match: "POST /", scope: notes.use}
-      - {match: "GET /", scope: notes.use}
-      - {match: "DELETE /", scope: notes.use}
-`
 
 // A client of the TypeScript MCP SDK that knows nothing but the address of an MCP
 // server finds its way to a tool call (MD09, CL12).
@@ -40,7 +25,7 @@ func TestMD09AnMCPClientFindsItsWayIn(t *testing.T) {
 	}
 	t.Setenv("SSL_CERT_FILE", s.CAFile) // the issuer fetches the document from this machine
 	backend, document := rig.FreeAddr(t), rig.FreeAddr(t)
-	s = s.ServeText(t, fmt.Sprintf(mcpConfig, s.Issuer, s.Listen, rig.FreeAddr(t), backend))
+	s = s.ServeText(t, preset(t, s, backend))
 	p := s.Person(t)
 	s.Node(t, "mcp.mjs", map[string]any{
 		"issuer": s.Issuer, "server": s.Issuer + "/mcp", "redirect_uri": callback, "backend": port(t, backend),
@@ -57,4 +42,83 @@ func port(t *testing.T, addr string) int {
 		t.Fatal(err)
 	}
 	return int(ap.Port())
+}
+
+// What docs/guide/mcp.md tells people to run does what it says.
+func TestMD09TheExamplesOfTheMCPGuideWork(t *testing.T) {
+	s := rig.Start(t, rig.Options{})
+	if code := s.Stop(t); code != 0 {
+		t.Fatalf("exit status %d", code)
+	}
+	backend := rig.FreeAddr(t)
+	s = s.ServeText(t, preset(t, s, backend))
+	p := s.Person(t)
+	run := func(script string, env []string, args ...string) *bufio.Scanner {
+		cmd := exec.CommandContext(t.Context(), "node", append([]string{example(t, script)}, args...)...)
+		cmd.Env = append(os.Environ(), env...)
+		cmd.Stderr = os.Stderr
+		out, err := cmd.StdoutPipe()
+		if err == nil {
+			err = cmd.Start()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+		return bufio.NewScanner(out)
+	}
+	next := func(lines *bufio.Scanner) string {
+		t.Helper()
+		if !lines.Scan() {
+			t.Fatalf("no line: %v", lines.Err())
+		}
+		return lines.Text()
+	}
+	next(run("server.mjs", []string{"PORT=" + strconv.Itoa(port(t, backend))}))
+	client := run("client.mjs", []string{"NODE_EXTRA_CA_CERTS=" + s.CAFile}, s.Issuer+"/mcp")
+	address, ok := strings.CutPrefix(next(client), "Open ")
+	if !ok {
+		t.Fatalf("%q", address)
+	}
+	asked, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.Get(p.Authorize(t, address, asked.Query().Get("redirect_uri")).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if got := next(client); !strings.HasPrefix(got, "You are ") || !strings.Contains(got, ", and you came by way of ") {
+		t.Errorf("%q", got)
+	}
+}
+
+// example copies a script to where its packages are.
+func example(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "examples", "mcp", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp(rig.NodeDir(), ".example-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	file := filepath.Join(dir, name)
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// preset is what sallyport init --preset mcp writes, with the addresses of s.
+func preset(t *testing.T, s *rig.Server, backend string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "..", "cmd", "sallyport", "init_mcp.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.NewReplacer("https://localhost:8443", s.Issuer, `":8443"`, `"`+s.Listen+`"`, "127.0.0.1:9464", rig.FreeAddr(t), "127.0.0.1:9000", backend).Replace(string(text))
 }

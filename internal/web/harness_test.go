@@ -25,8 +25,10 @@ import (
 
 	"sallyport/internal/account"
 	"sallyport/internal/oauth"
+	"sallyport/internal/outbound"
 	"sallyport/internal/revocation"
 	"sallyport/internal/secret"
+	"sallyport/internal/signals"
 	"sallyport/internal/store"
 	"sallyport/internal/token"
 	"sallyport/internal/web"
@@ -87,6 +89,7 @@ type house struct {
 	handler  http.Handler
 	log      *syncBuffer
 	registry *prometheus.Registry
+	signals  *signals.Service
 	secret   secret.Value
 	user     account.User
 }
@@ -100,6 +103,8 @@ type options struct {
 
 	mutualTLS string
 	change    func(*oauth.Options)
+	// push answers what is sent to receivers of signals; nil: there are no signals.
+	push func(url string, header map[string]string, body []byte) (int, []byte, error)
 }
 
 func newHouse(t testing.TB, o options) *house {
@@ -135,6 +140,7 @@ func newHouse(t testing.TB, o options) *house {
 	must(err)
 	opts := oauth.Options{
 		Issuer: o.issuer, Store: h.store.OAuth(), Users: h.store.OAuth(), Ring: ring, Feed: feed, Proofs: proofs, Now: h.clock.now, MutualTLS: o.mutualTLS,
+		Signals: o.push != nil,
 		Clients: append(h.clients(), o.clients...),
 		Resources: []oauth.Resource{
 			{Name: "catalog", Audience: "https://api.example.com/catalog", Tier: token.TierStandard, Scopes: []string{"catalog.read", "catalog.write"}},
@@ -158,10 +164,20 @@ func newHouse(t testing.TB, o options) *house {
 	h.accounts = account.New(account.Options{Store: h.store.Account(), Now: h.clock.now, Params: account.Argon2Params{MemoryKiB: 64, Passes: 1, Threads: 1}})
 	h.user, err = h.accounts.AddUser(t.Context(), account.NewUser{Username: "ada", Name: "Ada L.", Email: "ada@example.com", Password: secret.New(password)})
 	must(err)
+	if o.push != nil {
+		h.signals, err = signals.New(signals.Options{
+			Issuer: o.issuer, Store: h.store.Signals(), Ring: ring, Keep: time.Hour, Now: h.clock.now, Check: outbound.NewClient(outbound.Options{}).Check,
+			Post: func(_ context.Context, url string, header map[string]string, body []byte) (int, []byte, error) {
+				return o.push(url, header, body)
+			},
+			Receives: h.oauth.Receives, Person: h.oauth.Known,
+		})
+		must(err)
+	}
 	h.handler, err = web.New(web.Options{
 		Issuer: o.issuer, OAuth: h.oauth, Accounts: h.accounts, Ring: ring, Gateway: o.gateway, Now: h.clock.now,
-		Logger:    slog.New(slog.NewJSONHandler(o.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		MutualTLS: o.mutualTLS, Registerer: h.registry, BrowserOrigins: o.origins, Audiences: []string{"https://api.example.com/catalog"},
+		Logger:  slog.New(slog.NewJSONHandler(o.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Signals: h.signals, MutualTLS: o.mutualTLS, Registerer: h.registry, BrowserOrigins: o.origins, Audiences: []string{"https://api.example.com/catalog"},
 	})
 	must(err)
 	return h
@@ -411,7 +427,7 @@ func (b *browser) cookie(name string) string {
 	return ""
 }
 
-func wantStatus(t *testing.T, r reply, want int) {
+func wantStatus(t testing.TB, r reply, want int) {
 	t.Helper()
 	if r.StatusCode != want {
 		t.Errorf("%s %s = %d, want %d: %.300s", r.Request.Method, r.Request.URL.Path, r.StatusCode, want, r.body)

@@ -95,6 +95,8 @@ func TestTheJWTFormIsRefused(t *testing.T) {
 		"J092 typ of an ID token":        resigned(token.SignAccess, "JWT", same),
 		"J092 an inner token":            resigned(token.SignInner, token.TypeInner, same),
 		"J092 the inner key":             resigned(token.SignInner, "at+jwt", same),
+		"RV20 the key of events":         resigned(token.SignSET, "at+jwt", same),
+		"RV16 a security event token":    resigned(token.SignSET, "secevent+jwt", same),
 		"J084 another issuer":            resigned(token.SignAccess, "at+jwt", replace(issuer, issuer+"/")),
 		"J085 another audience":          f.jwt(func(a *token.Access) { a.Audience = audience + "/" }),
 		"J085 only the issuer":           f.jwt(func(a *token.Access) { a.Audience = issuer }),

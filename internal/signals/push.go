@@ -13,9 +13,10 @@ import (
 
 const (
 	lookEvery = 500 * time.Millisecond // for what other processes write, and what is due again
-	// claimFor is longer than a node works on a stream and one more request takes.
-	claimFor  = 25 * time.Second
-	workFor   = 10 * time.Second
+	// claimFor is longer than a node works on a stream and one more request takes,
+	// and how long the stream of a node that died waits.
+	claimFor  = 15 * time.Second
+	workFor   = 3 * time.Second
 	batch     = 32
 	senders   = 8
 	mostPause = 5 * time.Minute

@@ -23,6 +23,7 @@ const (
 	CodeReplayed         Name = "code.replayed"
 	TokenIssued          Name = "token.issued"
 	TokenExchanged       Name = "token.exchanged"
+	AssertionRefused     Name = "assertion.refused"
 	ExchangeRefused      Name = "exchange.refused"
 	TokenIntrospected    Name = "token.introspected"
 	TokenRevoked         Name = "token.revoked"
@@ -87,6 +88,7 @@ var Events = []struct {
 	{CodeReplayed, "a code came a second time, with everything else right; the grant ended", "the client leaks codes, or its user was attacked: find out which"},
 	{TokenIssued, "an access token was issued", "nothing"},
 	{TokenExchanged, "a client got a token for another API in place of one that it was called with; actor acts for subject", "nothing"},
+	{AssertionRefused, "an assertion about a service was refused", "used: it was presented twice; subject: add it to assertion_issuers if it is meant; others: see what its issuer writes"},
 	{ExchangeRefused, "a token was presented for exchange that does not count", "not_alive, revoked: often a client that is slow; subject_client, subject_audience, subject_bound, subject_may_act, actor_of_another: a client tries what its policy does not allow"},
 	{TokenIntrospected, "a resource server asked about a token", "nothing"},
 	{TokenRevoked, "a client ended a token or a grant", "nothing"},

@@ -15,6 +15,7 @@ var clientRules = []func(c *Client) (setting, why string){
 	(*Client).serviceProblem,
 	(*Client).authMethodProblem,
 	(*Client).exchangeProblem,
+	(*Client).jwtBearerProblem,
 	(*Client).signalsProblem,
 	(*Client).cibaProblem,
 	func(c *Client) (setting, why string) { return c.Settings.encryptionProblem() },
@@ -39,6 +40,9 @@ func (c *Client) Problem() (setting, why string) {
 
 // UsesSecret reports whether the client proves with a secret who it is.
 func (c *Client) UsesSecret() bool {
+	if g := c.Settings.GrantTypes; len(g) == 1 && g[0] == GrantJWTBearer {
+		return false // an assertion says who it is
+	}
 	switch c.Settings.AuthMethod {
 	case "", "client_secret_basic", "client_secret_post":
 		return !c.Type.Public()

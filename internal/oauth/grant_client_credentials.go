@@ -14,6 +14,12 @@ import (
 // never a refresh token, and a subject that no person can have. There is no
 // row: the token ends by its serial or with the client.
 func (s *Service) exchangeClientCredentials(ctx context.Context, c *Client, r Request) (*TokenResponse, error) {
+	return s.ownToken(ctx, c, r, "client_credentials", func() error { return nil })
+}
+
+// ownToken gives a client a token for itself. spend uses up what it has presented,
+// when all else is right; how is for the record.
+func (s *Service) ownToken(ctx context.Context, c *Client, r Request, how string, spend func() error) (*TokenResponse, error) {
 	asked := r.param("scope")
 	if asked == "" && r.param("authorization_details") == "" {
 		asked = strings.Join(slices.DeleteFunc(fields(c.Scope), func(m string) bool { return m == ReportScope }), " ")
@@ -50,10 +56,13 @@ func (s *Service) exchangeClientCredentials(ctx context.Context, c *Client, r Re
 	if err != nil {
 		return nil, err
 	}
+	if err := spend(); err != nil {
+		return nil, err
+	}
 	if err := s.settle(ctx, c.ID, held); err != nil {
 		return nil, err
 	}
 	res.Nonce = s.nextNonce(held)
-	note(ctx, audit.Event{Name: audit.TokenIssued, Client: c.ID, Subject: a.Subject, Reason: "client_credentials"})
+	note(ctx, audit.Event{Name: audit.TokenIssued, Client: c.ID, Subject: a.Subject, Reason: how})
 	return res, nil
 }

@@ -17,6 +17,7 @@ var grantTypes = []grantType{
 	{"authorization_code", forPeople, forPeople, (*Service).exchangeCode},
 	{"refresh_token", forPeople, forPeople, (*Service).exchangeRefresh},
 	{"client_credentials", []ClientType{ServiceClient, Server}, []ClientType{ServiceClient}, (*Service).exchangeClientCredentials},
+	{GrantJWTBearer, []ClientType{ServiceClient}, nil, (*Service).exchangeJWTBearer},
 	{GrantTokenExchange, []ClientType{ServiceClient, Server}, nil, (*Service).exchangeToken},
 	{grantDevice, []ClientType{Native, Server}, nil, (*Service).exchangeDevice},
 	{grantCIBA, []ClientType{Server}, nil, (*Service).exchangeCIBA},

@@ -68,6 +68,8 @@ type Options struct {
 	// Fetch asks an address that came from a client, by the strictest rules. Without
 	// it none is asked.
 	Fetch jose.Fetch
+	// AssertionIssuers say who services are (RFC 7523).
+	AssertionIssuers []AssertionIssuer
 	// FetchRequest is Fetch for request objects, which are JWTs. Without it none is
 	// fetched, and request_uri is for pushed requests alone.
 	FetchRequest jose.Fetch
@@ -89,13 +91,16 @@ type Options struct {
 
 // Service is the authorization server. Safe for concurrent use.
 type Service struct {
-	issuer    string
-	store     Store
-	users     Users
-	ring      *token.Ring
-	reader    *token.AccessReader
-	hints     *jose.Verifier
-	inner     *jose.Verifier
+	issuer string
+	store  Store
+	users  Users
+	ring   *token.Ring
+	reader *token.AccessReader
+	hints  *jose.Verifier
+	inner  *jose.Verifier
+
+	assertions map[string]*assertions // by their issuer
+
 	leaked    []*jose.Verifier
 	feed      Feed
 	proofs    Proofs
@@ -178,6 +183,9 @@ func New(o Options) (*Service, error) {
 		return nil, fmt.Errorf("oauth: %w", err)
 	}
 	if s.inner, err = s.innerVerifier(); err != nil {
+		return nil, fmt.Errorf("oauth: %w", err)
+	}
+	if err = s.assertionVerifiers(o.AssertionIssuers); err != nil {
 		return nil, fmt.Errorf("oauth: %w", err)
 	}
 	if s.leaked, err = s.jwtVerifiers(); err != nil {

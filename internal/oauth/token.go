@@ -58,7 +58,7 @@ func (s *Service) Token(ctx context.Context, r Request) (*TokenResponse, error) 
 	if name == "" {
 		return nil, fail(InvalidRequest, "grant_type is missing")
 	}
-	client, err := s.authenticate(ctx, r)
+	client, err := s.callerOf(ctx, name, r)
 	if err != nil {
 		return nil, err
 	}

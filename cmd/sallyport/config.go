@@ -13,28 +13,29 @@ import (
 // the reference shows. The strict reader, the environment overrides, the JSON
 // Schema and the reference page are all made from these tags.
 type config struct {
-	Issuer        string              `yaml:"issuer" need:"yes" example:"https://auth.example.com" doc:"Address of the issuer, as apps and tokens name it. https, without path, query or a slash at the end."`
-	Listen        string              `yaml:"listen" default:":8443" example:":8443" doc:"Address of the TLS listener for issuer and gateway."`
-	MetricsListen string              `yaml:"metrics_listen" default:"127.0.0.1:9464" example:"127.0.0.1:9464" doc:"Address for /healthz, /readyz and /metrics, plain HTTP. Keep it away from the internet."`
-	MTLSListen    string              `yaml:"mtls_listen" example:":8444" doc:"Address of a second TLS listener that asks for client certificates, for programs whose tokens are bound to theirs. Without it there is none."`
-	MTLSURL       string              `yaml:"mtls_url" example:"https://mtls.auth.example.com" doc:"Where clients reach mtls_listen. Without it, the host of the issuer at the port of mtls_listen."`
-	TLS           tlsConfig           `yaml:"tls" need:"yes" doc:"The certificate of the listener."`
-	Store         string              `yaml:"store" example:"sqlite:sallyport.db" doc:"Where users, clients, grants and keys are kept: sqlite:FILE, or postgres://… without a password."`
-	StoreFile     string              `yaml:"store_file" example:"/run/secrets/sallyport-dsn" doc:"A file that holds what store would, for connection strings with a password."`
-	Shared        string              `yaml:"shared" example:"rediss://cache.example.com:6379" doc:"Redis or Valkey, where many nodes share what may be used once: redis:// or rediss:// without a password. One node needs none."`
-	SharedFile    string              `yaml:"shared_file" example:"/run/secrets/sallyport-shared" doc:"A file that holds what shared would, for addresses with a password."`
-	MasterKeyFile string              `yaml:"master_key_file" need:"yes" example:"master.key" doc:"The file with the key that wraps all other keys. Keep it apart from the database, with a copy."`
-	Mail          mailConfig          `yaml:"mail" doc:"The mail server. People are told of leaks by mail."`
-	Leaks         leaksConfig         `yaml:"leaks" doc:"Who is told when a credential of ours is found where it should not be."`
-	Signals       signalsConfig       `yaml:"signals" doc:"Security events for other systems: that a session has ended, that a password was changed."`
-	Keys          keysConfig          `yaml:"keys" doc:"How often keys change by themselves."`
-	RequirePushed bool                `yaml:"require_pushed_authorization_requests" example:"false" doc:"Accept authorization requests only if they were pushed (RFC 9126), from every client."`
-	Scopes        map[string]string   `yaml:"scopes" example:"{catalog.read: See the catalog}" doc:"What each scope allows, in words for the page that asks people to agree."`
-	APIs          []apiConfig         `yaml:"apis" doc:"The guarded APIs."`
-	DetailsTypes  []oauth.DetailsType `yaml:"authorization_details_types" doc:"What clients may ask for in detail (RFC 9396), beyond scopes."`
-	Registration  registerConfig      `yaml:"registration" doc:"Who may register a client by itself (RFC 7591). Nobody, unless policy says otherwise."`
-	Documents     documentConfig      `yaml:"client_id_metadata_documents" doc:"Clients whose client_id is the https address of their metadata. Nobody registers them."`
-	Clients       []clientConfig      `yaml:"clients" doc:"Apps that may ask for tokens. More can be added with sallyport client add."`
+	Issuer           string              `yaml:"issuer" need:"yes" example:"https://auth.example.com" doc:"Address of the issuer, as apps and tokens name it. https, without path, query or a slash at the end."`
+	Listen           string              `yaml:"listen" default:":8443" example:":8443" doc:"Address of the TLS listener for issuer and gateway."`
+	MetricsListen    string              `yaml:"metrics_listen" default:"127.0.0.1:9464" example:"127.0.0.1:9464" doc:"Address for /healthz, /readyz and /metrics, plain HTTP. Keep it away from the internet."`
+	MTLSListen       string              `yaml:"mtls_listen" example:":8444" doc:"Address of a second TLS listener that asks for client certificates, for programs whose tokens are bound to theirs. Without it there is none."`
+	MTLSURL          string              `yaml:"mtls_url" example:"https://mtls.auth.example.com" doc:"Where clients reach mtls_listen. Without it, the host of the issuer at the port of mtls_listen."`
+	TLS              tlsConfig           `yaml:"tls" need:"yes" doc:"The certificate of the listener."`
+	Store            string              `yaml:"store" example:"sqlite:sallyport.db" doc:"Where users, clients, grants and keys are kept: sqlite:FILE, or postgres://… without a password."`
+	StoreFile        string              `yaml:"store_file" example:"/run/secrets/sallyport-dsn" doc:"A file that holds what store would, for connection strings with a password."`
+	Shared           string              `yaml:"shared" example:"rediss://cache.example.com:6379" doc:"Redis or Valkey, where many nodes share what may be used once: redis:// or rediss:// without a password. One node needs none."`
+	SharedFile       string              `yaml:"shared_file" example:"/run/secrets/sallyport-shared" doc:"A file that holds what shared would, for addresses with a password."`
+	MasterKeyFile    string              `yaml:"master_key_file" need:"yes" example:"master.key" doc:"The file with the key that wraps all other keys. Keep it apart from the database, with a copy."`
+	Mail             mailConfig          `yaml:"mail" doc:"The mail server. People are told of leaks by mail."`
+	Leaks            leaksConfig         `yaml:"leaks" doc:"Who is told when a credential of ours is found where it should not be."`
+	Signals          signalsConfig       `yaml:"signals" doc:"Security events for other systems: that a session has ended, that a password was changed."`
+	Keys             keysConfig          `yaml:"keys" doc:"How often keys change by themselves."`
+	RequirePushed    bool                `yaml:"require_pushed_authorization_requests" example:"false" doc:"Accept authorization requests only if they were pushed (RFC 9126), from every client."`
+	Scopes           map[string]string   `yaml:"scopes" example:"{catalog.read: See the catalog}" doc:"What each scope allows, in words for the page that asks people to agree."`
+	APIs             []apiConfig         `yaml:"apis" doc:"The guarded APIs."`
+	DetailsTypes     []oauth.DetailsType `yaml:"authorization_details_types" doc:"What clients may ask for in detail (RFC 9396), beyond scopes."`
+	Registration     registerConfig      `yaml:"registration" doc:"Who may register a client by itself (RFC 7591). Nobody, unless policy says otherwise."`
+	Documents        documentConfig      `yaml:"client_id_metadata_documents" doc:"Clients whose client_id is the https address of their metadata. Nobody registers them."`
+	Clients          []clientConfig      `yaml:"clients" doc:"Apps that may ask for tokens. More can be added with sallyport client add."`
+	AssertionIssuers []assertionIssuer   `yaml:"assertion_issuers" doc:"Who may say who a service is, by JWT assertions (RFC 7523): clusters, build servers."`
 
 	MTLSClientCAFile  string           `yaml:"mtls_client_ca_file" example:"client-ca.pem" doc:"PEM file with the authorities whose certificates prove clients of tls_client_auth."`
 	Attesters         []attesterConfig `yaml:"attesters" doc:"Who vouches for instances of apps (attestation-based client authentication)."`

@@ -171,6 +171,10 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 	if err != nil {
 		return err
 	}
+	vouchers, err := keys.assertionIssuers(c)
+	if err != nil {
+		return err
+	}
 	authorities, err := c.clientCAs()
 	if err != nil {
 		return err
@@ -195,7 +199,8 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 	n.oauth, err = oauth.New(oauth.Options{
 		Issuer: c.Issuer, Store: n.store.OAuth(), Users: n.store.OAuth(), Ring: ring, Feed: n.feed, Proofs: proofs, MutualTLS: c.mutualURL(),
 		Resources: resources, ScopeText: c.Scopes, DetailsTypes: c.DetailsTypes, Clients: clients, Now: n.now,
-		KeysAt: keys.ofClient, IsMaster: c.isMaster, Replay: replay, Fetch: keys.door.Get, FetchRequest: keys.door.GetJWT, RequirePushed: c.RequirePushed,
+		AssertionIssuers: vouchers,
+		KeysAt:           keys.ofClient, IsMaster: c.isMaster, Replay: replay, Fetch: keys.door.Get, FetchRequest: keys.door.GetJWT, RequirePushed: c.RequirePushed,
 		MayFetch: keys.door.Check, Registration: registration, Documents: c.documents(), FetchDocument: c.documentDoor().GetFresh,
 		AssertionLife: c.AssertionLifetime.std(), ClientCAs: authorities, Attesters: attesters,
 		Signals: c.Signals.Enabled,

@@ -38,6 +38,7 @@ var rules = []rule{
 	{"CL02", "native and browser clients have no secret; server and service clients have one", "remove secret_file, or set it to a file with the secret", checkClientSecrets},
 	{ruleRedirects, "redirect URIs fit the type of their client", "https; for native also com.example.app:/path or http://127.0.0.1/path", checkRedirects},
 	{"CF09", "clients ask only for scopes that exist and stand for APIs that exist", "add the operation that needs the scope, or remove it from the client", checkClientScopes},
+	{"TK20", "who says who a service is has keys, and speaks for named subjects that are clients of that grant type", "name one of jwks_file and jwks_uri, and give the client grant_types: [urn:ietf:params:oauth:grant-type:jwt-bearer]", checkAssertionIssuers},
 	{"KY05", "tokens are encrypted only where that is asked for, by sound algorithms, to keys that are for it", "name one of jwks_file and jwks_uri; the set needs an EC key (P-256, P-384, P-521) or an RSA key of 2048 bits with use enc", checkEncryption},
 	{"KY07", "no secret is a placeholder or easy to guess", "let sallyport client rotate-secret or openssl rand -base64 33 make one", checkPlaceholders},
 	{"KY08", "keys change often enough, and not too often for caches", "remove the setting: the default is right for most", checkKeys},

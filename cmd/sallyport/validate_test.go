@@ -161,6 +161,12 @@ func TestRules(t *testing.T) {
 		"a webhook inside, allowed":                     {issuer, issuer + "\nleaks: {webhook: \"https://10.1.1.1/x\", webhook_secret_file: web.secret, webhook_networks: [10.0.0.0/8]}", "", ""},
 		"LK02 every network":                            {issuer, issuer + "\nleaks: {webhook: \"https://h.example/x\", webhook_secret_file: web.secret, webhook_networks: [0.0.0.0/0]}", "LK02", "is not a private network"},
 		"CF09 exchange for an API that is none":         {redirect, redirect + ", grant_types: [authorization_code, \"urn:ietf:params:oauth:grant-type:token-exchange\"], token_exchange: {audiences: [z]}", "CF09", "no API is called \"z\""},
+		"services that a cluster vouches for":           {issuer, issuer + vouched("jwks_file: sig.jwks", "job"), "", ""},
+		"TK20 an issuer without keys":                   {issuer, issuer + vouched("repeatable: true", "job"), "TK20", "assertion_issuers[0].jwks_file: is missing"},
+		"TK20 an issuer with keys twice":                {issuer, issuer + vouched("jwks_file: sig.jwks\n    jwks_uri: https://c.example.com/j", "job"), "TK20", "keep one of them"},
+		"TK20 an issuer with keys inside":               {issuer, issuer + vouched("jwks_uri: https://10.0.0.1/j", "job"), "TK20", "allow its network in assertion_issuers[0].jwks_networks"},
+		"TK20 an issuer with a private key":             {issuer, issuer + vouched("jwks_file: private.jwks", "job"), "TK20", "jwks_file"},
+		"TK20 a client that is not for it":              {issuer, issuer + vouched("jwks_file: sig.jwks", "app"), "TK20", "has no grant_types with urn"},
 		"no store":                                      {store, "", "CF03", "is missing"},
 		"two stores":                                    {store, store + "\nstore_file: web.secret", "CF03", "keep one"},
 		"another database":                              {store, "store: mysql://x/y", "CF03", "neither"},
@@ -436,4 +442,9 @@ func TestPP16WhoNeedsAKeyIsTold(t *testing.T) {
 			}
 		}
 	}
+}
+
+// vouched is an issuer of assertions with keys that speaks for a client.
+func vouched(keys, clientID string) string {
+	return "\nassertion_issuers:\n  - issuer: https://cluster.example.com\n    " + keys + "\n    subjects: [{subject: \"system:serviceaccount:shop:job\", client_id: " + clientID + "}]"
 }

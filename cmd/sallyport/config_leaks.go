@@ -233,10 +233,10 @@ func (c *config) deadSecrets(isDead func(secret.Hash) (bool, error)) ([]int, err
 	return list, nil
 }
 
-// reportScopeProblem: only a service client can report leaks.
-func reportScopeProblem(client oauth.Client) string {
+// partnerScopeProblem: only a service client is a partner.
+func partnerScopeProblem(client oauth.Client, scope string) string {
 	if client.Type != oauth.ServiceClient {
-		return fmt.Sprintf("%q is for service clients: no person can grant it", oauth.ReportScope)
+		return fmt.Sprintf("%q is for service clients: no person can grant it", scope)
 	}
 	return ""
 }

@@ -91,8 +91,10 @@ func (j *judge) ceiling(path, scope string) {
 	for _, p := range j.c.scopeProblems(oauth.Client{Type: oauth.Server, Scope: scope}) {
 		j.failf(path, "%s", p.Text)
 	}
-	if slices.Contains(strings.Fields(scope), oauth.ReportScope) {
-		j.failf(path, "%s is for partners that you know", oauth.ReportScope)
+	for _, m := range strings.Fields(scope) {
+		if slices.Contains(oauth.PartnerScopes, m) {
+			j.failf(path, "%s is for partners that you know", m)
+		}
 	}
 }
 

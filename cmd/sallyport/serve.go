@@ -203,7 +203,8 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 		KeysAt:           keys.ofClient, IsMaster: c.isMaster, Replay: replay, Fetch: keys.door.Get, FetchRequest: keys.door.GetJWT, RequirePushed: c.RequirePushed,
 		MayFetch: keys.door.Check, Registration: registration, Documents: c.documents(), FetchDocument: c.documentDoor().GetFresh,
 		AssertionLife: c.AssertionLifetime.std(), ClientCAs: authorities, Attesters: attesters,
-		Signals: c.Signals.Enabled,
+		Signals:          c.Signals.Enabled,
+		GlobalRevocation: c.GlobalRevocation,
 	})
 	if err != nil {
 		return err

@@ -50,6 +50,10 @@ func (p *program) userCommand() *cobra.Command {
 				return s.SetDisabled(ctx, u.ID, false)
 			},
 			"can sign in again"),
+		one("logout", "Sign a person out everywhere, and end the access of every app", "  sallyport user logout ada",
+			func(ctx context.Context, s *account.Service, u account.User) error { return s.EndSessions(ctx, u.ID) },
+			"is signed out everywhere; all sessions and tokens end within a second"),
+		p.userLogoutAll(t),
 		one("remove", "Remove a person, and end all they have", "  sallyport user remove ada",
 			func(ctx context.Context, s *account.Service, u account.User) error { return s.DeleteUser(ctx, u.ID) },
 			"is removed; all sessions and tokens end within a second"),

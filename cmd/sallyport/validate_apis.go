@@ -180,7 +180,7 @@ func checkScopes(j *judge) {
 	for i := range j.c.APIs {
 		a := &j.c.APIs[i]
 		own := func(at, scope string) {
-			if slices.Contains(identityScopes, scope) || scope == oauth.ReportScope || oauth.IsSignalsScope(scope) {
+			if slices.Contains(identityScopes, scope) || slices.Contains(oauth.PartnerScopes, scope) || oauth.IsSignalsScope(scope) {
 				j.failf(at, "%s is a scope of the issuer", scope)
 			} else if other, taken := owner[scope]; taken && other != a.Name && scope != "" {
 				j.failf(at, "%s belongs to the API %s already", scope, other)

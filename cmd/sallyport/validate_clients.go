@@ -106,8 +106,8 @@ func (c *config) scopeProblems(client oauth.Client) []problem {
 	for scope := range strings.SplitSeq(client.Scope, " ") {
 		switch {
 		case client.Scope == "":
-		case scope == oauth.ReportScope:
-			if why := reportScopeProblem(client); why != "" {
+		case slices.Contains(oauth.PartnerScopes, scope):
+			if why := partnerScopeProblem(client, scope); why != "" {
 				r.addf(0, "scope", "%s", why)
 			}
 		case oauth.IsSignalsScope(scope):

@@ -12,6 +12,7 @@ const (
 	LoginFailed          Name = "login.failed"
 	LoginThrottled       Name = "login.throttled"
 	SessionEnded         Name = "session.ended"
+	SessionsEnded        Name = "sessions.ended"
 	ConsentGiven         Name = "consent.given"
 	ConsentDenied        Name = "consent.denied"
 	ClientAuthFailed     Name = "client.auth_failed"
@@ -77,6 +78,7 @@ var Events = []struct {
 	{LoginFailed, "wrong name or password", "look for many from one address"},
 	{LoginThrottled, "too many attempts for an account or from an address", "look for an attack on the account"},
 	{SessionEnded, "a person signed out, and the grants of that session ended", "nothing"},
+	{SessionsEnded, "a partner had every session and grant of a person ended; reason nobody: there is no such person", "find out why, if you did not expect it"},
 	{ConsentGiven, "a person let a client act for them", "nothing"},
 	{ConsentDenied, "a person refused a client", "nothing"},
 	{ClientAuthFailed, "wrong client authentication", "many for one client: its secret is being guessed, or is out of date"},

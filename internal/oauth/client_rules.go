@@ -25,6 +25,7 @@ var clientRules = []func(c *Client) (setting, why string){
 	(*Client).algorithmProblem,
 	(*Client).pairwiseProblem,
 	(*Client).logoutProblem,
+	(*Client).embeddedProblem,
 }
 
 // Problem returns the first setting that cannot be kept, by its registration

@@ -44,3 +44,9 @@ func ReadClient(body []byte) (*Client, error) {
 	c, _, err := s.readClient(context.Background(), body)
 	return c, err
 }
+
+// ReadSubjectFormat reads a request for global revocation.
+func ReadSubjectFormat(body []byte) (string, *Error) {
+	id, perr := readSubjectID(body)
+	return id.Format, perr
+}

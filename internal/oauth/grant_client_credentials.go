@@ -22,7 +22,7 @@ func (s *Service) exchangeClientCredentials(ctx context.Context, c *Client, r Re
 func (s *Service) ownToken(ctx context.Context, c *Client, r Request, how string, spend func() error) (*TokenResponse, error) {
 	asked := r.param("scope")
 	if asked == "" && r.param("authorization_details") == "" {
-		asked = strings.Join(slices.DeleteFunc(fields(c.Scope), func(m string) bool { return m == ReportScope }), " ")
+		asked = strings.Join(slices.DeleteFunc(fields(c.Scope), func(m string) bool { return slices.Contains(PartnerScopes, m) }), " ")
 	}
 	scope, perr := within(asked, c.Scope)
 	if perr != nil {

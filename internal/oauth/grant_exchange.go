@@ -236,7 +236,7 @@ func (s *Service) exchangeTarget(x *exchanging, r Request) *Error {
 // mayHave reports whether the new token may have scope: the client is registered
 // with it, and the subject's token has it or the policy says that it is added.
 func (x *exchanging) mayHave(scope string) bool {
-	return contains(x.client.Scope, scope) && scope != ReportScope &&
+	return contains(x.client.Scope, scope) && !slices.Contains(PartnerScopes, scope) &&
 		(x.subject.access.HasScope(scope) || slices.Contains(x.client.Settings.Exchange.Scopes, scope))
 }
 

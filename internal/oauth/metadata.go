@@ -22,6 +22,7 @@ type metadata struct {
 	IntrospectionEndpoint        string            `json:"introspection_endpoint"`
 	EndSessionEndpoint           string            `json:"end_session_endpoint"`
 	RegistrationEndpoint         string            `json:"registration_endpoint,omitempty"`
+	GlobalRevocation             string            `json:"global_token_revocation_endpoint,omitempty"`
 	BackChannelLogout            bool              `json:"backchannel_logout_supported"`
 	BackChannelLogoutSession     bool              `json:"backchannel_logout_session_supported"`
 	FrontChannelLogout           bool              `json:"frontchannel_logout_supported"`
@@ -134,6 +135,9 @@ func (s *Service) buildMetadata() ([]byte, error) {
 	m.ClientDocuments = s.documents.policy.On
 	if s.registrar.open() {
 		m.RegistrationEndpoint = s.issuer + "/oauth/register"
+	}
+	if s.globalRevocation {
+		m.GlobalRevocation = s.issuer + "/oauth/global-token-revocation"
 	}
 	for _, g := range grantTypes {
 		m.GrantTypesSupported = append(m.GrantTypesSupported, g.name)

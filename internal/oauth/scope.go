@@ -81,7 +81,7 @@ func within(asked, have string) (string, *Error) {
 	}
 	members = slices.DeleteFunc(members, func(m string) bool { return slices.Contains(unheldScopes, m) })
 	for _, m := range members {
-		if !contains(have, m) || m == ReportScope { // which is for no token
+		if !contains(have, m) || slices.Contains(PartnerScopes, m) { // which is for no token
 			return "", fail(InvalidScope, "scope "+m+" is not available to this client")
 		}
 	}

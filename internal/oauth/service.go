@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sallyport/internal/audit"
@@ -87,6 +88,8 @@ type Options struct {
 	FetchDocument FetchDocument
 	// Signals says that receivers of signals are served.
 	Signals bool
+	// GlobalRevocation lets partners end all that a person has.
+	GlobalRevocation bool
 }
 
 // Service is the authorization server. Safe for concurrent use.
@@ -101,13 +104,14 @@ type Service struct {
 
 	assertions map[string]*assertions // by their issuer
 
-	leaked    []*jose.Verifier
-	feed      Feed
-	proofs    Proofs
-	mutualTLS string
-	resources []Resource
-	byScope   map[string]*Resource
-	scopeText map[string]string
+	leaked           []*jose.Verifier
+	feed             Feed
+	proofs           Proofs
+	mutualTLS        string
+	resources        []Resource
+	byScope          map[string]*Resource
+	scopeText        map[string]string
+	globalRevocation bool
 
 	detailsTypes map[string]*detailsType
 
@@ -141,7 +145,8 @@ func New(o Options) (*Service, error) {
 		return nil, errors.New("oauth: incomplete options")
 	}
 	s := &Service{
-		issuer: o.Issuer, store: o.Store, users: o.Users, ring: o.Ring, feed: o.Feed,
+		globalRevocation: o.GlobalRevocation,
+		issuer:           o.Issuer, store: o.Store, users: o.Users, ring: o.Ring, feed: o.Feed,
 		proofs: o.Proofs, mutualTLS: o.MutualTLS,
 		resources: o.Resources, byScope: map[string]*Resource{}, scopeText: o.ScopeText, now: o.Now,
 		recipients: recipients{keysAt: o.KeysAt}, isMaster: o.IsMaster,
@@ -157,7 +162,7 @@ func New(o Options) (*Service, error) {
 			return nil, fmt.Errorf("oauth: API %q: nested tokens and a recipient go together", s.resources[i].Name)
 		}
 		for _, scope := range s.resources[i].Scopes {
-			if other := s.byScope[scope]; other != nil || identityScopes[scope] != "" || scope == ReportScope || IsSignalsScope(scope) {
+			if other := s.byScope[scope]; other != nil || identityScopes[scope] != "" || slices.Contains(PartnerScopes, scope) || IsSignalsScope(scope) {
 				return nil, fmt.Errorf("oauth: scope %q belongs to more than one API; scopes name one API each", scope)
 			}
 			s.byScope[scope] = &s.resources[i]

@@ -68,6 +68,10 @@ type Store interface {
 	// person there is nothing to end.
 	EndUser(ctx context.Context, userID, reason string, now, keep time.Time) error
 
+	// PeopleByEmail returns the account IDs of those whose address it is, verified
+	// or not, whatever the case of its letters.
+	PeopleByEmail(ctx context.Context, email string) ([]string, error)
+
 	// Post puts messages into the outbox, and says how many it did not take because
 	// too many wait for the recipient. A transition that messages tell of posts them
 	// itself.

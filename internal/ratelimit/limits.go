@@ -7,21 +7,22 @@ type Name string
 
 // The limits. Each has a line in Limits.
 const (
-	LoginPair     Name = "login_pair"
-	LoginAddress  Name = "login_address"
-	LoginNetwork  Name = "login_network"
-	LoginAccount  Name = "login_account"
-	ClientAuth    Name = "client_auth"
-	ClientAuthAll Name = "client_auth_all"
-	Introspect    Name = "introspect"
-	PushedRequest Name = "pushed_request"
-	PushedPublic  Name = "pushed_request_public"
-	LeakReport    Name = "leak_report"
-	Signals       Name = "signals"
-	LogNetwork    Name = "log_network"
-	LogAll        Name = "log_all"
-	Register      Name = "register"
-	RegisterAuth  Name = "register_auth"
+	LoginPair        Name = "login_pair"
+	LoginAddress     Name = "login_address"
+	LoginNetwork     Name = "login_network"
+	LoginAccount     Name = "login_account"
+	ClientAuth       Name = "client_auth"
+	ClientAuthAll    Name = "client_auth_all"
+	Introspect       Name = "introspect"
+	PushedRequest    Name = "pushed_request"
+	PushedPublic     Name = "pushed_request_public"
+	LeakReport       Name = "leak_report"
+	Signals          Name = "signals"
+	LogNetwork       Name = "log_network"
+	LogAll           Name = "log_all"
+	Register         Name = "register"
+	RegisterAuth     Name = "register_auth"
+	GlobalRevocation Name = "global_revocation"
 )
 
 // Limits of devices that ask, and of the codes that people type for them.
@@ -80,6 +81,10 @@ var Limits = []Limit{
 	{
 		PushedPublic, 200, 250 * time.Millisecond, "client and address",
 		"the same from apps that prove nothing of themselves",
+	},
+	{
+		GlobalRevocation, 60, time.Second, "calling client",
+		"a partner that floods, or guesses who has an account",
 	},
 	{
 		LeakReport, 60, time.Second, "reporting client",

@@ -76,6 +76,26 @@ func (o OAuth) User(ctx context.Context, id string) (oauth.User, error) {
 	return oauth.User{ID: u.ID, Username: u.Username, Name: u.Name, Email: u.Email, EmailVerified: u.EmailVerified, Disabled: u.Disabled}, nil
 }
 
+// PeopleByEmail implements oauth.Store.
+func (o OAuth) PeopleByEmail(ctx context.Context, email string) ([]string, error) {
+	var list []string
+	if email == "" || !storable(email) {
+		return nil, nil
+	}
+	err := o.s.engine.read(ctx, func(ctx context.Context, q queryer) error {
+		return q.each(ctx, func(scan func(...any) error) error {
+			var id string
+			err := scan(&id)
+			list = append(list, id)
+			return err
+		}, `SELECT id FROM users WHERE lower(email) = lower($1) ORDER BY id`, email)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find people by address: %w", err)
+	}
+	return list, nil
+}
+
 // AddUser implements account.Store.
 func (a Account) AddUser(ctx context.Context, u account.User) error {
 	folded, err := account.FoldUsername(u.Username)

@@ -12,8 +12,8 @@ import (
 // travels sealed in the address and in hidden fields; nothing is kept here, so
 // there is nothing that a flood could fill (AZ24).
 func (s *site) authorize(w http.ResponseWriter, r *http.Request, p url.Values) error {
-	if embedded(r) {
-		return s.refuseEmbedded(w, r)
+	if done, err := s.turnedAway(w, r, p.Get("client_id")); done {
+		return err
 	}
 	a, err := s.oauth.Authorize(r.Context(), p)
 	if err != nil {

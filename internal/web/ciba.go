@@ -39,8 +39,8 @@ type waitingItem struct {
 // waiting is where people find what clients have asked of them. A mail leads to
 // one request; whoever opens it has to be, or to sign in as, whom it is for.
 func (s *site) waiting(w http.ResponseWriter, r *http.Request, p url.Values) error {
-	if embedded(r) {
-		return s.refuseEmbedded(w, r)
+	if done, err := s.turnedAway(w, r, ""); done { // no app is known yet
+		return err
 	}
 	session, err := s.visitor(r)
 	if err != nil {

@@ -44,11 +44,11 @@ type scopeGroup struct {
 // showConsent asks the person, or goes on where there is nothing to ask. It is
 // also where a request continues after another site has posted it.
 func (s *site) showConsent(w http.ResponseWriter, r *http.Request, p url.Values) error {
-	if embedded(r) {
-		return s.refuseEmbedded(w, r)
-	}
 	a, session, step, err := s.standing(r, p)
 	if err != nil {
+		return err
+	}
+	if done, err := s.turnedAway(w, r, a.ClientID); done {
 		return err
 	}
 	if step != oauth.StepConsent {
@@ -61,6 +61,7 @@ func (s *site) showConsent(w http.ResponseWriter, r *http.Request, p url.Values)
 	view := consentOf(s.oauth.Consent(a))
 	view.Elsewhere = s.elsewhere(a)
 	view.frame, view.Flow, view.CSRF, view.Person = s.frame("Give access?", false), p.Get("flow"), csrf, legible(session.Username)
+	view.Embedded = embedded(r) != ""
 	w.Header().Set("Content-Security-Policy", pagePolicy(a.RedirectURI))
 	return s.render(w, http.StatusOK, pageConsent, view)
 }

@@ -44,8 +44,8 @@ type deviceView struct {
 // showDevice asks for a code. An address that has one fills it in, and does no
 // more: who opens it still goes on, compares and agrees (RFC 8628 §3.3.1, §5.4).
 func (s *site) showDevice(w http.ResponseWriter, r *http.Request, p url.Values) error {
-	if embedded(r) {
-		return s.refuseEmbedded(w, r)
+	if done, err := s.turnedAway(w, r, ""); done { // no app is known yet
+		return err
 	}
 	if p.Has("sign_in") {
 		return s.goOn(w, s.oauth.SignInFor(devicePath), loginPath)
@@ -68,8 +68,8 @@ const wrongUserCode = "No device waits with that code. Compare it with what the 
 
 // device takes a code.
 func (s *site) device(w http.ResponseWriter, r *http.Request, p url.Values) error {
-	if embedded(r) {
-		return s.refuseEmbedded(w, r)
+	if done, err := s.turnedAway(w, r, ""); done { // no app is known yet
+		return err
 	}
 	session, err := s.visitor(r)
 	if err != nil {

@@ -25,11 +25,11 @@ type loginView struct {
 }
 
 func (s *site) showLogin(w http.ResponseWriter, r *http.Request, p url.Values) error {
-	if embedded(r) {
-		return s.refuseEmbedded(w, r)
-	}
 	a, session, step, err := s.standing(r, p)
 	if err != nil {
+		return err
+	}
+	if done, err := s.turnedAway(w, r, a.ClientID); done {
 		return err
 	}
 	if step != oauth.StepLogin {
@@ -44,8 +44,10 @@ func (s *site) loginPage(w http.ResponseWriter, r *http.Request, a *oauth.Author
 		return err
 	}
 	w.Header().Set("Content-Security-Policy", pagePolicy(a.RedirectURI))
+	f := s.frame("Sign in", problem != "")
+	f.Embedded = embedded(r) != ""
 	return s.render(w, status, pageLogin, loginView{
-		frame: s.frame("Sign in", problem != ""), App: legible(a.Client().DisplayName()), Flow: flow, CSRF: csrf,
+		frame: f, App: legible(a.Client().DisplayName()), Flow: flow, CSRF: csrf,
 		Username: legible(a.LoginHint), Problem: problem,
 	})
 }
@@ -57,11 +59,11 @@ const wrongCredentials = "That name and password do not belong together. Try aga
 // login takes the login form. The session that the browser had before ends, and
 // the new one has a new identifier (AU13).
 func (s *site) login(w http.ResponseWriter, r *http.Request, p url.Values) error {
-	if embedded(r) {
-		return s.refuseEmbedded(w, r)
-	}
 	a, err := s.pending(r, p)
 	if err != nil {
+		return err
+	}
+	if done, err := s.turnedAway(w, r, a.ClientID); done {
 		return err
 	}
 	before, err := one(r, sessionCookie)

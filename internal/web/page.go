@@ -8,9 +8,6 @@ import (
 	"net/http"
 	"strconv"
 	"time"
-
-	"sallyport/internal/audit"
-	"sallyport/internal/oauth"
 )
 
 //go:embed templates static
@@ -56,6 +53,7 @@ type frame struct {
 	Style     string
 	Icon      string
 	Failed    bool
+	Embedded  bool // shown inside an app, whose client is registered with embedded_ua: warn
 }
 
 func (s *site) frame(title string, failed bool) frame {
@@ -102,13 +100,6 @@ func (s *site) writeErrorPage(w http.ResponseWriter, p problem) {
 	if err := s.render(w, p.status, pageError, v); err != nil {
 		http.Error(w, p.code, p.status)
 	}
-}
-
-// refuseEmbedded turns a web view away (AZ26): the app that holds it can read
-// the password. RFC 8252 §8.12.
-func (s *site) refuseEmbedded(w http.ResponseWriter, r *http.Request) error {
-	note(r, audit.RequestRefused, "embedded_user_agent")
-	return s.render(w, http.StatusForbidden, pageEmbedded, errorView{frame: s.frame("Open this in your browser", false), Code: oauth.AccessDenied})
 }
 
 // busyFor is what a client is told to wait when the server cannot answer now.

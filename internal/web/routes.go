@@ -43,6 +43,7 @@ var routes = []route{
 	{"PUT", clientPath, classRegistration, (*site).updateClient},
 	{"DELETE", clientPath, classRegistration, (*site).removeClient},
 	{"POST", leaksPath, classReport, (*site).leaks},
+	{"POST", "/oauth/global-token-revocation", classReport, (*site).revokeGlobally},
 	{"GET", logoutPath, classEntry, (*site).logout},
 	{"POST", logoutPath, classEntry, (*site).logoutPost},
 	{"GET", signedOutPath, classPage, (*site).signedOut},

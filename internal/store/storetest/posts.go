@@ -136,6 +136,13 @@ func endSessions(r *rig) {
 	r.addSession(u) // she can sign in again
 	r.is("nobody", r.Account.EndSessions(r.ctx(), "nobody", r.clock(), r.keep()), account.ErrNotFound)
 	r.ok(r.OAuth.EndUser(r.ctx(), "nobody", "x", r.clock(), r.keep()))
+	for email, want := range map[string][]string{"ADA@example.com": {u.ID}, "%": nil, "": nil, "nobody@example.com": nil, "a\x00": nil} {
+		got, err := r.OAuth.PeopleByEmail(r.ctx(), email)
+		r.ok(err)
+		if !slices.Equal(got, want) {
+			r.t.Errorf("people with the address %q are %v, want %v", email, got, want)
+		}
+	}
 }
 
 func farewellToFormer(r *rig) {

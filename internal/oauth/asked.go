@@ -121,7 +121,22 @@ var errAskedGone = &PageError{InvalidRequest, "this request was answered already
 
 // decide writes down what the person decided. The row decides a race.
 func (s *Service) decide(ctx context.Context, a *Authorization, to AskedState, by Session, now time.Time) error {
-	switch err := s.store.DecideAsked(ctx, a.GrantID, to, by, now, nil); {
+	row, err := s.store.Asked(ctx, a.GrantID)
+	if errors.Is(err, ErrNotFound) {
+		return errAskedGone
+	}
+	if err != nil {
+		return unavailable("find request", err)
+	}
+	var posts []Post
+	if row.Sealed != "" {
+		p, err := s.pingOf(&row)
+		if err != nil {
+			return err
+		}
+		posts = append(posts, p)
+	}
+	switch err := s.store.DecideAsked(ctx, a.GrantID, to, by, now, posts); {
 	case errors.Is(err, ErrStale):
 		return errAskedGone
 	case err != nil:

@@ -55,8 +55,8 @@ type AskedStore interface {
 	AskedOf(ctx context.Context, userID string, now time.Time) ([]Asked, error)
 	// DecideAsked moves what waits to to, which is AskedAllowed or AskedDenied, and
 	// remembers who decided. The first call wins; ErrStale where it does not wait,
-	// has expired, or waits for somebody else. The notices go into the outbox with it.
-	DecideAsked(ctx context.Context, id secret.ID, to AskedState, by Session, now time.Time, notices []Notice) error
+	// has expired, or waits for somebody else. The posts go into the outbox with it.
+	DecideAsked(ctx context.Context, id secret.ID, to AskedState, by Session, now time.Time, posts []Post) error
 	// RedeemAsked makes the grant of what was allowed, once: then ErrExists. The
 	// error is ErrStale if the person is gone or disabled, the session in which it
 	// was allowed has ended, or the client has.

@@ -188,6 +188,11 @@ func (s *Service) addCIBA(ctx context.Context, a *Authorization, q *ciba, who hi
 	if row.UserID == "" {
 		row.State = AskedNobody
 	}
+	if a.client.Settings.CIBAMode == cibaPing {
+		if row.Sealed, err = s.sealPing(handle, q.notify); err != nil {
+			return secret.Value{}, err
+		}
+	}
 	var mail []Notice
 	if row.UserID != "" {
 		if mail, err = s.askByMail(a, &row); err != nil {

@@ -75,7 +75,7 @@ var Codes = []Code{
 	{ServerError, 500, "RFC 6749 §4.1.2.1", "a fault of ours; the log has it under the identifier shown"},
 	{TemporarilyUnavailable, 503, "RFC 6749 §4.1.2.1", "the server cannot know enough to answer safely; try again"},
 	{TooManyRequests, 429, "RFC 6585 §4", "slow down; Retry-After says for how long"},
-	{AccessDenied, 400, "RFC 6749 §4.1.2.1, RFC 8628 §3.5", "the person refused"},
+	{AccessDenied, 403, "RFC 6749 §4.1.2.1, RFC 8628 §3.5", "the person refused; 400 at the token endpoint"},
 	{AuthorizationPending, 400, "RFC 8628 §3.5, CIBA Core §11", "nobody has answered yet: ask again after interval seconds"},
 	{SlowDown, 400, "RFC 8628 §3.5, CIBA Core §11", "the same, and the interval is five seconds longer from now on"},
 	{ExpiredToken, 400, "RFC 8628 §3.5, CIBA Core §11", "nobody has answered in time: start again"},
@@ -110,6 +110,7 @@ type Error struct {
 	Description string // ASCII without quotes and backslashes, RFC 6749 §5.2
 	Reason      string // error_reason: one of a few words an app can act on, or empty
 	Nonce       string // for DPoP-Nonce, or empty
+	Status      int    // where it is not the one of the code; or 0
 	Challenge   string // for OAuth-Client-Attestation-Challenge, or empty
 	cause       error
 }

@@ -39,7 +39,7 @@ func (p *polling) answer(ctx context.Context, s *Service, c *Client, r Request) 
 		note(ctx, audit.Event{Name: audit.CodeReplayed, Client: c.ID, Subject: row.UserID, Grant: row.ID.String(), Reason: p.param})
 		return nil, p.wrong
 	case row.State == AskedDenied:
-		return nil, fail(AccessDenied, "the person refused")
+		return nil, &Error{Code: AccessDenied, Description: "the person refused", Status: 400} // RFC 6749 §5.2
 	case !now.Before(row.ExpiresAt):
 		return nil, fail(ExpiredToken, "nobody has answered in time; start again")
 	case row.State != AskedAllowed:

@@ -48,6 +48,7 @@ var ErrNothingToSend = errors.New("nothing to send")
 // other error is tried again.
 var postMakers = map[PostKind]func(s *Service, ctx context.Context, id string, payload []byte) (Message, error){
 	PostLogout: (*Service).makeLogout,
+	PostPing:   (*Service).makePing,
 }
 
 // MakePost makes a message that has been taken from the outbox.

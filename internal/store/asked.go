@@ -124,7 +124,7 @@ func (o OAuth) AskedOf(ctx context.Context, userID string, now time.Time) ([]oau
 }
 
 // DecideAsked implements oauth.Store.
-func (o OAuth) DecideAsked(ctx context.Context, id secret.ID, to oauth.AskedState, by oauth.Session, now time.Time, notices []oauth.Notice) error {
+func (o OAuth) DecideAsked(ctx context.Context, id secret.ID, to oauth.AskedState, by oauth.Session, now time.Time, posts []oauth.Post) error {
 	if to != oauth.AskedAllowed && to != oauth.AskedDenied || to == oauth.AskedAllowed && (by.UserID == "" || by.SID.IsZero()) {
 		return fmt.Errorf("decide request: %q without a decision", to)
 	}
@@ -135,7 +135,7 @@ func (o OAuth) DecideAsked(ctx context.Context, id secret.ID, to oauth.AskedStat
 		if err != nil {
 			return err
 		}
-		_, err = t.tell(ctx, notices, seconds(now))
+		_, err = t.post(ctx, posts, now)
 		return err
 	})
 }

@@ -85,6 +85,9 @@ func problemOf(r *http.Request, err error, rules *rules) problem {
 		return problem{status: pageStatus(shown.Code), code: shown.Code, description: shown.Description, retryAfter: retryOf(shown.Code)}
 	case errors.As(err, &protocol):
 		p := problem{status: statusOf[protocol.Code], code: protocol.Code, description: protocol.Description, reason: protocol.Reason, retryAfter: retryOf(protocol.Code), nonce: protocol.Nonce, challenge: protocol.Challenge}
+		if protocol.Status != 0 {
+			p.status = protocol.Status
+		}
 		if p.status == 0 || rules.bearer && proofCodes[p.code] {
 			p.status = http.StatusUnauthorized
 		}

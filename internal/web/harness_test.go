@@ -141,6 +141,7 @@ func newHouse(t testing.TB, o options) *house {
 	opts := oauth.Options{
 		Issuer: o.issuer, Store: h.store.OAuth(), Users: h.store.OAuth(), Ring: ring, Feed: feed, Proofs: proofs, Now: h.clock.now, MutualTLS: o.mutualTLS,
 		Signals: o.push != nil,
+		Replay:  token.NewReplayTable(0, h.clock.now),
 		Clients: append(h.clients(), o.clients...),
 		Resources: []oauth.Resource{
 			{Name: "catalog", Audience: "https://api.example.com/catalog", Tier: token.TierStandard, Scopes: []string{"catalog.read", "catalog.write"}},

@@ -71,8 +71,8 @@ func (s *Service) checkAppLinks(ctx context.Context, g *registrar, c *Client) *E
 	if !g.AppLinks || s.fetch == nil {
 		return nil
 	}
-	for _, p := range AppLinkProblems(ctx, s.fetch, c) {
-		return fail(InvalidRedirectURI, "app_links: "+p.URI+" "+p.Why)
+	if list := AppLinkProblems(ctx, s.fetch, c); len(list) > 0 {
+		return fail(InvalidRedirectURI, "app_links: "+list[0].URI+" "+list[0].Why)
 	}
 	return nil
 }

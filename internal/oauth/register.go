@@ -21,15 +21,15 @@ type Registered struct {
 	Statement string
 }
 
-var (
-	errNoRegistration = fail(AccessDenied, "registration is closed")
-	errRegistrar      = fail(InvalidToken, "an access token for registration is needed, and none that counts was sent")
-)
+// ErrRegistrationClosed is the answer where nobody may register.
+var ErrRegistrationClosed = fail(AccessDenied, "registration is closed")
+
+var errRegistrar = fail(InvalidToken, "an access token for registration is needed, and none that counts was sent")
 
 // Register registers the client that body describes (RFC 7591 §3).
 func (s *Service) Register(ctx context.Context, r Request, body []byte) (*Registered, error) {
 	if !s.registrar.open() {
-		return nil, errNoRegistration
+		return nil, ErrRegistrationClosed
 	}
 	now := s.now()
 	initial, err := s.mayRegister(ctx, r, now)

@@ -155,12 +155,12 @@ func (s *Service) judgeStranger(ctx context.Context, g *registrar, c *Client) *E
 	if why := nameProblem(c.Settings.Developer); why != "" {
 		return fail(InvalidClientMetadata, "developer "+why)
 	}
-	for _, p := range c.RedirectProblems() {
+	if list := c.RedirectProblems(); len(list) > 0 {
 		code := InvalidRedirectURI
-		if strings.HasPrefix(p.Setting, "post_logout") {
+		if strings.HasPrefix(list[0].Setting, "post_logout") {
 			code = InvalidClientMetadata
 		}
-		return fail(code, p.Setting+" "+p.Why)
+		return fail(code, list[0].Setting+" "+list[0].Why)
 	}
 	if setting, why := c.strangerProblem(); why != "" {
 		return fail(InvalidClientMetadata, setting+" "+why)

@@ -23,7 +23,7 @@ func (s *Service) manager(ctx context.Context, r Request, clientID string) (Regi
 		return Registration{}, errNotManager
 	}
 	if _, err := secret.Decode(secret.Registration, sent.Reveal()); err != nil || len(clientID) > maxClientID {
-		return Registration{}, errNotManager //nolint:nilerr // the error says so
+		return Registration{}, errNotManager
 	}
 	reg, err := s.store.Registration(ctx, clientID)
 	switch {
@@ -58,7 +58,7 @@ func (s *Service) UpdateRegistration(ctx context.Context, r Request, clientID st
 		return nil, err
 	}
 	if !s.registrar.open() {
-		return nil, errNoRegistration
+		return nil, ErrRegistrationClosed
 	}
 	c, m, err := s.readClient(ctx, body)
 	if err != nil {

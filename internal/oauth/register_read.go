@@ -152,6 +152,7 @@ func tooMuch(v reflect.Value) string {
 		if v.Int() < 0 {
 			return "is negative"
 		}
+	default: // a bool is a bool
 	}
 	return ""
 }

@@ -586,3 +586,30 @@ func signES256(t *testing.T, key *ecdsa.PrivateKey, header string, claims map[st
 	y.FillBytes(sig[32:])
 	return input + "." + b64(sig)
 }
+
+func TestCL29ResponsesSayWhomTheyAreFrom(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	a, err := r.Authorize(t.Context(), authorizeParams())
+	if err != nil {
+		t.Fatal(err)
+	}
+	yes, err := r.Approve(t.Context(), a, r.session)
+	if err != nil {
+		t.Fatal(err)
+	}
+	no, err := r.Deny(t.Context(), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = r.Authorize(t.Context(), authorizeParams("scope", "nothing"))
+	var wrong *oauth.RedirectError
+	if !errors.As(err, &wrong) {
+		t.Fatal(err)
+	}
+	for name, location := range map[string]string{"code": yes.Location, "refusal": no.Location, "error": wrong.Outcome.Location} {
+		if got := query(t, location); got.Get("iss") != issuer || got.Get("state") != "st" {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

@@ -86,6 +86,9 @@ func (s *site) guardRegistration(w http.ResponseWriter, r *http.Request, serve f
 	req := s.protocolRequest(r, nil)
 	err := serve(req)
 	var e *oauth.Error
+	if errors.Is(err, oauth.ErrRegistrationClosed) {
+		return &httpError{status: http.StatusForbidden, code: oauth.AccessDenied, description: oauth.ErrRegistrationClosed.Description}
+	}
 	if !errors.As(err, &e) || e.Code != oauth.InvalidToken {
 		return err
 	}

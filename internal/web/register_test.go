@@ -128,6 +128,9 @@ func TestMD02MetadataTellsTheTruth(t *testing.T) {
 	h := openHouse(t)
 	b := h.browser()
 	meta := b.get("/.well-known/oauth-authorization-server").json(t)
+	if meta["signed_metadata"] != nil || meta["issuer"] != issuer {
+		t.Errorf("MD10, MD01: %v", meta)
+	}
 	list := func(name string) []string {
 		t.Helper()
 		var out []string

@@ -1,6 +1,7 @@
 package oauth_test
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -324,4 +325,11 @@ func (r *rig) redeemBasic(code, id, secret, redirectURI string) (*oauth.TokenRes
 	req := r.form("grant_type", "authorization_code", "code", code, "code_verifier", verifier, "redirect_uri", redirectURI)
 	req.Authorization = []string{"Basic " + base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(id)+":"+url.QueryEscape(secret)))}
 	return r.Token(r.t.Context(), req)
+}
+
+// goneKeys are keys that cannot be had.
+type goneKeys struct{}
+
+func (goneKeys) Key(context.Context, string, jose.Algorithm) (*jose.Key, error) {
+	return nil, jose.ErrKeysUnavailable
 }

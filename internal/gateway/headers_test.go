@@ -57,6 +57,24 @@ func TestGW16GW17GW18ForgedHeadersNeverArrive(t *testing.T) {
 	}
 }
 
+// CL11: a backend that believes in such a header believes the gateway.
+func TestCL11ForwardedCertificatesNeverArrive(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	for _, name := range []string{"X-Client-Cert", "X_Client_Cert", "X-Client-Cert-Chain", "Client-Cert", "SSL_CLIENT_CERT", "X-Forwarded-Client-Cert", "OAuth-Client-Attestation", "OAuth-Client-Attestation-PoP"} {
+		got := f.call("GET", "/catalog/items/1", name+": spoofed", "Authorization: "+f.bearer())
+		calls := f.taken()
+		if got.Status != 200 || len(calls) != 1 {
+			t.Fatalf("%s: status %d", name, got.Status)
+		}
+		for header, values := range calls[0].Header {
+			if slices.Contains(values, "spoofed") {
+				t.Errorf("%s arrived as %s", name, header)
+			}
+		}
+	}
+}
+
 func TestOrdinaryHeadersArrive(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)

@@ -68,8 +68,8 @@ for dir in node ../examples/backends/node ../examples/clients/server; do
 	fi
 done
 
-# The Python example, and PyJWT beside it to be measured; hashes are in the files.
-wanted=(../examples/backends/python/requirements.txt backends/alone/requirements.txt)
+# The Python example, PyJWT beside it to be measured, and Authlib as a client; hashes are in the files.
+wanted=(../examples/backends/python/requirements.txt backends/alone/requirements.txt interop/auth/python/requirements.txt)
 stamp=backends/.venv/.installed
 if stale "$stamp" "${wanted[@]}"; then
 	echo "setup: installing Python packages"
@@ -78,13 +78,14 @@ if stale "$stamp" "${wanted[@]}"; then
 	cat "${wanted[@]}" >"$stamp"
 fi
 
-# The Java example. Maven 3.8 checks no hashes of ours, so we do.
-java=../examples/backends/java
-built=($java/pom.xml $java/jars.sha256 $java/src/main/java/*.java)
-stamp=$java/target/.installed
-if stale "$stamp" "${built[@]}"; then
-	echo "setup: building the Java example"
-	mvn --quiet --batch-mode --file $java/pom.xml package
-	(cd $java && sha256sum --quiet --check jars.sha256)
-	cat "${built[@]}" >"$stamp"
-fi
+# The Java example and the Java client. Maven 3.8 checks no hashes of ours, so we do.
+for java in ../examples/backends/java interop/auth/java; do
+	built=($java/pom.xml $java/jars.sha256 $java/src/main/java/*.java)
+	stamp=$java/target/.installed
+	if stale "$stamp" "${built[@]}"; then
+		echo "setup: building $java"
+		mvn --quiet --batch-mode --file $java/pom.xml package
+		(cd $java && sha256sum --quiet --check jars.sha256)
+		cat "${built[@]}" >"$stamp"
+	fi
+done

@@ -136,6 +136,7 @@ func (p *program) clientAdd(t *target) *cobra.Command {
 	var c oauth.Client
 	var kind string
 	var answers clientConfig
+	var life time.Duration
 	var offline bool
 	cmd := &cobra.Command{
 		Use:   "add CLIENT_ID",
@@ -159,6 +160,9 @@ func (p *program) clientAdd(t *target) *cobra.Command {
 			if c.UsesSecret() {
 				made = secret.NewHandle(secret.ClientSecret)
 				c.Secrets = []oauth.ClientSecret{{Hash: made.Hash(), CreatedAt: c.CreatedAt}}
+				if life != 0 {
+					c.Secrets[0].ExpiresAt = c.CreatedAt.Add(life)
+				}
 			}
 			err = a.store.OAuth().AddClient(ctx, c)
 			if errors.Is(err, oauth.ErrExists) {
@@ -183,6 +187,7 @@ func (p *program) clientAdd(t *target) *cobra.Command {
 	cmd.Flags().StringVar(&c.Scope, "scope", "", "all scopes that it may ask for, separated by spaces")
 	cmd.Flags().StringArrayVar(&c.Resources, "resource", nil, "`API` whose tokens it may introspect; may be repeated")
 	cmd.Flags().StringArrayVar(&c.Contacts, "contact", nil, "e-mail `ADDRESS` of who looks after it and is told of leaks; may be repeated")
+	cmd.Flags().DurationVar(&life, "secret-lifetime", 0, "how long the secret works; without it, until it is changed")
 	settingFlags(cmd, &answers)
 	cmd.Flags().BoolVar(&c.DPoPBound, "dpop-bound-access-tokens", false, "no token without a DPoP proof")
 	cmd.Flags().BoolVar(&c.CertificateBound, "tls-client-certificate-bound-access-tokens", false, "no token without a client certificate")
@@ -235,7 +240,7 @@ func (a *admin) printClientOf(c oauth.Client, source string, made secret.Value, 
 }
 
 func (p *program) clientRotate(t *target) *cobra.Command {
-	var overlap time.Duration
+	var overlap, life time.Duration
 	cmd := &cobra.Command{
 		Use:   "rotate-secret CLIENT_ID",
 		Short: "Make a new secret; the old ones go on working for a while",
@@ -250,11 +255,18 @@ func (p *program) clientRotate(t *target) *cobra.Command {
 				return err
 			case c.Type.Public():
 				return refusef("%s is a %s client and has no secret", c.ID, c.Type)
+			case !c.UsesSecret():
+				return refusef("%s proves who it is by %s and has no secret", c.ID, c.Settings.AuthMethod)
+			case life < 0:
+				return refusef("--secret-lifetime must not be negative")
 			case overlap < 0 || overlap > maxOverlap:
 				return refusef("--overlap must be between 0 and %s", maxOverlap)
 			}
 			made, now := secret.NewHandle(secret.ClientSecret), a.now()
 			s := oauth.ClientSecret{Hash: made.Hash(), CreatedAt: now}
+			if life != 0 {
+				s.ExpiresAt = now.Add(life)
+			}
 			if err := a.store.OAuth().AddClientSecret(ctx, c.ID, s, now.Add(overlap), now, keep(now)); err != nil {
 				return err
 			}
@@ -265,6 +277,7 @@ func (p *program) clientRotate(t *target) *cobra.Command {
 			return a.printClient(c, made, line)
 		}),
 	}
+	cmd.Flags().DurationVar(&life, "secret-lifetime", 0, "how long the new one works; without it, until it is changed")
 	cmd.Flags().DurationVar(&overlap, "overlap", 24*time.Hour, "how long the old secrets go on working")
 	return cmd
 }

@@ -243,3 +243,26 @@ func TestJWTBearerEndsWithTheClient(t *testing.T) {
 		t.Error("its token lives on")
 	}
 }
+
+// A client that is called like a person is not that person.
+func TestTK18SubjectsOfClientsAndPeopleNeverMeet(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.Service = r.node(r.feed, func(o *oauth.Options) {
+		o.Clients = append(o.Clients, oauth.Client{
+			ID: r.user.ID, Type: oauth.Server, Scope: "openid catalog.read", Secrets: []oauth.ClientSecret{{Hash: r.secret.Hash()}},
+			RedirectURIs: []string{callback}, Settings: oauth.Settings{GrantTypes: []string{"client_credentials"}},
+		})
+	})
+	res := r.mustSend(r.form("grant_type", "client_credentials", "client_id", r.user.ID, "client_secret", "yes", "scope", "openid catalog.read"))
+	a := r.opened(res.AccessToken)
+	if a.Subject != "client:"+r.user.ID || a.IsPerson() || !res.RefreshToken.IsZero() || !res.IDToken.IsZero() {
+		t.Errorf("TK18 %+v", a)
+	}
+	if _, err := r.UserInfo(t.Context(), bearer(res.AccessToken)); err == nil {
+		t.Error("TK18 userinfo tells a client about the person of its name")
+	}
+	if got := r.introspect("rs", res.AccessToken); got["sub"] != "client:"+r.user.ID {
+		t.Errorf("TK18 %v", got)
+	}
+}

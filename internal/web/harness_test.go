@@ -100,6 +100,7 @@ type options struct {
 	origins []string
 	clients []oauth.Client
 	log     io.Writer // nil: kept for the test to read
+	store   string    // connection string; empty: a new SQLite file
 
 	mutualTLS string
 	change    func(*oauth.Options)
@@ -126,7 +127,10 @@ func newHouse(t testing.TB, o options) *house {
 		o.log = h.log
 	}
 	var err error
-	h.store, err = store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "test.db"), store.Options{Now: h.clock.now})
+	if o.store == "" {
+		o.store = "sqlite:" + filepath.Join(t.TempDir(), "test.db")
+	}
+	h.store, err = store.Open(t.Context(), o.store, store.Options{Now: h.clock.now})
 	must(err)
 	t.Cleanup(func() { _ = h.store.Close() })
 	must(h.store.Migrate(t.Context()))

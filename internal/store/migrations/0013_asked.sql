@@ -26,6 +26,3 @@ CREATE UNIQUE INDEX asked_user_code ON asked (user_code) WHERE user_code <> '';
 CREATE INDEX asked_user ON asked (user_id);
 CREATE INDEX asked_hint ON asked (client_id, hint);
 CREATE INDEX asked_end ON asked (expires_s);
-
--- A client may name a person by the address of their mail.
-CREATE INDEX users_email ON users (lower(email));

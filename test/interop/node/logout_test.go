@@ -40,9 +40,6 @@ func TestRV11RV13RV14ID12JavaScriptSignsOut(t *testing.T) {
 		if address, ok := q["end"]; ok {
 			return map[string]string{"landed": p.Go(t, address, bye).URL.String()}
 		}
-		if address, ok := q["logout"]; ok {
-			return map[string]int{"status": p.Logout(t, address).Status}
-		}
 		if _, ok := q["authorize"]; ok {
 			return map[string]string{"landed": p.Authorize(t, q["authorize"], callback).String()}
 		}

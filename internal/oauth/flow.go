@@ -167,9 +167,9 @@ func (s *Service) needsLogin(a *Authorization, session *Session) bool {
 // needsConsent asks each time where the redirect URI does not prove who the
 // client is: another app on the device can claim a private-use scheme or a
 // loopback port (OAuth 2.1 §7.3.1). It also does so for what is asked in detail:
-// one payment is not the next.
+// one payment is not the next. And for a client that nobody vouches for.
 func (s *Service) needsConsent(ctx context.Context, a *Authorization, session *Session) (bool, error) {
-	if slices.Contains(a.Prompt, "consent") || !a.proven() || len(a.Terms.Details) > 0 {
+	if slices.Contains(a.Prompt, "consent") || !a.proven() || len(a.Terms.Details) > 0 || a.client.lessTrusted() {
 		return true, nil
 	}
 	c, err := s.store.Consent(ctx, session.UserID, a.ClientID)

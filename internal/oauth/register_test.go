@@ -613,3 +613,29 @@ func TestCL29ResponsesSayWhomTheyAreFrom(t *testing.T) {
 		}
 	}
 }
+
+func TestPeopleAreAskedEachTimeByStrangersAlone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.Service = r.registering()
+	tok := secret.NewHandle(secret.InitialAccess)
+	err := r.store.OAuth().AddInitialToken(t.Context(), oauth.InitialToken{Hash: tok.Hash(), UsesLeft: 1, CreatedAt: r.clock.now(), ExpiresAt: r.clock.now().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		token string
+		want  oauth.Step
+	}{"nobody vouches": {"", oauth.StepConsent}, "vouched for": {tok.Reveal(), oauth.StepApprove}} {
+		c := answered(t)(r.Register(t.Context(), bearing(tc.token), []byte(webMetadata)))
+		asks := []string{"client_id", c["client_id"].(string), "redirect_uri", "https://shop.example.com/cb"}
+		r.code(asks...) // they agreed once
+		a, err := r.Authorize(t.Context(), authorizeParams(asks...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := r.Next(t.Context(), a, r.session); err != nil || got != tc.want {
+			t.Errorf("%s: step %v, %v, want %v", name, got, err, tc.want)
+		}
+	}
+}

@@ -31,14 +31,14 @@ func (n *node) reportSignal(d signals.Delivery) {
 		what = "signal"
 		attrs = append(attrs, slog.String("events", string(d.Event)))
 	}
-	switch d.Event {
-	case audit.SignalSent:
+	if d.Event == audit.SignalSent {
 		level = slog.LevelDebug
-	case audit.SignalsLost:
+	}
+	if d.Event == audit.SignalsLost {
 		level = slog.LevelError
 	}
 	if d.Code != "" {
-		attrs = append(attrs, slog.String("code", d.Code))
+		attrs = append(attrs, slog.String("refusal", d.Code))
 	}
 	if d.Err != nil {
 		attrs = append(attrs, slog.Any("error", d.Err))

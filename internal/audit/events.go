@@ -126,7 +126,7 @@ var Events = []struct {
 	{StreamChanged, "a receiver changed its stream or the status of it", "nothing"},
 	{StreamDeleted, "a receiver deleted its stream; it hears of nothing any more", "nothing, if it was meant"},
 	{SignalSent, "a receiver has taken an event", "nothing"},
-	{SignalRefused, "a receiver refused an event for good", "look at code: the receiver and this server disagree on keys, issuer or audience"},
+	{SignalRefused, "a receiver refused an event for good", "look at refusal: the receiver and this server disagree on keys, issuer or audience"},
 	{SignalsLost, "events had waited for too long, or too many did; the stream is paused and its receiver told", "find out why the receiver did not take them"},
 }
 

@@ -3,6 +3,7 @@ package signals
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 
 	"sallyport/internal/revocation"
@@ -12,7 +13,7 @@ import (
 // The types of events that we send.
 const (
 	SessionRevoked   = "https://schemas.openid.net/secevent/caep/event-type/session-revoked"   // CAEP 1.0 §3.1
-	CredentialChange = "https://schemas.openid.net/secevent/caep/event-type/credential-change" // CAEP 1.0 §3.3
+	CredentialChange = "https://schemas.openid.net/secevent/caep/event-type/credential-change" //nolint:gosec // a name; CAEP 1.0 §3.3
 	Verification     = "https://schemas.openid.net/secevent/ssf/event-type/verification"       // SSF 1.0 §8.1.4.1
 	StreamUpdated    = "https://schemas.openid.net/secevent/ssf/event-type/stream-updated"     // SSF 1.0 §8.1.5
 )
@@ -89,23 +90,18 @@ func EndedAll(userID, reason string, at time.Time) []Event {
 
 // Updated tells the receiver that we have changed the status of its stream.
 func Updated(status Status, reason string, at time.Time) Event {
-	return Event{Type: StreamUpdated, Claims: object("status", string(status), "reason", reason), At: at}
+	return Event{Type: StreamUpdated, Claims: object(map[string]string{"status": string(status), "reason": reason}), At: at}
 }
 
 // verification carries state back; an empty one was not asked for.
 func verification(state string, at time.Time) Event {
-	return Event{Type: Verification, Claims: object("state", state), At: at}
+	return Event{Type: Verification, Claims: object(map[string]string{"state": state}), At: at}
 }
 
-// object is a JSON object of the pairs whose value is not empty.
-func object(pairs ...string) json.RawMessage {
-	m := map[string]string{}
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			m[pairs[i]] = pairs[i+1]
-		}
-	}
-	b, err := json.Marshal(m)
+// object is a JSON object of the members that are not empty.
+func object(members map[string]string) json.RawMessage {
+	maps.DeleteFunc(members, func(_, value string) bool { return value == "" })
+	b, err := json.Marshal(members)
 	if err != nil {
 		panic(fmt.Sprintf("signals: %v", err)) // strings alone
 	}

@@ -31,7 +31,7 @@ const (
 	SignAccess  Purpose = "sign_access"  // RFC 9068 access tokens
 	SignInner   Purpose = "sign_inner"   // what a backend receives
 
-	SignIDTokenRSA Purpose = "sign_id_rsa" // ID tokens and other answers for clients that know RS256 alone
+	SignIDTokenRSA Purpose = "sign_id_rsa" //nolint:gosec // a name; ID tokens and other answers for clients that know RS256 alone
 	SealStored     Purpose = "seal_stored" // secrets of others that are sent again and again
 	SignSET        Purpose = "sign_set"    // security event tokens
 )

@@ -154,7 +154,8 @@ func newHouse(t testing.TB, o options) *house {
 		DetailsTypes: []oauth.DetailsType{{
 			Type: "order", APIs: []string{"catalog"}, Text: "Order {count} times {item}",
 			Fields: []oauth.DetailsField{
-				{Name: "item", Label: "Article", Required: true}, {Name: "count", Label: "How many", Kind: "integer", Required: true, Max: 100},
+				{Name: "item", Label: "Article", Required: true},
+				{Name: "count", Label: "How many", Kind: "integer", Required: true, Max: 100},
 				{Name: "note", Label: "Note"},
 			},
 		}},

@@ -442,7 +442,9 @@ func TestRV16RV19PollsAndAcknowledges(t *testing.T) {
 	})
 	t.Run("openid-ssf-transmitter-paused-stream-holds-events", func(t *testing.T) {
 		r.clock.advance(time.Minute)
-		set := func(status string) { r.call("POST", signals.StatusPath, `{"stream_id":"`+id+`","status":"`+status+`"}`) }
+		set := func(status string) {
+			r.call("POST", signals.StatusPath, `{"stream_id":"`+id+`","status":"`+status+`"}`)
+		}
 		set("disabled")
 		set("paused")
 		r.verify(id, "held")
@@ -663,7 +665,7 @@ func TestRV16RV19Pushes(t *testing.T) {
 		if err := r.store.OAuth().SetClientDisabled(t.Context(), "rx", true, r.clock.now(), r.clock.now().Add(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
-		r.house.oauth.ForgetClient("rx")
+		r.oauth.ForgetClient("rx")
 		if err := r.store.Account().SetPassword(t.Context(), r.user.ID, "$x", r.clock.now(), r.clock.now()); err != nil {
 			t.Fatal(err)
 		}

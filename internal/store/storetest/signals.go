@@ -120,8 +120,12 @@ func signalsOfEndings(r *rig) {
 		what, user string
 		sid        secret.ID
 	}{
-		{signals.SessionRevoked, u.ID, session.SID}, {signals.CredentialChange, u.ID, secret.ID{}}, {signals.SessionRevoked, u.ID, secret.ID{}},
-		{signals.SessionRevoked, u.ID, secret.ID{}}, {signals.SessionRevoked, bob.ID, leaked.SID}, {signals.SessionRevoked, bob.ID, secret.ID{}},
+		{signals.SessionRevoked, u.ID, session.SID},
+		{signals.CredentialChange, u.ID, secret.ID{}},
+		{signals.SessionRevoked, u.ID, secret.ID{}},
+		{signals.SessionRevoked, u.ID, secret.ID{}},
+		{signals.SessionRevoked, bob.ID, leaked.SID},
+		{signals.SessionRevoked, bob.ID, secret.ID{}},
 	}
 	got := r.inStream(s)
 	if len(got) != len(want) {

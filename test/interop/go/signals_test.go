@@ -110,7 +110,7 @@ func (w *watcher) read(jwt string) received {
 	w.t.Helper()
 	var keys jose.JSONWebKeySet
 	w.json("GET", w.meta["jwks_uri"].(string), "", "", 200, &keys)
-	signed, err := jose.ParseSigned(jwt, []jose.SignatureAlgorithm{jose.RS256})
+	signed, err := jose.ParseSignedCompact(jwt, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		w.t.Error(err)
 		return received{}

@@ -20,7 +20,7 @@ var (
 // pages walks to every page there is.
 func pages(t *testing.T) (*browser, map[string]reply) {
 	t.Helper()
-	h := newHouse(t, options{clients: []oauth.Client{orderer, hostile}})
+	h := newHouse(t, options{clients: append(deviceClients(), orderer, hostile)})
 	b := h.browser()
 	list := map[string]reply{}
 	list["login"] = b.loginPage("login_hint", "ada")
@@ -30,6 +30,12 @@ func pages(t *testing.T) (*browser, map[string]reply) {
 	list["consent_details"] = b.follow(b.get(authorizeURL("client_id", orderer.ID, "scope", "openid", "authorization_details", `[{"type":"order","item":"Tea, green","count":3}]`)))
 	list["consent_hostile"] = b.follow(b.get(authorizeURL("client_id", hostile.ID, "redirect_uri", "https://evil.example/cb",
 		"authorization_details", `[{"type":"order","item":"</dd><script>alert(1)</script>","count":1,"note":"`+strings.Repeat("long ", 50)+`"}]`)))
+	list["device"] = b.get("/device?user_code=WDJB-MJHT")
+	list["device_wrong"] = b.submit(list["device"], "user_code", "BBBB-BBBB")
+	list["device_consent"] = b.typeCode(b.askDevice()["user_code"].(string))
+	list["device_done"] = b.submit(list["device_consent"], "decision", "allow")
+	list["device_denied"] = b.submit(b.typeCode(b.askDevice()["user_code"].(string)), "decision", "deny")
+	list["waiting_nothing"] = b.get("/ciba")
 	list["logout"] = b.get("/oauth/logout")
 	list["signed_out"] = b.follow(b.submit(list["logout"]))
 	list["error"] = b.get(authorizeURL("client_id", "nobody"))
@@ -39,6 +45,7 @@ func pages(t *testing.T) (*browser, map[string]reply) {
 }
 
 var (
+	typed   = regexp.MustCompile(`id="user_code">[A-Z]{4}-[A-Z]{4}<`)
 	sealed  = regexp.MustCompile(`value="spfl_[^"]*"`)
 	formMAC = regexp.MustCompile(`name="csrf" value="[^"]*"`)
 	hashed  = regexp.MustCompile(`(style|icon)\.[0-9a-f]{10}\.`)
@@ -48,6 +55,7 @@ func TestPagesGolden(t *testing.T) {
 	_, list := pages(t)
 	for name, page := range list {
 		got := hashed.ReplaceAllString(formMAC.ReplaceAllString(sealed.ReplaceAllString(page.body, `value="FLOW"`), `name="csrf" value="CSRF"`), "$1.HASH.")
+		got = typed.ReplaceAllString(got, `id="user_code">CODE<`)
 		golden := filepath.Join("testdata", name+".golden.html")
 		if *update {
 			if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {

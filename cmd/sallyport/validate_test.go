@@ -269,6 +269,15 @@ func TestRules(t *testing.T) {
 		"certificate with another key":                       {"key_file: key.pem", "key_file: ca-key.pem", "CF11", "does not match"},
 		"certificate of another host":                        {issuer, "issuer: https://auth.example.com", "CF11", "is not for auth.example.com"},
 		"self-signed on this machine is good":                {tls, "tls: {self_signed: true}", "", ""},
+		"CL09 tls_client_auth without a listener":            {", secret_file: web.secret", ", token_endpoint_auth_method: tls_client_auth, tls_client_auth_san_dns: web.example.com", "CL09", "set mtls_listen"},
+		"CL09 two names of a certificate":                    {", secret_file: web.secret", ", token_endpoint_auth_method: tls_client_auth, tls_client_auth_san_dns: web.example.com, tls_client_auth_san_ip: 192.0.2.7", "KY05", "one name"},
+		"CL09 private_key_jwt without keys":                  {", secret_file: web.secret", ", token_endpoint_auth_method: private_key_jwt", "KY05", "jwks_uri"},
+		"CL09 private_key_jwt with its keys":                 {", secret_file: web.secret", ", token_endpoint_auth_method: private_key_jwt, jwks_file: sig.jwks", "", ""},
+		"CL09 an app that nobody vouches for":                {"client_id: app, type: native", "client_id: app, token_endpoint_auth_method: attest_jwt_client_auth, type: native", "CL09", "attesters"},
+		"CL09 an attester without clients":                   {store, store + "\nattesters: [{issuer: \"https://a.example.com\", jwks_file: sig.jwks}]", "CL09", "clients"},
+		"CL09 an attester without keys":                      {store, store + "\nattesters: [{issuer: \"https://a.example.com\", clients: [app]}]", "CL09", "jwks_file"},
+		"CL09 assertions that live for a day":                {store, store + "\nassertion_lifetime: 24h", "CL09", "is not between"},
+		"CL09 authorities without a listener":                {store, store + "\nmtls_client_ca_file: cert.pem", "CL09", "without mtls_listen"},
 		"a path of the issuer as a prefix is no-one":         {aPath, "path: /oauthx", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -80,7 +80,7 @@ func (s *Service) readAsked(ctx context.Context, c *Client, r Request, grantType
 	if perr := s.readExtensions(ctx, a, r.Params); perr != nil {
 		return nil, possession{}, perr
 	}
-	a.Terms.GrantType = grantType
+	a.Terms.GrantType, a.Terms.ClientKey = grantType, c.instance
 	held, err := s.bindAsked(ctx, a, r, s.reachOf(a.Scope, a.Terms.Details).tier)
 	return a, held, err
 }

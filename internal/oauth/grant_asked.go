@@ -78,6 +78,9 @@ func (p *polling) redeem(ctx context.Context, s *Service, c *Client, r Request, 
 	if err := json.Unmarshal(row.Request, &a); err != nil {
 		return nil, unavailable("read request", err)
 	}
+	if a.Terms.ClientKey != c.instance { // another install has asked (ABCA §9.3)
+		return nil, p.wrong
+	}
 	a.Scope, a.Terms.Details = narrow(a.Scope, c.Scope), s.stillMay(c, a.Terms.Details) // what the client has lost since
 	to, perr := s.aimRequest(r, a.Scope, &a.Terms)
 	if perr != nil {

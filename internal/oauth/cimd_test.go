@@ -78,6 +78,9 @@ func TestClientIDMetadataDocuments(t *testing.T) {
 	if c := a.Client(); c.Type != oauth.Native || c.Origin != oauth.OriginDocument || c.Scope != "openid catalog.read" || len(c.Secrets) != 0 {
 		t.Errorf("%+v", c)
 	}
+	if v := r.Consent(a); v.Registered || v.Verified || v.Publisher == "" || !strings.Contains(a.ClientID, "//"+v.Publisher+"/") {
+		t.Errorf("AZ17 the page shows %+v", v)
+	}
 	if step, err := r.Next(t.Context(), a, r.session); err != nil || step != oauth.StepConsent {
 		t.Errorf("step %v, %v: people must be asked", step, err)
 	}

@@ -19,6 +19,7 @@ type ConsentView struct {
 	ClientName   string
 	Developer    string // who makes the app, as it says itself; or empty
 	Registered   bool   // an administrator knows the client
+	Publisher    string // host of the document that the client is described in; or empty
 	Proven       bool   // the redirect URI proves that the app is the registered one
 	Verified     bool   // both
 	RedirectHost string
@@ -41,7 +42,7 @@ func (s *Service) Consent(a *Authorization) ConsentView {
 	life := c.lives(whole.tier)
 	v := ConsentView{
 		ClientID: a.ClientID, ClientName: c.DisplayName(), Developer: c.Settings.Developer,
-		Registered: c.Origin == OriginAdmin, Proven: provenByRedirect(a.RedirectURI),
+		Registered: c.Origin == OriginAdmin, Proven: a.proven(),
 		Homepage: webPage(c.Settings.ClientURI), Policy: webPage(c.Settings.PolicyURI), Terms: webPage(c.Settings.TermsURI),
 		Details: s.detailsInWords(a.Terms.Details), AccessFor: life.access(to.lifetime), RefreshFor: life.absolute,
 	}
@@ -49,6 +50,9 @@ func (s *Service) Consent(a *Authorization) ConsentView {
 		v.Elsewhere, v.Proven = a.Elsewhere, !c.Type.Public()
 	}
 	v.Verified = v.Registered && v.Proven
+	if u, err := url.Parse(c.ID); err == nil && c.Origin == OriginDocument {
+		v.Publisher = u.Host
+	}
 	if u, err := url.Parse(a.RedirectURI); err == nil {
 		if v.RedirectHost = u.Host; v.RedirectHost == "" {
 			v.RedirectHost = u.Scheme

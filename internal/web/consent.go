@@ -20,6 +20,7 @@ type consentView struct {
 	Verified   bool
 	Registered bool // an administrator knows the app
 	Proven     bool // the address that the browser goes to is the app's own
+	Publisher  string
 	Imitates   bool // the name mixes letters that look alike
 
 	Groups   []scopeGroup
@@ -68,7 +69,7 @@ func (s *site) showConsent(w http.ResponseWriter, r *http.Request, p url.Values)
 
 func consentOf(c oauth.ConsentView) consentView {
 	v := consentView{
-		App: legible(c.ClientName), ClientID: legibleUpTo(c.ClientID, maxClientIDShown), Developer: legible(c.Developer),
+		App: legible(c.ClientName), ClientID: legibleUpTo(c.ClientID, maxClientIDShown), Developer: legible(c.Developer), Publisher: legible(c.Publisher),
 		Verified: c.Verified, Registered: c.Registered, Proven: c.Proven, Imitates: imitates(c.ClientName) || imitates(c.Developer),
 		Access: inWords(c.AccessFor), Refresh: inWords(c.RefreshFor), Host: legible(c.RedirectHost), APIs: c.Audiences,
 	}

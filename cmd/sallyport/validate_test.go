@@ -85,6 +85,14 @@ func encrypted(file, alg string) string {
 		"userinfo_signed_response_alg: ES256, userinfo_encrypted_response_alg: " + alg
 }
 
+// detailsTypes declares a type of authorization_details.
+const detailsTypes = `
+authorization_details_types:
+  - type: invoice
+    apis: [a]
+    text: "Pay {amount.value}"
+    fields: [{name: amount.value, label: Amount, required: true, pattern: "[0-9]+", max: 9}, {name: urgent, kind: boolean}]`
+
 // writeKeys writes the JWK Sets that the rules are tried on.
 func writeKeys(t *testing.T, dir string) {
 	t.Helper()
@@ -167,6 +175,14 @@ func TestRules(t *testing.T) {
 		"TK20 an issuer with keys inside":               {issuer, issuer + vouched("jwks_uri: https://10.0.0.1/j", "job"), "TK20", "allow its network in assertion_issuers[0].jwks_networks"},
 		"TK20 an issuer with a private key":             {issuer, issuer + vouched("jwks_file: private.jwks", "job"), "TK20", "jwks_file"},
 		"TK20 a client that is not for it":              {issuer, issuer + vouched("jwks_file: sig.jwks", "app"), "TK20", "has no grant_types with urn"},
+		"a type of authorization_details":               {issuer, issuer + detailsTypes, "", ""},
+		"PR12 a type for an API that is not there":      {issuer, issuer + strings.Replace(detailsTypes, "[a]", "[z]", 1), "PR12", "authorization_details_types[0].apis[0]: no API is called"},
+		"PR12 a type that is there twice":               {issuer, issuer + detailsTypes + strings.TrimPrefix(detailsTypes, "\nauthorization_details_types:"), "PR12", "is there twice"},
+		"PR12 a text of a field that is not there":      {issuer, issuer + strings.Replace(detailsTypes, "{amount.value}", "{price}", 1), "PR12", "text: names {price}"},
+		"PR12 a pattern that is none":                   {issuer, issuer + strings.Replace(detailsTypes, "[0-9]+", "[0-9", 1), "PR12", "fields[0].pattern: is no regular expression"},
+		"a lifetime under the cap":                      {redirect, redirect + ", access_token_lifetime: 2m", "", ""},
+		"a lifetime above the cap":                      {redirect, redirect + ", access_token_lifetime: 59m", "KY05", "access_token_lifetime: is 59m0s"},
+		"a client of a type that is not there":          {redirect, redirect + ", authorization_details_types: [loan]", "KY05", "is no type of authorization_details here"},
 		"no store":                                      {store, "", "CF03", "is missing"},
 		"two stores":                                    {store, store + "\nstore_file: web.secret", "CF03", "keep one"},
 		"another database":                              {store, "store: mysql://x/y", "CF03", "neither"},

@@ -20,6 +20,10 @@ type naming struct {
 	list string
 }
 
+// contract is where the tests of the store are that both engines pass; TestContract
+// runs each table of them.
+const contract = "internal/store/storetest"
+
 // caseName is how a name of a test case begins with the ids that it proves:
 // "J001 J002 none", "AZ05 TK04 a short verifier".
 var caseName = regexp.MustCompile(`^[A-Z]+\d{2,3}(?:[ /,]*[A-Z]+\d{2,3})*\b`)
@@ -64,7 +68,7 @@ func (n *naming) declaration(name string, node ast.Node) *declaration {
 func (n *naming) declarations(t *testing.T) map[string]map[string]*declaration {
 	t.Helper()
 	found := map[string]map[string]*declaration{}
-	for _, name := range files(t, "*_test.go") {
+	for _, name := range append(files(t, "*_test.go"), files(t, contract+"/*.go")...) {
 		if name == n.list {
 			continue
 		}
@@ -102,16 +106,21 @@ func holders(t *testing.T, n naming) map[string][]string {
 	held := map[string][]string{}
 	for dir, declared := range n.declarations(t) {
 		for name := range declared {
-			if !strings.HasPrefix(name, "Test") && !strings.HasPrefix(name, "Fuzz") {
+			test := dir + " " + name
+			switch {
+			case dir == contract && strings.HasSuffix(name, "Tests"):
+				test = path.Dir(contract) + " TestContract"
+			case !strings.HasPrefix(name, "Test") && !strings.HasPrefix(name, "Fuzz"):
 				continue
 			}
 			for id := range reach(declared, name) {
-				held[id] = append(held[id], dir+" "+name)
+				held[id] = append(held[id], test)
 			}
 		}
 	}
-	for _, list := range held {
+	for id, list := range held {
 		slices.Sort(list)
+		held[id] = slices.Compact(list)
 	}
 	return held
 }

@@ -127,7 +127,7 @@ func TestTheJWTFormIsRefused(t *testing.T) {
 }
 
 // J095: a JWT ends by its serial and by its grant, as a sealed token does.
-func TestJ095TheJWTFormIsRevoked(t *testing.T) {
+func TestJ095RV07TheJWTFormIsRevoked(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
 	for name, entry := range map[string]func(token.Access) revocation.Entry{

@@ -124,7 +124,7 @@ func TestGW21StaleKnowledgeRefuses(t *testing.T) {
 	}
 }
 
-func TestRevokedAtOnce(t *testing.T) {
+func TestRV07RevokedAtOnce(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
 	a := f.access()

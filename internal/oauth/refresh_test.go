@@ -173,7 +173,7 @@ func TestTK17ScopeNarrowsForOneAnswerOnly(t *testing.T) {
 	}
 }
 
-func TestTK14And15GrantsEnd(t *testing.T) {
+func TestTK14TK15GrantsEnd(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	step := func(tok secret.Value, d time.Duration) (*oauth.TokenResponse, error) {
@@ -185,7 +185,7 @@ func TestTK14And15GrantsEnd(t *testing.T) {
 	}
 	const day = 24 * time.Hour
 	if _, err := step(r.tokens().RefreshToken, 30*day); reasonOf(err) != "expired" {
-		t.Errorf("TK15: idle for 30 days: %v", err)
+		t.Errorf("idle for 30 days: %v", err)
 	}
 	r.signIn()
 	res := r.tokens()

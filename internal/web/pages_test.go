@@ -114,7 +114,7 @@ func TestPagesForLooking(t *testing.T) {
 	}
 }
 
-func TestPagesHaveTheirHeaders(t *testing.T) {
+func TestAZ12AZ15PagesHaveTheirHeaders(t *testing.T) {
 	_, list := pages(t)
 	for name, page := range list {
 		for header, want := range map[string]string{

@@ -141,7 +141,7 @@ func TestNativeExample(t *testing.T) {
 	}
 }
 
-func TestServerExample(t *testing.T) {
+func TestCL30ServerExample(t *testing.T) {
 	t.Parallel()
 	s, port := serve(t)
 	dir := filepath.Join("..", "..", "examples", "clients", "server")

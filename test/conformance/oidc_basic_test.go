@@ -50,7 +50,7 @@ func servesBasic(t *testing.T) (s *rig.Server, basic, other, post *rp) {
 }
 
 // The plan oidcc-basic-certification-test-plan.
-func TestID10OIDCBasic(t *testing.T) {
+func TestID01ID05ID10OIDCBasic(t *testing.T) {
 	t.Parallel()
 	s, c, other, post := servesBasic(t)
 	modules := map[string]func(c *rp){

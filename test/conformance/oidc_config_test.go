@@ -7,7 +7,7 @@ import (
 )
 
 // The plan oidcc-config-certification-test-plan.
-func TestID10OIDCConfig(t *testing.T) {
+func TestID07ID10MD04OIDCConfig(t *testing.T) {
 	t.Parallel()
 	s, c, _, _ := servesBasic(t)
 	t.Run("oidcc-discovery-endpoint-verification", func(t *testing.T) {

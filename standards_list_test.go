@@ -215,5 +215,4 @@ ID03 is for relying parties; the SDKs and sessions at the gateway do not exist y
 ID04 is for relying parties, as ID03
 ID08 nothing here can be made to sign in by somebody else: there are no sessions at the gateway yet
 ID09 there is no sign-in through other providers yet
-ID11 is for relying parties, as ID03
 `

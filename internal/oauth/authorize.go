@@ -176,6 +176,10 @@ func (s *Service) refuseOuter(ctx context.Context, client *Client, outer url.Val
 
 func (s *Service) readAuthorize(ctx context.Context, a *Authorization, in *asked) *Error {
 	params := in.params
+	// First, because it also decides how what follows is answered.
+	if perr := a.readMode(params.Get("response_mode")); perr != nil {
+		return perr
+	}
 	for _, name := range authorizeParams {
 		if len(params[name]) > 1 {
 			return fail(InvalidRequest, name+" is repeated")
@@ -183,9 +187,6 @@ func (s *Service) readAuthorize(ctx context.Context, a *Authorization, in *asked
 		if !utf8.ValidString(params.Get(name)) {
 			return fail(InvalidRequest, name+" is not UTF-8")
 		}
-	}
-	if perr := a.readMode(params.Get("response_mode")); perr != nil {
-		return perr
 	}
 	if perr := s.wayProblem(a.client, in); perr != nil {
 		return perr

@@ -49,7 +49,7 @@ func (s *Service) possess(ctx context.Context, c *Client, r Request, tier token.
 		return possession{confirm: certificateOf(r)}, nil
 	case len(r.DPoP) > 0:
 		return s.checkProof(ctx, c.ID, r, token.ProofRequest{NeedNonce: tier.Limits().ProofNonce})
-	case c.DPoPBound:
+	case c.DPoPBound || c.profile().bound:
 		return possession{}, errProofNeeded
 	case need.Method != token.ConfirmNone:
 		return possession{}, errProofKey

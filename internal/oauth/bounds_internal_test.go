@@ -46,3 +46,29 @@ func TestJ136KeySetsOfClientsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// A stranger makes us look for the keys of a client with each thing that he says
+// it has signed: they are judged once, and what is remembered has an end.
+func TestJ136KeysOfClientsAreReadOnce(t *testing.T) {
+	t.Parallel()
+	s := &Service{}
+	find := func(id string) jose.KeySource {
+		set, err := s.keysOf(&Client{ID: id, Settings: Settings{JWKS: clientKeys}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return set
+	}
+	for i := range 2*maxKeySets + 1 {
+		find(strconv.Itoa(i))
+		if len(s.keySets.m) > maxKeySets {
+			t.Fatalf("the keys of %d clients are remembered, more than %d", len(s.keySets.m), maxKeySets)
+		}
+	}
+	if first := find("last"); find("last") != first {
+		t.Error("the keys are judged each time")
+	}
+	if find("last") == find("other") {
+		t.Error("two clients share one")
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"sallyport/internal/token"
@@ -106,7 +107,7 @@ func claimParams(raw []byte) ([]string, bool) {
 	}
 	switch v := value.(type) {
 	case string:
-		return []string{v}, true
+		return []string{v}, strings.IndexByte(v, 0) < 0 // no database takes that
 	case float64:
 		n := int64(v)
 		return []string{strconv.FormatInt(n, 10)}, float64(n) == v

@@ -164,3 +164,47 @@ func TestFAPIMessageSigning(t *testing.T) {
 	_, err = b.Token(t.Context(), with(oauth.Request{Params: p}))
 	wantCode(t, err, "invalid_client")
 }
+
+// Whatever else is wrong with how it was written down, a client of FAPI gets no
+// bearer token by any grant type, and nobody vouches for it.
+func TestFAPIClientsGetNoBearerTokenAndProveThemselves(t *testing.T) {
+	t.Parallel()
+	r := newClusterRig(t)
+	key := r.newKey()
+	set, err := jose.NewKeySet(publicKey(t, "k1", jose.ES256, r.key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, profile := range []oauth.Profile{oauth.ProfileOAuth21, oauth.ProfileFAPI2, oauth.ProfileFAPI2Sign, "unknown"} {
+		strict := i > 0
+		r.Service = r.node(r.feed, func(o *oauth.Options) {
+			o.Replay = token.NewReplayTable(0, r.clock.now)
+			o.AssertionIssuers = []oauth.AssertionIssuer{{Issuer: cluster, Keys: set, Subjects: map[string]string{"sa:pod": "bank"}}}
+			o.Clients = append(o.Clients, oauth.Client{
+				ID: "bank", Type: oauth.ServiceClient, Scope: "catalog.read",
+				Settings: oauth.Settings{Profile: profile, AuthMethod: "private_key_jwt", JWKS: jwks(key), GrantTypes: []string{"client_credentials", oauth.GrantJWTBearer}},
+			})
+		})
+		proof := func(pairs ...string) oauth.Request {
+			now := r.clock.now().Unix()
+			assertion := key.sign(map[string]any{"alg": "ES256", "kid": "k0"}, map[string]any{"iss": "bank", "sub": "bank", "aud": issuer, "jti": b64(secret.Random(16)), "iat": now, "exp": now + 60})
+			return with(r.form(append(pairs, "client_assertion_type", jwtBearer, "client_assertion", assertion)...))
+		}
+		_, err := r.send(proof("grant_type", "client_credentials"))
+		if strict {
+			wantCode(t, err, "invalid_dpop_proof")
+		} else if err != nil {
+			t.Errorf("%s: %v", profile, err)
+		}
+		bound := func(req oauth.Request) oauth.Request { return with(req, r.newKey().proof()) }
+		_, err = r.send(bound(r.form("grant_type", oauth.GrantJWTBearer, "assertion", r.assertion(r.key))))
+		if strict {
+			wantCode(t, err, "invalid_client")
+		} else if err != nil {
+			t.Errorf("%s: %v", profile, err)
+		}
+		if _, err := r.send(bound(proof("grant_type", oauth.GrantJWTBearer, "assertion", r.assertion(r.key)))); err != nil {
+			t.Errorf("%s with both: %v", profile, err)
+		}
+	}
+}

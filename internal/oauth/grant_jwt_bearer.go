@@ -91,6 +91,8 @@ func (s *Service) callerOf(ctx context.Context, grant string, r Request) (*Clien
 		return nil, s.assertionRefused(ctx, id, "client")
 	case err != nil:
 		return nil, unavailable("find client", err)
+	case c.profile().authMethods != nil: // such a client proves itself too, whoever vouches for it
+		return s.authenticate(ctx, r)
 	}
 	return c, nil
 }

@@ -164,6 +164,9 @@ func requestParams(claims []byte) (params url.Values, why string) {
 			if err := json.Unmarshal(value, &text); err != nil {
 				return fmt.Errorf("read parameter: %w", err)
 			}
+			if strings.IndexByte(text, 0) >= 0 { // as in a form; no database takes it
+				why = "a parameter in the request object has a NUL character"
+			}
 			if text != "" { // counts as absent, RFC 6749 §3.1
 				params.Set(name, text)
 			}

@@ -130,6 +130,8 @@ func TestPR08ForgedRequestsAreRefused(t *testing.T) {
 		"key in the header":              other.object(".jwk", other.jwk()),
 		"signature cut":                  parts[0] + "." + parts[1] + ".",
 		"payload changed":                parts[0] + "." + b64([]byte(`{"iss":"signing"}`)) + "." + parts[2],
+		"a NUL character in state":       key.object("state", "a\x00b"),
+		"a NUL character in nonce":       key.object("nonce", "\x00"),
 		"expired":                        key.object("iat", now-600, "nbf", now-600, "exp", now-1),
 		"exp missing":                    key.object("exp", nil),
 		"exp a text":                     key.object("exp", "soon"),
@@ -309,6 +311,11 @@ func TestRequestSettings(t *testing.T) {
 			fapi(c)
 			c.Settings.ResponseAlg = "RS256"
 		}, "authorization_signed_response_alg"},
+		"fapi2 with RS256 introspection answers": {func(c *oauth.Client) {
+			fapi(c)
+			c.Settings.IntrospectionSig = "RS256"
+		}, "introspection_signed_response_alg"},
+		"RS256 introspection answers":           {func(c *oauth.Client) { c.Settings.IntrospectionSig = "RS256" }, ""},
 		"fapi2":                                 {fapi, ""},
 		"fapi2 and pkce optional":               {func(c *oauth.Client) { fapi(c); c.Settings.PKCE = "optional" }, "pkce"},
 		"pkce optional for a server client":     {func(c *oauth.Client) { c.Settings.PKCE = "optional" }, ""},

@@ -125,6 +125,7 @@ func (c *Client) algorithmProblem() (setting, why string) {
 	}{
 		{"id_token_signed_response_alg", c.Settings.IDTokenSig},
 		{"userinfo_signed_response_alg", c.Settings.UserInfoSig},
+		{"introspection_signed_response_alg", c.Settings.IntrospectionSig},
 	} {
 		switch {
 		case a.alg == "":

@@ -124,6 +124,9 @@ func (s *Service) bindPush(ctx context.Context, c *Client, r Request, params url
 // Client is who pushes, and whether it has proven that.
 func (p *Push) Client() (clientID string, proven bool) { return p.client.ID, !p.client.Type.Public() }
 
+// Stranger reports whether nobody of the operator's vouches for who pushes.
+func (p *Push) Stranger() bool { return p.client.lessTrusted() }
+
 // PushResponse is the answer to a pushed request (RFC 9126 §2.2).
 type PushResponse struct {
 	RequestURI       string

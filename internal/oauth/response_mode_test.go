@@ -101,6 +101,12 @@ func TestResponseModesThatAreRefused(t *testing.T) {
 	if q := wantBack(t, "a form to an app", err, "invalid_request"); q.Get("error") != "invalid_request" {
 		t.Error("a form to an app: the error is not in the address")
 	}
+	twice := authorizeParams("response_mode", "form_post", "redirect_uri", "com.example.shop:/cb")
+	twice.Add("nonce", "another")
+	_, err = r.Authorize(t.Context(), twice)
+	if q := wantBack(t, "a form to an app, with another mistake", err, "invalid_request"); q.Get("error") != "invalid_request" {
+		t.Error("a form to an app, with another mistake: the error is not in the address")
+	}
 	if _, err := r.Authorize(t.Context(), authorizeParams("response_mode", "form_post", "redirect_uri", "http://127.0.0.1:4711/cb")); err != nil {
 		t.Error(err)
 	}

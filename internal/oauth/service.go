@@ -119,6 +119,7 @@ type Service struct {
 	clients    *clientCache
 	rotated    grantCache
 	recipients recipients
+	keySets    keySets
 	told       toldOnce
 	polls      polls
 	isMaster   func(secret.Value) bool

@@ -16,6 +16,7 @@ const (
 	Introspect       Name = "introspect"
 	PushedRequest    Name = "pushed_request"
 	PushedPublic     Name = "pushed_request_public"
+	PushedStranger   Name = "pushed_request_stranger"
 	LeakReport       Name = "leak_report"
 	Signals          Name = "signals"
 	LogNetwork       Name = "log_network"
@@ -81,6 +82,10 @@ var Limits = []Limit{
 	{
 		PushedPublic, 200, 250 * time.Millisecond, "client and address",
 		"the same from apps that prove nothing of themselves",
+	},
+	{
+		PushedStranger, 500, 100 * time.Millisecond, "network",
+		"the same from clients that nobody vouches for, of which a stranger makes as many as he likes",
 	},
 	{
 		GlobalRevocation, 60, time.Second, "calling client",

@@ -10,23 +10,17 @@ import (
 )
 
 // pushed is the pushed authorization request endpoint (RFC 9126 §2). What it
-// keeps is bounded for each client, and for a client that proves nothing for each
-// address too, so that no stranger uses up what an app needs.
+// keeps is bounded for each client, for a client that proves nothing for each
+// address too, so that no stranger uses up what an app needs, and for clients that
+// strangers make themselves for the network that they are used from.
 func (s *site) pushed(w http.ResponseWriter, r *http.Request, p url.Values) error {
 	return s.guardClient(w, r, p, func(req oauth.Request) error {
 		push, err := s.oauth.ReadPush(r.Context(), req)
 		if err != nil {
 			return err
 		}
-		clientID, proven := push.Client()
-		limit, key := ratelimit.PushedRequest, ratelimit.Key(clientID)
-		if !proven {
-			limit, key = ratelimit.PushedPublic, ratelimit.Key(clientID, ratelimit.Address(req.Remote))
-		}
-		if ok, wait := s.limits.Allow(s.now(), limit, key); !ok {
-			note(r, audit.RequestRefused, string(limit))
-			setRetryAfter(w.Header(), wait)
-			return &oauth.Error{Code: oauth.TooManyRequests, Description: "too many pushed requests; wait before the next"}
+		if err := s.mayPush(w, r, push); err != nil {
+			return err
 		}
 		res, err := push.Store(r.Context())
 		if err != nil {
@@ -38,4 +32,24 @@ func (s *site) pushed(w http.ResponseWriter, r *http.Request, p url.Values) erro
 		writeJSON(w, r, http.StatusCreated, res.AppendJSON(make([]byte, 0, 256)))
 		return nil
 	})
+}
+
+// mayPush counts what is about to be kept.
+func (s *site) mayPush(w http.ResponseWriter, r *http.Request, push *oauth.Push) error {
+	clientID, proven := push.Client()
+	limit, key := ratelimit.PushedRequest, ratelimit.Key(clientID)
+	if !proven {
+		limit, key = ratelimit.PushedPublic, ratelimit.Key(clientID, ratelimit.Address(remote(r)))
+	}
+	ok, wait := s.limits.Allow(s.now(), limit, key)
+	if ok && push.Stranger() {
+		limit = ratelimit.PushedStranger
+		ok, wait = s.limits.Allow(s.now(), limit, ratelimit.Network(remote(r)))
+	}
+	if ok {
+		return nil
+	}
+	note(r, audit.RequestRefused, string(limit))
+	setRetryAfter(w.Header(), wait)
+	return &oauth.Error{Code: oauth.TooManyRequests, Description: "too many pushed requests; wait before the next"}
 }

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/url"
 	"runtime"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"sallyport/internal/oauth"
 	"sallyport/internal/ratelimit"
 )
 
@@ -156,6 +158,39 @@ func TestPR07PushedRequestsAreBounded(t *testing.T) {
 	b.push() // another client is served
 	h.clock.advance(time.Second)
 	wantStatus(t, push(), http.StatusCreated)
+}
+
+// AZ24: who can make clients himself gets no more room by making many.
+func TestAZ24ClientsOfStrangersShareALimit(t *testing.T) {
+	t.Parallel()
+	limits := map[ratelimit.Name]int{}
+	for _, l := range ratelimit.Limits {
+		limits[l.Name] = l.Burst
+	}
+	var clients []oauth.Client
+	for i := range limits[ratelimit.PushedStranger]/limits[ratelimit.PushedPublic] + 2 {
+		c := hostile
+		c.ID = fmt.Sprint("made", i)
+		clients = append(clients, c)
+	}
+	h := newHouse(t, options{clients: clients})
+	b := h.browser()
+	push := func(client string) reply {
+		return b.post("/oauth/par", h.pushParams("client_id", client, "client_secret", "", "redirect_uri", clients[0].RedirectURIs[0]))
+	}
+	kept, last := 0, reply{}
+	for _, c := range clients {
+		for range limits[ratelimit.PushedPublic] {
+			if last = push(c.ID); last.StatusCode == http.StatusCreated {
+				kept++
+			}
+		}
+	}
+	wantStatus(t, last, http.StatusTooManyRequests)
+	if kept != limits[ratelimit.PushedStranger] {
+		t.Errorf("%d rows were made, want %d", kept, limits[ratelimit.PushedStranger])
+	}
+	b.push() // a client that somebody vouches for is served
 }
 
 func TestAZ24FloodOfRequestsLeavesNothing(t *testing.T) {

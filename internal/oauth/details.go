@@ -56,7 +56,7 @@ func (s *Service) parseDetails(c *Client, text string) (json.RawMessage, *Error)
 			return nil, fail(InvalidAuthorizationDetails, why)
 		}
 	}
-	return appendDetails(nil, list), nil
+	return writeDetails(list), nil
 }
 
 // scanDetails reads the form alone, and adds to objects of a known type without
@@ -110,10 +110,10 @@ func readDetailsList(text string) ([]map[string]any, error) {
 	return list, nil
 }
 
-// appendDetails writes the canonical form: names sorted, no white space, one
+// writeDetails writes the canonical form: names sorted, no white space, one
 // spelling of each string.
-func appendDetails(b []byte, list []map[string]any) []byte {
-	b = append(b, '[')
+func writeDetails(list []map[string]any) json.RawMessage {
+	b := []byte{'['}
 	for i, d := range list {
 		if i > 0 {
 			b = append(b, ',')
@@ -169,7 +169,7 @@ func (s *Service) narrowDetails(asked string, granted json.RawMessage) (json.Raw
 		if len(have) == 0 {
 			return nil, nil
 		}
-		return appendDetails(nil, have), nil
+		return writeDetails(have), nil
 	}
 	want, err := readDetailsList(asked)
 	if err != nil {
@@ -184,7 +184,7 @@ func (s *Service) narrowDetails(asked string, granted json.RawMessage) (json.Raw
 			want[i] = have[j]
 		}
 	}
-	return appendDetails(nil, want), nil
+	return writeDetails(want), nil
 }
 
 // atMost reports whether asked is what was granted, at its locations, at some of
@@ -230,7 +230,7 @@ func (s *Service) detailsAt(details json.RawMessage, audiences []string) json.Ra
 	if len(kept) == 0 {
 		return nil
 	}
-	return appendDetails(nil, kept)
+	return writeDetails(kept)
 }
 
 // stillMay leaves those details that the client is registered for and that are
@@ -247,7 +247,7 @@ func (s *Service) stillMay(c *Client, granted json.RawMessage) json.RawMessage {
 	if len(kept) == 0 {
 		return nil
 	}
-	return appendDetails(nil, kept)
+	return writeDetails(kept)
 }
 
 // locationsOf lists the audiences that canonical details name.

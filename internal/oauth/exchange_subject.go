@@ -240,14 +240,14 @@ func (s *Service) exchangedDetails(x *exchanging, r Request, targets map[*Resour
 		return errSubjectToken
 	}
 	kept := slices.DeleteFunc(list, func(d map[string]any) bool {
-		return slices.ContainsFunc(locationsOf(appendDetails(nil, []map[string]any{d})), func(audience string) bool {
+		return slices.ContainsFunc(locationsOf(writeDetails([]map[string]any{d})), func(audience string) bool {
 			_, meant := targets[s.byAudience(audience)]
 			return !meant
 		})
 	})
 	var have json.RawMessage
 	if len(kept) > 0 {
-		have = appendDetails(nil, kept)
+		have = writeDetails(kept)
 	}
 	narrowed, perr := s.narrowDetails(r.param("authorization_details"), have)
 	x.details = string(narrowed)

@@ -168,6 +168,9 @@ func (s *Service) judgeStranger(ctx context.Context, g *registrar, c *Client) *E
 	if setting, why := c.Problem(); why != "" {
 		return fail(InvalidClientMetadata, setting+" "+why)
 	}
+	if setting, why := s.fits(c); why != "" {
+		return fail(InvalidClientMetadata, setting+" "+why)
+	}
 	if m := findMethod(c.Settings.AuthMethod); !m.offered(s) {
 		return fail(InvalidClientMetadata, "token_endpoint_auth_method is not supported here")
 	}

@@ -18,7 +18,7 @@ func (n *node) assembleSignals(c *config, door *outbound.Client) error {
 	var err error
 	n.signals, err = signals.New(signals.Options{
 		Issuer: c.Issuer, Store: n.store.Signals(), Ring: n.keys.Ring, Keep: c.Signals.Keep.std(), Now: n.now,
-		Check: door.Check, Post: door.Send, Receives: n.oauth.Receives, Person: n.oauth.Known, Report: n.reportSignal,
+		Check: door.Check, Post: door.Send, Receives: n.oauth.Receives, Person: n.oauth.Known, Session: n.oauth.KnownSession, Report: n.reportSignal,
 	})
 	return err
 }

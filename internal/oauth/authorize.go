@@ -306,14 +306,15 @@ func validThumbprint(jkt string) bool {
 const maxPending = 5 << 10
 
 // readAuthorizeHint takes the person whom the client means from an ID token of
-// ours, which may have expired.
+// ours, which may have expired. One in which the person has another name than for
+// this client is about nobody: two clients could find out with it who is whom.
 func (s *Service) readAuthorizeHint(ctx context.Context, a *Authorization, jwt string) *Error {
 	hint, page := s.readHint(ctx, jwt)
 	if page != nil {
 		return fail(page.Code, page.Description)
 	}
 	if hint != nil {
-		a.HintSubject = hint.Subject
+		a.HintSubject = s.personOf(a.client, hint.Told)
 	}
 	return nil
 }

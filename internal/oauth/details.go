@@ -56,7 +56,11 @@ func (s *Service) parseDetails(c *Client, text string) (json.RawMessage, *Error)
 			return nil, fail(InvalidAuthorizationDetails, why)
 		}
 	}
-	return writeDetails(list), nil
+	canonical := writeDetails(list)
+	if len(canonical) > maxDetails { // with the locations that were left out
+		return nil, errDetailsForm
+	}
+	return canonical, nil
 }
 
 // scanDetails reads the form alone, and adds to objects of a known type without
@@ -158,7 +162,8 @@ func appendCanonical(b []byte, v any) []byte {
 
 // narrowDetails are those of the granted details that a token request asks for
 // (RFC 9396 §6.1): each as it was granted, for all of its locations or some.
-// Which of two values would be less is nothing that we could know. A request that
+// Which of two values would be less is nothing that we could know. One that was
+// granted once is not had twice: two payments are more than one. A request that
 // names none has them all.
 func (s *Service) narrowDetails(asked string, granted json.RawMessage) (json.RawMessage, *Error) {
 	have, perr := s.scanDetails(string(granted))
@@ -176,13 +181,14 @@ func (s *Service) narrowDetails(asked string, granted json.RawMessage) (json.Raw
 		return nil, errDetailsForm
 	}
 	for i, d := range want {
-		j := slices.IndexFunc(have, func(h map[string]any) bool { return atMost(d, h) })
+		j := slices.IndexFunc(have, func(h map[string]any) bool { return h != nil && atMost(d, h) })
 		if j < 0 {
 			return nil, fail(InvalidAuthorizationDetails, "authorization_details has what was not granted: an object may be left out, and locations, and nothing else be changed")
 		}
 		if _, has := d["locations"]; !has {
 			want[i] = have[j]
 		}
+		have[j] = nil
 	}
 	return writeDetails(want), nil
 }

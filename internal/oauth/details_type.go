@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -212,7 +211,7 @@ func (f *DetailsField) fitsText(s string, pattern *regexp.Regexp) bool {
 	switch {
 	case s == "" && f.Required, utf8.RuneCountInString(s) > most, len(f.Enum) > 0 && !slices.Contains(f.Enum, s):
 		return false
-	case strings.ContainsFunc(s, func(r rune) bool { return r == utf8.RuneError || unicode.In(r, unicode.C, unicode.Zl, unicode.Zp) }):
+	case strings.ContainsFunc(s, unseen), s != strings.Join(strings.Fields(s), " "):
 		return false // people could not see what they agree to
 	}
 	return f.Pattern == "" || pattern.MatchString(s)

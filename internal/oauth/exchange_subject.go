@@ -44,7 +44,7 @@ func (s *Service) exchangeTokens(ctx context.Context, x *exchanging, r Request) 
 	if r.Params.Has("actor_token") {
 		x.actor = &presentedToken{}
 		reason, err = s.openPresented(ctx, x.actor, r.param("actor_token"), r.param("actor_token_type"))
-		if a := &x.actor.access; err == nil && reason == "" && (a.ClientID != x.client.ID || a.Actor != "" || x.actor.inner) {
+		if err == nil && reason == "" && !x.actor.ownOf(x.client) {
 			reason = "actor_of_another"
 		}
 		if err != nil || reason != "" {
@@ -55,6 +55,13 @@ func (s *Service) exchangeTokens(ctx context.Context, x *exchanging, r Request) 
 		return x.refuse(ctx, errSubjectToken, "subject_may_act", nil)
 	}
 	return nil
+}
+
+// ownOf reports whether a token was issued to the client and came of no exchange:
+// one that did ends with two already, and a third has no place.
+func (p *presentedToken) ownOf(c *Client) bool {
+	a := &p.access
+	return a.ClientID == c.ID && a.Actor == "" && a.Exchanger.IsZero() && !p.inner
 }
 
 func (x *exchanging) refuse(ctx context.Context, outside *Error, reason string, err error) error {

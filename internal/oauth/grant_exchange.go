@@ -65,7 +65,7 @@ func (s *Service) exchangeToken(ctx context.Context, c *Client, r Request) (*Tok
 	if err != nil {
 		return nil, err
 	}
-	if need := x.need(); need.Method != token.ConfirmNone && held.confirm != need {
+	if !x.heldBy(held.confirm) {
 		return nil, errSubjectToken
 	}
 	a, perr := x.access(s.now())
@@ -112,6 +112,16 @@ func (x *exchanging) need() token.Confirmation {
 	return token.Confirmation{}
 }
 
+// heldBy reports whether key is the one of each token of the client's own that is
+// bound.
+func (x *exchanging) heldBy(key token.Confirmation) bool {
+	fits := func(p *presentedToken) bool {
+		c := p.access.Confirm
+		return p.access.ClientID != x.client.ID || c.Method == token.ConfirmNone || c == key
+	}
+	return fits(&x.subject) && (x.actor == nil || fits(x.actor))
+}
+
 // actorSubject is who acts with the new token.
 func (x *exchanging) actorSubject() string {
 	if x.actor != nil {
@@ -135,6 +145,9 @@ func (x *exchanging) delegate(r Request) *Error {
 		return errSubjectToken
 	}
 	actor := x.actorSubject()
+	if x.client.Settings.SubjectType == "pairwise" && slices.ContainsFunc(append(slices.Clip(chain), actor), isPerson) {
+		return errActorToken // act would tell the client whom others know by that name
+	}
 	if x.mode == modeImpersonation {
 		if r.Params.Has("actor_token") {
 			return fail(InvalidRequest, "actor_token: this client gets tokens that do not say who acts")
@@ -154,6 +167,8 @@ func (x *exchanging) delegate(r Request) *Error {
 	x.act = string(append(act, '}'))
 	return nil
 }
+
+func isPerson(subject string) bool { return (&token.Access{Subject: subject}).IsPerson() }
 
 // access is what the new token says: who the subject is and how they signed in
 // as before, the rest as the exchange decided.

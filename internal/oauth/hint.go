@@ -11,6 +11,7 @@ import (
 // idTokenHint is what an ID token of ours says of whom it was issued to.
 type idTokenHint struct {
 	Subject  string // the account ID, also where the client knows another
+	Told     string // sub, as the client was told
 	Audience string
 	SID      secret.ID
 }
@@ -34,7 +35,7 @@ func (s *Service) readHint(ctx context.Context, jwt string) (*idTokenHint, *Page
 	if err != nil || len(c.Audience) != 1 {
 		return nil, bad
 	}
-	h := &idTokenHint{Subject: c.Subject, Audience: c.Audience[0]}
+	h := &idTokenHint{Subject: c.Subject, Told: c.Subject, Audience: c.Audience[0]}
 	if userID, pairwise := s.ring.Person(c.Subject); pairwise {
 		h.Subject = userID
 	}
@@ -42,7 +43,7 @@ func (s *Service) readHint(ctx context.Context, jwt string) (*idTokenHint, *Page
 	if err != nil {
 		return nil, bad
 	}
-	if h.SID, err = secret.ParseID(text); err != nil {
+	if h.SID, err = s.sessionOf(text); err != nil {
 		return nil, bad
 	}
 	return h, nil

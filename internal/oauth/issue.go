@@ -75,7 +75,7 @@ func (s *Service) idToken(ctx context.Context, c *Client, g *Grant, access secre
 	b = append(b, `,"amr":`...)
 	b = appendJSONList(b, g.AMR)
 	b = append(b, `,"sid":`...)
-	b = token.AppendJSONString(b, g.SID.String())
+	b = token.AppendJSONString(b, s.sidFor(c, g.SID))
 	b = append(b, `,"at_hash":"`...)
 	b = base64.RawURLEncoding.AppendEncode(b, sum[:len(sum)/2])
 	b = append(b, '"')

@@ -21,7 +21,7 @@ func (s *Service) FrontChannel(ctx context.Context, clientID string, sid secret.
 	if err != nil {
 		return "", unavailable("find client", err)
 	}
-	return withQuery(c.Settings.FrontChannelURI, url.Values{"iss": {s.issuer}, "sid": {sid.String()}}), nil
+	return withQuery(c.Settings.FrontChannelURI, url.Values{"iss": {s.issuer}, "sid": {s.sidFor(c, sid)}}), nil
 }
 
 // logoutProblem judges where a client wants to be told that a session has ended.

@@ -79,7 +79,7 @@ func (s *Service) logoutToken(ctx context.Context, c *Client, f *Farewell, id st
 	b = append(b, `,"jti":`...)
 	b = token.AppendJSONString(b, id) // the same when it is sent again: a client may ignore it
 	b = append(b, `,"sid":`...)
-	b = token.AppendJSONString(b, f.SID.String())
+	b = token.AppendJSONString(b, s.sidFor(c, f.SID))
 	b = append(b, `,"events":{"`+logoutEvent+`":{}}}`...)
 	signer, err := s.clientSigner(c.Settings.IDTokenSig)
 	if err != nil {

@@ -3,8 +3,13 @@ package oauth
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
+
+	"sallyport/internal/secret"
 )
 
 // subjectFor is the sub by which a client knows a person: the account ID, or for
@@ -29,6 +34,31 @@ func (s *Service) personOf(c *Client, subject string) string {
 		return "nobody:"
 	}
 	return userID
+}
+
+// sidMark begins what stands for a session where pairwise subjects are made. No
+// account ID has a dot, so neither is ever taken for the other.
+const sidMark = "sid."
+
+// sidFor is the sid by which a client knows a session. All clients in a browser
+// have the same one, and it outlives the sign-in: to clients with pairwise
+// subjects it would say who is whom, so each sector has its own.
+func (s *Service) sidFor(c *Client, sid secret.ID) string {
+	if c.Settings.SubjectType != "pairwise" {
+		return sid.String()
+	}
+	return s.ring.Pairwise(c.sector(), sidMark+sid.String())
+}
+
+// sessionOf is the session behind a sid of any client.
+func (s *Service) sessionOf(sid string) (secret.ID, error) {
+	if text, pairwise := s.ring.Person(sid); pairwise {
+		var ok bool
+		if sid, ok = strings.CutPrefix(text, sidMark); !ok {
+			return secret.ID{}, errors.New("a subject is no sid")
+		}
+	}
+	return secret.ParseID(sid)
 }
 
 // sector is the sector identifier of a client (OpenID Connect Core §8.1): the
@@ -74,6 +104,25 @@ func (c *Client) pairwiseProblem() (setting, why string) {
 }
 
 const maxSectorURI = 512
+
+// strangersSectorProblem: that a redirect URI belongs to a sector proves something
+// only where codes are sent to it, and only if its host is somebody's.
+func (c *Client) strangersSectorProblem() (setting, why string) {
+	r := &c.Settings
+	if r.SubjectType != "pairwise" {
+		return "", ""
+	}
+	for _, elsewhere := range []string{grantDevice, grantCIBA} {
+		if slices.Contains(r.GrantTypes, elsewhere) {
+			return "subject_type", "cannot be pairwise with " + elsewhere + ": its tokens go to no redirect URI, so none proves the sector"
+		}
+	}
+	host := c.sector()
+	if addr, err := netip.ParseAddr(host); host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && addr.IsLoopback() {
+		return "subject_type", "cannot be pairwise on a loopback address, which is everybody's"
+	}
+	return "", ""
+}
 
 // checkSector asks sector_identifier_uri whether it lists every redirect URI of
 // the client, so that nobody takes the pseudonyms of somebody else's sector

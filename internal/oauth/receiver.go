@@ -97,6 +97,15 @@ func (s *Service) Known(ctx context.Context, clientID, userID string) (sub, emai
 	return s.subjectFor(c, userID), email, nil
 }
 
+// KnownSession returns the sid by which a client knows a session.
+func (s *Service) KnownSession(ctx context.Context, clientID string, sid secret.ID) (string, error) {
+	c, err := s.clients.get(ctx, clientID)
+	if err != nil {
+		return "", unavailable("find client", err)
+	}
+	return s.sidFor(c, sid), nil
+}
+
 var errPresented = fail(InvalidToken, "the access token is not valid here")
 
 // presentedAccess reads the access token of a request to a resource of the issuer

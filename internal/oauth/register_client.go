@@ -217,7 +217,7 @@ func (c *Client) strangerProblem() (setting, why string) {
 	if len(c.Contacts) > maxContacts {
 		return "contacts", "has too many addresses"
 	}
-	return "", ""
+	return c.strangersSectorProblem()
 }
 
 // soundKeys is stricter than reading keys from an address, where a bad key is

@@ -5,11 +5,14 @@ import (
 	"unicode"
 )
 
-// unseen are characters that are not seen, or that turn the direction of text.
+// unseen are characters that are not seen, that are taken for a space, or that turn
+// the direction of text.
 func unseen(r rune) bool {
-	return r < ' ' || r == 0x7f || r == unicode.ReplacementChar || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Co, r) || unicode.Is(unicode.Zl, r) ||
-		unicode.Is(unicode.Zp, r) || r >= 0x80 && r < 0xa0
+	return r == unicode.ReplacementChar || r == brailleBlank || r != ' ' && unicode.IsSpace(r) ||
+		unicode.In(r, unicode.C, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
+
+const brailleBlank = 0x2800
 
 // maxName is how long what people are shown may be, in bytes.
 const maxName = 80

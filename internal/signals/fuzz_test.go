@@ -72,6 +72,7 @@ func service(t testing.TB, store signals.Store) *signals.Service {
 		Post:     func(context.Context, string, map[string]string, []byte) (int, []byte, error) { return 202, nil, nil },
 		Receives: func(context.Context, string) (bool, error) { return true, nil },
 		Person:   func(_ context.Context, _, userID string) (string, string, error) { return userID, "", nil },
+		Session:  func(_ context.Context, _ string, sid secret.ID) (string, error) { return sid.String(), nil },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -30,7 +30,9 @@ type Options struct {
 	// Person returns the subject by which a client knows a person, and their address
 	// if it is verified; one who is gone still has a subject.
 	Person func(ctx context.Context, clientID, userID string) (sub, email string, err error)
-	Report func(Delivery) // what became of events; nil: nobody is told
+	// Session returns the sid by which a client knows a session.
+	Session func(ctx context.Context, clientID string, sid secret.ID) (string, error)
+	Report  func(Delivery) // what became of events; nil: nobody is told
 }
 
 // verifyEvery is min_verification_interval (SSF 1.0 §8.1.1).
@@ -47,7 +49,7 @@ type Service struct {
 
 // New returns a Service, or an error that says what is missing.
 func New(o Options) (*Service, error) {
-	if o.Issuer == "" || o.Store == nil || o.Ring == nil || o.Now == nil || o.Check == nil || o.Post == nil || o.Receives == nil || o.Person == nil {
+	if o.Issuer == "" || o.Store == nil || o.Ring == nil || o.Now == nil || o.Check == nil || o.Post == nil || o.Receives == nil || o.Person == nil || o.Session == nil {
 		return nil, errors.New("signals: incomplete options")
 	}
 	if o.Keep <= 0 || o.Keep > token.EventLifetime {

@@ -43,7 +43,11 @@ func (s *Service) subject(ctx context.Context, stream *Stream, e *Event) (json.R
 	}
 	id := &user
 	if !e.SID.IsZero() { // CAEP 1.0 §3.1: one session of that person
-		id = &identifier{Format: formatComplex, Session: &identifier{Format: formatOpaque, ID: e.SID.String()}, User: &user}
+		sid, err := s.o.Session(ctx, stream.ClientID, e.SID)
+		if err != nil {
+			return nil, nil, fmt.Errorf("find session: %w", err)
+		}
+		id = &identifier{Format: formatComplex, Session: &identifier{Format: formatOpaque, ID: sid}, User: &user}
 	}
 	b, err := json.Marshal(id)
 	return b, names, err

@@ -176,7 +176,7 @@ func newHouse(t testing.TB, o options) *house {
 			Post: func(_ context.Context, url string, header map[string]string, body []byte) (int, []byte, error) {
 				return o.push(url, header, body)
 			},
-			Receives: h.oauth.Receives, Person: h.oauth.Known,
+			Receives: h.oauth.Receives, Person: h.oauth.Known, Session: h.oauth.KnownSession,
 		})
 		must(err)
 	}

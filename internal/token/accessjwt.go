@@ -71,7 +71,9 @@ func (a *Access) appendClaims(b []byte, issuer string) []byte {
 	}
 	b = AppendJSONString(append(b, `,"sub":`...), a.Subject)
 	b = AppendJSONString(append(b, `,"client_id":`...), a.ClientID)
-	b = AppendJSONString(append(b, `,"scope":`...), a.Scope)
+	if a.Scope != "" { // RFC 9068 §2.2.3: only where there is one
+		b = AppendJSONString(append(b, `,"scope":`...), a.Scope)
+	}
 	b = AppendJSONString(append(b, `,"jti":`...), a.TokenID())
 	b = strconv.AppendInt(append(b, `,"iat":`...), a.IssuedAt, 10)
 	b = strconv.AppendInt(append(b, `,"exp":`...), a.ExpiresAt(), 10)

@@ -26,7 +26,7 @@ func NewAccessReader(ring *Ring, issuer string, now func() time.Time) (*AccessRe
 		Keys: ring.KeySource(SignAccess), Issuer: jose.Exactly(issuer),
 		Audience: jose.Any(), // which one depends on the call; the caller checks
 		MaxLife:  MaxAccessLifetime,
-		Require:  []string{"sub", "client_id", "scope", "jti"}, Now: now,
+		Require:  []string{"sub", "client_id", "jti"}, Now: now,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read access tokens: %w", err)
@@ -104,7 +104,7 @@ func (a *Access) setClaims(c *jose.Claims) error {
 		return ErrInvalid
 	}
 	a.Details, a.Actor = string(c.Raw("authorization_details")), string(c.Raw("act"))
-	if !a.wellFormed() {
+	if a.Scope == "" && a.Details == "" || !a.wellFormed() { // it allows nothing
 		return ErrInvalid
 	}
 	return a.setConfirmation(c.Raw("cnf"))

@@ -9,6 +9,39 @@ import (
 	"sallyport/internal/token"
 )
 
+// What was agreed to in detail needs no scope beside it (RFC 9396 §3), but a token
+// that allows nothing is none.
+func TestPR13JWTsOfDetailsAlone(t *testing.T) {
+	t.Parallel()
+	ring, _, _ := newRing(t)
+	reader, err := token.NewAccessReader(ring, "https://auth.example.com", clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := sample()
+	want.Scope, want.Details = "", `[{"type":"payment"}]`
+	jwt, err := ring.SignAccess(&want, "https://auth.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(jwt.Reveal(), ".")[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var a token.Access
+	if _, err := reader.Open(t.Context(), jwt.Reveal(), &a); err != nil || a.Details != want.Details || a.Scope != "" || strings.Contains(string(payload), `"scope"`) {
+		t.Errorf("%v: scope %q, details %q: %s", err, a.Scope, a.Details, payload)
+	}
+	nothing := strings.Replace(string(payload), `,"authorization_details":[{"type":"payment"}]`, "", 1)
+	none, err := ring.Signer(token.SignAccess).Sign(token.TypeAccess, []byte(nothing))
+	if err != nil || len(nothing) == len(payload) {
+		t.Fatal(err, nothing)
+	}
+	if _, err := reader.Open(t.Context(), none, &a); !errors.Is(err, token.ErrInvalid) {
+		t.Errorf("a token that allows nothing: %v", err)
+	}
+}
+
 // Even what our own key has signed is read strictly: a token that says how it is
 // bound in a way that we cannot check must not pass as one that is bound to
 // nothing, or to less.

@@ -38,7 +38,25 @@ func (p poster) send(ctx context.Context, m notify.PostRequest) error {
 	if auth := m.Authorization.Reveal(); auth != "" {
 		header["Authorization"] = auth
 	}
-	return judgeDelivery(p.door.Post(ctx, m.URL, header, []byte(m.Body.Reveal())))
+	err := judgeDelivery(p.door.Post(ctx, m.URL, header, []byte(m.Body.Reveal())))
+	if m.Authorization.IsZero() {
+		return err
+	}
+	return judgeCredential(err)
+}
+
+// judgeCredential is for messages that carry a credential of the receiver's: who
+// refuses it once refuses it again, and where a redirect leads it does not belong
+// (CIBA Core §10.2).
+func judgeCredential(err error) error {
+	var failed *outbound.Error
+	if !errors.As(err, &failed) {
+		return err
+	}
+	if failed.Reason == outbound.ReasonRedirect || failed.Status == http.StatusUnauthorized || failed.Status == http.StatusForbidden {
+		return fmt.Errorf("%w: %w", notify.ErrFinal, err)
+	}
+	return err
 }
 
 // judgeDelivery says whether another attempt may end better: 400 means that the

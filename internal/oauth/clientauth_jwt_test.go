@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -141,9 +142,19 @@ func TestCL04AnAssertionCountsOnce(t *testing.T) {
 	r := withAssertion(a.assertion("pkj", "jti", "once"))
 	var won atomic.Int32
 	var wg sync.WaitGroup
-	for range 100 {
+	elsewhere := r // the same assertion at another endpoint
+	elsewhere.Params = maps.Clone(r.Params)
+	elsewhere.Params.Set("token", "spat_x")
+	elsewhere.URL = issuer + "/oauth/revoke"
+	for i := range 100 {
 		wg.Go(func() {
-			if _, err := a.Token(t.Context(), r); err == nil {
+			var err error
+			if i%2 == 0 {
+				_, err = a.Token(t.Context(), r)
+			} else {
+				err = a.Revoke(t.Context(), elsewhere)
+			}
+			if err == nil {
 				won.Add(1)
 			}
 		})

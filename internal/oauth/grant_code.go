@@ -60,7 +60,9 @@ func (s *Service) exchangeCode(ctx context.Context, c *Client, r Request) (*Toke
 	if err := json.Unmarshal(plain, &k); err != nil {
 		return nil, unavailable("read code", err)
 	}
-	redirectFits := !r.Params.Has("redirect_uri") || r.param("redirect_uri") == k.RedirectURI
+	// With PKCE it may be left out (OAuth 2.1 §4.1.3); without, nothing else tells
+	// a client that the code it was brought is not of this request.
+	redirectFits := r.param("redirect_uri") == k.RedirectURI || !r.Params.Has("redirect_uri") && k.Challenge != ""
 	if k.ClientID != c.ID || !k.Terms.fit(c) || !redirectFits || !k.verifiedBy(c, verifier) {
 		return nil, errCode
 	}

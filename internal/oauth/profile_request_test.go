@@ -69,10 +69,12 @@ func TestTK05NoVerifierWithoutChallengeAndTheReverse(t *testing.T) {
 	wantCode(t, err, "invalid_grant") // RFC 7636 §4.6
 	_, err = r.redeem(with, append([]string{"code_verifier", strings.Repeat("x", 43)}, secret...)...)
 	wantCode(t, err, "invalid_grant")
+	_, err = r.redeem(without, append([]string{"code_verifier", "", "redirect_uri", ""}, secret...)...)
+	wantCode(t, err, "invalid_grant") // RFC 6749 §4.1.3: nothing else tells whose code it is
 	if _, err := r.redeem(without, append([]string{"code_verifier", ""}, secret...)...); err != nil {
 		t.Error("without either:", err)
 	}
-	if _, err := r.redeem(with, secret...); err != nil {
+	if _, err := r.redeem(with, append([]string{"redirect_uri", ""}, secret...)...); err != nil { // OAuth 2.1 §4.1.3
 		t.Error("with both:", err)
 	}
 	// What the client may leave out is asked again when the code is redeemed.

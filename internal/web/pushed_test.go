@@ -7,13 +7,13 @@ import (
 	"net/url"
 	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"sallyport/internal/oauth"
 	"sallyport/internal/ratelimit"
+	"sallyport/internal/store/storetest/pgtest"
 )
 
 // pushParams is a pushed request of the client web with nothing wrong.
@@ -110,27 +110,27 @@ func TestPR03PushedRequestThroughSignInAndConsent(t *testing.T) {
 // thing that decides is the row.
 func TestPR03HundredOpenOneHandleAndOneGetsTheCode(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, options{})
-	b := h.browser()
-	b.callback("client_id", "web")
-	uri := b.push()
-	var codes, refused atomic.Int32
-	var all sync.WaitGroup
-	for range 100 {
-		all.Go(func() {
-			switch r := b.get(openURL("web", uri)); {
-			case strings.HasPrefix(r.Header.Get("Location"), callback+"?code="):
-				codes.Add(1)
-			case r.StatusCode == http.StatusBadRequest && strings.Contains(r.body, "invalid_request_uri"):
-				refused.Add(1)
-			default:
-				t.Errorf("%d %s", r.StatusCode, r.body)
+	for name, dsn := range map[string]func() string{"sqlite": func() string { return "" }, "postgres": func() string { return pgtest.New(t) }} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t, options{store: dsn()})
+			b := h.browser()
+			b.callback("client_id", "web")
+			uri := b.push()
+			var codes, refused atomic.Int32
+			at(100, func(int) {
+				switch r := b.get(openURL("web", uri)); {
+				case strings.HasPrefix(r.Header.Get("Location"), callback+"?code="):
+					codes.Add(1)
+				case r.StatusCode == http.StatusBadRequest && strings.Contains(r.body, "invalid_request_uri"):
+					refused.Add(1)
+				default:
+					t.Errorf("%d %s", r.StatusCode, r.body)
+				}
+			})
+			if codes.Load() != 1 || refused.Load() != 99 {
+				t.Errorf("%d codes, %d refused", codes.Load(), refused.Load())
 			}
 		})
-	}
-	all.Wait()
-	if codes.Load() != 1 || refused.Load() != 99 {
-		t.Errorf("%d codes, %d refused", codes.Load(), refused.Load())
 	}
 }
 

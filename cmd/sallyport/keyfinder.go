@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -44,6 +46,18 @@ func (c *config) documentDoor() *outbound.Client {
 	o := c.clientDoor()
 	o.MaxBody = oauth.MaxDocument
 	return outbound.NewClient(o)
+}
+
+// fetchDocument tells a document that was taken away from a host that is down.
+func fetchDocument(door *outbound.Client) oauth.FetchDocument {
+	return func(ctx context.Context, uri string) ([]byte, time.Duration, error) {
+		body, keep, err := door.GetFresh(ctx, uri)
+		var answered *outbound.Error
+		if errors.As(err, &answered) && (answered.Status == http.StatusNotFound || answered.Status == http.StatusGone) {
+			err = fmt.Errorf("%w: %w", oauth.ErrNoDocument, err)
+		}
+		return body, keep, err
+	}
 }
 
 // keysDoor is how the address of an API's keys may be asked.

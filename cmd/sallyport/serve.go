@@ -201,7 +201,7 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 		Resources: resources, ScopeText: c.Scopes, DetailsTypes: c.DetailsTypes, Clients: clients, Now: n.now,
 		AssertionIssuers: vouchers,
 		KeysAt:           keys.ofClient, IsMaster: c.isMaster, Replay: replay, Fetch: keys.door.Get, FetchRequest: keys.door.GetJWT, RequirePushed: c.RequirePushed,
-		MayFetch: keys.door.Check, Registration: registration, Documents: c.documents(), FetchDocument: c.documentDoor().GetFresh,
+		MayFetch: keys.door.Check, Registration: registration, Documents: c.documents(), FetchDocument: fetchDocument(c.documentDoor()),
 		AssertionLife: c.AssertionLifetime.std(), ClientCAs: authorities, Attesters: attesters,
 		Signals:          c.Signals.Enabled,
 		GlobalRevocation: c.GlobalRevocation,

@@ -4,7 +4,7 @@
 import { createServer } from "node:http";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
-import { UnauthorizedError } from "@modelcontextprotocol/sdk/client/auth.js";
+import { discoverOAuthProtectedResourceMetadata, UnauthorizedError } from "@modelcontextprotocol/sdk/client/auth.js";
 
 const address = new URL(process.argv[2] ?? "https://localhost:8443/mcp");
 
@@ -49,7 +49,8 @@ const connect = async () => {
     const answer = await back;
     // What comes back must belong to what was sent (state), and must come from the
     // issuer that was asked (iss, RFC 9207).
-    if (answer.get("state") !== kept.state || answer.get("error")) throw new Error(answer.get("error") ?? "an answer to another request");
+    const { authorization_servers: [issuer] } = await discoverOAuthProtectedResourceMetadata(address);
+    if (answer.get("state") !== kept.state || answer.get("iss") !== issuer || answer.get("error")) throw new Error(answer.get("error") ?? "an answer to another request");
     await transport.finishAuth(answer.get("code"));
     return connect();
   }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -14,6 +15,9 @@ import (
 // An https redirect URI of a native app is only as good as the claim of the app
 // to it (RFC 8252 §7.2): the system asks the host which app its links belong to.
 // So do we, before a client is registered.
+
+// maxLinkHosts is how many hosts one registration makes this server ask.
+const maxLinkHosts = 3
 
 var (
 	errNotArray = errors.New("not a JSON array")
@@ -70,6 +74,9 @@ func httpsRedirects(c *Client) map[string][]*url.URL {
 func (s *Service) checkAppLinks(ctx context.Context, g *registrar, c *Client) *Error {
 	if !g.AppLinks || s.fetch == nil {
 		return nil
+	}
+	if len(httpsRedirects(c)) > maxLinkHosts {
+		return fail(InvalidRedirectURI, fmt.Sprintf("app_links: the https redirect URIs are of more than %d hosts", maxLinkHosts))
 	}
 	if list := AppLinkProblems(ctx, s.fetch, c); len(list) > 0 {
 		return fail(InvalidRedirectURI, "app_links: "+list[0].URI+" "+list[0].Why)

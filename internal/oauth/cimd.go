@@ -28,8 +28,13 @@ type DocumentPolicy struct {
 }
 
 // FetchDocument returns what is at a URL and for how long it may be kept; 0 if it
-// does not say. It is like Fetch otherwise.
+// does not say. The error matches ErrNoDocument if the host answers that nothing
+// is there. It is like Fetch otherwise.
 type FetchDocument func(ctx context.Context, url string) (body []byte, keep time.Duration, err error)
+
+// ErrNoDocument: whoever controls the address of a client has taken its metadata
+// away, and so the client.
+var ErrNoDocument = errors.New("nothing is there")
 
 // MaxDocument is how long such a document may be, in bytes.
 const MaxDocument = 5 << 10
@@ -84,6 +89,21 @@ func newDocuments(s *Service, p DocumentPolicy, fetch FetchDocument) (*documents
 	d := &documents{s: s, policy: p, rules: g, fetch: fetch, m: map[string]*document{}}
 	d.read = d.readDocument
 	return d, nil
+}
+
+// TakesDocuments reports whether a client_id may be an address at all.
+func (s *Service) TakesDocuments() bool { return s.documents.policy.On }
+
+// UnknownDocument reports whether a client_id is the address of a document of
+// which nothing is known, so that naming it makes this server ask.
+func (s *Service) UnknownDocument(id string) bool {
+	d := s.documents
+	if !strings.HasPrefix(id, documentScheme) || !d.allows(id) {
+		return false
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.m[id] == nil
 }
 
 // DocumentIDProblem says why a client_id cannot be the address of a document (§3
@@ -147,7 +167,7 @@ func (d *documents) get(ctx context.Context, id string) (*Client, error) {
 		if doc == nil {
 			if !d.pay() {
 				d.mu.Unlock()
-				return nil, errors.New("too many metadata documents are asked for at the moment")
+				return nil, fail(TemporarilyUnavailable, "too many metadata documents are asked for at the moment")
 			}
 			d.makeRoom()
 			doc = &document{}
@@ -236,6 +256,7 @@ func (d *documents) refresh(ctx context.Context, id string, doc *document) {
 // Why a document is no client.
 const (
 	reasonUnread   = "unread"
+	reasonGone     = "gone"
 	reasonTooLong  = "too_long"
 	reasonMetadata = "metadata"
 	reasonOtherID  = "other_client_id"
@@ -244,6 +265,9 @@ const (
 
 func (d *documents) readDocument(ctx context.Context, id string) (c *Client, keep time.Duration, reason string, err error) {
 	body, keep, err := d.fetch(ctx, id)
+	if errors.Is(err, ErrNoDocument) {
+		return nil, 0, reasonGone, fmt.Errorf("fetch metadata document: %w", err)
+	}
 	if err != nil {
 		return nil, 0, reasonUnread, fmt.Errorf("fetch metadata document: %w", err)
 	}

@@ -235,6 +235,7 @@ func TestOneDocumentIsFetchedOnceAndManyWithinABudget(t *testing.T) {
 	for i := range 2000 {
 		_ = r.mayBegin(fmt.Sprintf("https://mcp.example.com/%d", i))
 	}
+	wantCode(t, r.mayBegin("https://mcp.example.com/one-more"), oauth.TemporarilyUnavailable)
 	if n := p.asked.Load(); n > 250 {
 		t.Errorf("strangers made it ask %d times", n)
 	}

@@ -72,6 +72,10 @@ func (s *Service) fetchRequestObject(ctx context.Context, c *Client, uri string)
 	return strings.TrimSpace(string(body)), nil
 }
 
+// FetchedRequest reports whether a request_uri is an address, which may have to
+// be asked, and not a request that was pushed.
+func FetchedRequest(uri string) bool { return uri != "" && !strings.HasPrefix(uri, pushedURN) }
+
 // openRequestObject is readRequestObject for one that a client has sent.
 func (s *Service) openRequestObject(ctx context.Context, c *Client, jwt string) (url.Values, *Error) {
 	return s.readRequestObject(ctx, c, jwt, false)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"strings"
 	"time"
 
@@ -50,7 +51,11 @@ func (s *Service) Register(ctx context.Context, r Request, body []byte) (*Regist
 	if s.registrar.UnusedLife > 0 {
 		reg.ExpiresAt = now.Add(s.registrar.UnusedLife)
 	}
-	err = s.store.Register(ctx, reg, initial, s.registrar.MaxClients, token.KeepRevocation(now))
+	most := s.registrar.MaxClients
+	if initial != nil {
+		most = math.MaxInt64 // the token bounds them; strangers who fill the room shut no partner out
+	}
+	err = s.store.Register(ctx, reg, initial, most, token.KeepRevocation(now))
 	switch {
 	case errors.Is(err, ErrStale):
 		return nil, errRegistrar // somebody else was the last whom it let in

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"sallyport/internal/token/jose"
 )
@@ -182,11 +183,16 @@ func (s *Service) judgeStranger(ctx context.Context, g *registrar, c *Client) *E
 			return fail(InvalidClientMetadata, a.name+" is an address that is never asked from here")
 		}
 	}
+	ctx, cancel := context.WithTimeout(ctx, judgeTime)
+	defer cancel()
 	if perr := s.checkSector(ctx, c); perr != nil {
 		return perr
 	}
 	return s.checkAppLinks(ctx, g, c)
 }
+
+// judgeTime is how long all addresses that a client names may take together.
+const judgeTime = 15 * time.Second
 
 // strangerProblem is what is asked of clients that register themselves beyond
 // the rules for all.
@@ -214,10 +220,20 @@ func (c *Client) strangerProblem() (setting, why string) {
 			return "contacts", "must be plain e-mail addresses"
 		}
 	}
+	if r.SubjectType == "pairwise" && slices.ContainsFunc(r.GrantTypes, elsewhere) {
+		// What shows that the sector is the client's is that people are sent there.
+		return "subject_type", "must be public where people do not go back to a redirect URI"
+	}
 	if len(c.Contacts) > maxContacts {
 		return "contacts", "has too many addresses"
 	}
 	return c.strangersSectorProblem()
+}
+
+// elsewhere reports whether a grant type gives tokens of people who are not sent
+// back to the client.
+func elsewhere(grantType string) bool {
+	return grantType == grantDevice || grantType == grantCIBA
 }
 
 // soundKeys is stricter than reading keys from an address, where a bad key is

@@ -64,6 +64,10 @@ func (s *Service) UpdateRegistration(ctx context.Context, r Request, clientID st
 	if err != nil {
 		return nil, err
 	}
+	if reg.Statement != "" && m.Statement == "" {
+		// It is trusted for what the statement says, and would no longer be held to it.
+		return nil, fail(InvalidSoftwareStatement, "software_statement is missing: the client has registered with one")
+	}
 	before := &reg.Client
 	if perr := m.mayUpdate(before, c); perr != nil {
 		return nil, perr

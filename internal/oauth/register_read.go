@@ -17,8 +17,9 @@ import (
 const MaxRegistration = 64 << 10
 
 const (
-	maxListed = 20   // members of a list
-	maxText   = 2048 // bytes of a text
+	maxListed    = 20      // members of a list
+	maxText      = 2048    // bytes of a text
+	maxStatement = 8 << 10 // of a software statement, as of any JWT
 )
 
 // clientMetadata is what a client says of itself (RFC 7591 §2, OpenID Connect
@@ -113,6 +114,12 @@ func (m *clientMetadata) set(index []int, name string, value []byte) string {
 			return "is not of the type that it should be"
 		}
 		m.secret = secret.New(text)
+		return ""
+	}
+	if name == "software_statement" {
+		if json.Unmarshal(value, &m.Statement) != nil || len(m.Statement) > maxStatement {
+			return fmt.Sprintf("is no text of at most %d bytes", maxStatement)
+		}
 		return ""
 	}
 	into := reflect.ValueOf(m).Elem().FieldByIndex(index)

@@ -23,6 +23,8 @@ const (
 	LogAll           Name = "log_all"
 	Register         Name = "register"
 	RegisterAuth     Name = "register_auth"
+	RegisterUpdate   Name = "register_update"
+	Ask              Name = "ask"
 	GlobalRevocation Name = "global_revocation"
 )
 
@@ -102,6 +104,14 @@ var Limits = []Limit{
 	{
 		RegisterAuth, 50, 10 * time.Second, "address",
 		"wrong registration access tokens and initial ones",
+	},
+	{
+		RegisterUpdate, 20, time.Minute, "client",
+		"a client that changes its metadata again and again: each time all nodes read it anew, and addresses in it may be asked",
+	},
+	{
+		Ask, 50, 2 * time.Second, "network",
+		"requests that make this server ask an address of a stranger's choice: client_ids and request_uris",
 	},
 	{
 		Signals, 300, 50 * time.Millisecond, "receiver",

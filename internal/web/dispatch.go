@@ -68,6 +68,9 @@ func (s *site) serve(w *answer, r *http.Request, e *endpoint, rules *rules) erro
 			return err
 		}
 	}
+	if err := s.guardAsking(w, r, p, rules); err != nil {
+		return err
+	}
 	return route.serve(s, w, r, p)
 }
 

@@ -42,11 +42,20 @@ func (s *site) readClient(w http.ResponseWriter, r *http.Request, _ url.Values) 
 
 func (s *site) updateClient(w http.ResponseWriter, r *http.Request, _ url.Values) error {
 	return s.guardRegistration(w, r, func(req oauth.Request) error {
+		id := s.clientID(r)
+		if _, err := s.oauth.ReadRegistration(r.Context(), req, id); err != nil {
+			return err // who has not the token counts for nothing, nor against the client
+		}
+		if ok, wait := s.limits.Allow(s.now(), ratelimit.RegisterUpdate, ratelimit.Key(id)); !ok {
+			note(r, audit.RequestRefused, string(ratelimit.RegisterUpdate))
+			setRetryAfter(w.Header(), wait)
+			return &oauth.Error{Code: oauth.TooManyRequests, Description: "too many updates; wait before the next"}
+		}
 		body, err := readJSON(w, r, oauth.MaxRegistration, metadataTimeout)
 		if err != nil {
 			return err
 		}
-		return answerRegistered(w, r, http.StatusOK)(s.oauth.UpdateRegistration(r.Context(), req, s.clientID(r), body))
+		return answerRegistered(w, r, http.StatusOK)(s.oauth.UpdateRegistration(r.Context(), req, id, body))
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"sallyport/internal/audit"
@@ -134,15 +135,16 @@ func (s *Service) exchangeJWTBearer(ctx context.Context, c *Client, r Request) (
 	return s.ownToken(ctx, c, r, "jwt_bearer", func() error { return s.spendAssertion(ctx, c, from, claims, presented) })
 }
 
-// spendAssertion uses up an assertion: by its jti, or, where it has none, as it is
-// written.
+// spendAssertion uses up an assertion: by its jti, or, where it has none, by what is
+// signed of it. The signature does not count: of one by ES256 anybody can make a
+// second that is as good.
 func (s *Service) spendAssertion(ctx context.Context, c *Client, from *assertions, claims *jose.Claims, presented string) error {
 	if from.Repeatable {
 		return nil
 	}
 	name := claims.ID
 	if name == "" || len(name) > maxJTI {
-		sum := sha256.Sum256([]byte(presented))
+		sum := sha256.Sum256([]byte(presented[:strings.LastIndexByte(presented, '.')]))
 		name = "\x00" + string(sum[:])
 	}
 	id := token.ReplayID(sha256.Sum256([]byte(c.ID)), []byte("sallyport assertion v1\x00"+from.Issuer+"\x00"+name))

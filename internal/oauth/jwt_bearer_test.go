@@ -4,7 +4,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
+	"math/big"
+	"strings"
 	"testing"
 	"time"
 
@@ -201,6 +204,25 @@ func TestJ094AssertionsOfServicesAreUsedOnce(t *testing.T) {
 	})
 	_, err := r.bear(r.assertion(r.key))
 	wantCode(t, err, "temporarily_unavailable")
+}
+
+// Of a signature by ES256, r and s, anybody can make r and n-s.
+func TestJ094ASecondSignatureIsNoSecondAssertion(t *testing.T) {
+	t.Parallel()
+	r := newClusterRig(t)
+	a := r.assertion(r.key, "jti", nil)
+	if _, err := r.bear(a); err != nil {
+		t.Fatal(err)
+	}
+	signed, signature := a[:strings.LastIndexByte(a, '.')], a[strings.LastIndexByte(a, '.')+1:]
+	raw, err := base64.RawURLEncoding.DecodeString(signature)
+	if err != nil || len(raw) != 64 {
+		t.Fatalf("%d bytes, %v", len(raw), err)
+	}
+	s := new(big.Int).SetBytes(raw[32:])
+	s.Sub(elliptic.P256().Params().N, s).FillBytes(raw[32:])
+	_, err = r.bear(signed + "." + b64(raw))
+	wantCode(t, err, "invalid_grant")
 }
 
 func (r *clusterRig) keys(t *testing.T) jose.KeySource {

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"sallyport/internal/oauth"
 	"sallyport/internal/secret"
@@ -194,6 +195,20 @@ func TestTK24ActorTokensAreNotExchangedOnes(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantCode(t, actor(exchanged.AccessToken), "invalid_request")
+}
+
+// The new token ends with the first of the two that were presented, by time and by
+// revocation.
+func TestTK25ExchangedTokensEndWithTheActor(t *testing.T) {
+	t.Parallel()
+	r := newExchangeRig(t)
+	mine := r.own("either")
+	r.later(9 * time.Minute)
+	subject := r.tokens("scope", "openid catalog.read").AccessToken
+	res := r.mustSend(r.exchange("either", subject, "scope", "catalog.read", "actor_token", mine.Reveal(), "actor_token_type", accessType))
+	if got, actor := r.opened(res.AccessToken), r.opened(mine); got.ExpiresAt() != actor.ExpiresAt() || got.Exchanger != actor.GrantID {
+		t.Errorf("it ends at %d and with %v, the actor's at %d and with %v", got.ExpiresAt(), got.Exchanger, actor.ExpiresAt(), actor.GrantID)
+	}
 }
 
 // Each token of the client's own that is bound is presented by its key.

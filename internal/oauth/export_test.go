@@ -50,3 +50,6 @@ func ReadSubjectFormat(body []byte) (string, *Error) {
 	id, perr := readSubjectID(body)
 	return id.Format, perr
 }
+
+// ForgetClients makes the service read clients anew.
+func (s *Service) ForgetClients() { s.clients.forgetAll() }

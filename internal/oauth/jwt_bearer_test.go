@@ -206,6 +206,23 @@ func TestJ094AssertionsOfServicesAreUsedOnce(t *testing.T) {
 	wantCode(t, err, "temporarily_unavailable")
 }
 
+// Clocks differ: an assertion is remembered for as long as one of them accepts it.
+func TestJ094AnAssertionIsRememberedBeyondItsEnd(t *testing.T) {
+	t.Parallel()
+	r := newClusterRig(t)
+	a := r.assertion(r.key, "exp", r.clock.now().Unix()+10)
+	if _, err := r.bear(a); err != nil {
+		t.Fatal(err)
+	}
+	fresh := r.assertion(r.key, "exp", r.clock.now().Unix()+10)
+	r.later(40 * time.Second)
+	if _, err := r.bear(fresh); err != nil {
+		t.Fatalf("the pair, not used: %v", err)
+	}
+	_, err := r.bear(a)
+	wantCode(t, err, "invalid_grant")
+}
+
 // Of a signature by ES256, r and s, anybody can make r and n-s.
 func TestJ094ASecondSignatureIsNoSecondAssertion(t *testing.T) {
 	t.Parallel()

@@ -41,6 +41,23 @@ func TestTK13RefreshRotates(t *testing.T) {
 	}
 }
 
+func TestIN02AUsedRefreshTokenIsInactive(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	mine := []string{"client_id", "web", "client_secret", r.secret.Reveal()}
+	first, err := r.redeem(r.code("client_id", "web"), mine...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := r.refresh(first.RefreshToken, mine...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.introspect("web", first.RefreshToken)["active"] != false || r.introspect("web", second.RefreshToken)["active"] != true {
+		t.Error("of two refresh tokens the newer one alone is active")
+	}
+}
+
 func TestLostAnswerIsRepeated(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -330,3 +330,42 @@ func TestAZ11PushedProofBindsTheCode(t *testing.T) {
 	_, err = r.tryPush(req)
 	wantCode(t, err, "invalid_request")
 }
+
+// What proves the client is no part of what is kept.
+func TestPR01CredentialsAreNotKept(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	uri := r.push()
+	row, err := r.store.OAuth().Pushed(t.Context(), secret.New(strings.TrimPrefix(uri, "urn:ietf:params:oauth:request_uri:")).Hash())
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := r.ring.Open(secret.PendingSignIn, "pushed", row.Request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := string(kept); strings.Contains(text, "client_secret") || strings.Contains(text, r.secret.Reveal()) || !strings.Contains(text, "code_challenge") {
+		t.Errorf("kept: %s", text)
+	}
+}
+
+// A redirect URI that is taken from the client while a person signs in gets no code.
+func TestPR06RedirectURITakenAwayDuringSignIn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.with(r.like("moving", func(*oauth.Client) {}))
+	a, err := r.Authorize(t.Context(), authorizeParams("client_id", "moving"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	flow, err := r.SealAuthorization(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.OpenAuthorization(t.Context(), flow.Reveal()); err != nil {
+		t.Fatal(err)
+	}
+	r.with(r.like("moving", func(c *oauth.Client) { c.RedirectURIs = []string{"https://app.example.com/new"} }))
+	_, err = r.OpenAuthorization(t.Context(), flow.Reveal())
+	wantPage(t, "taken away", err, "invalid_client")
+}

@@ -24,7 +24,8 @@ type Post struct {
 type Posts interface {
 	// ClaimPosts takes messages that are due, all to the recipient of the oldest
 	// that no node has in hand, most at most, oldest first; until then nobody else
-	// gets any to that recipient.
+	// gets any to that recipient. What was tried less often counts as older, so that
+	// recipients that never answer do not come before others each time.
 	ClaimPosts(ctx context.Context, now, until time.Time, most int) ([]Post, error)
 	// DonePosts removes messages.
 	DonePosts(ctx context.Context, list []Post) error

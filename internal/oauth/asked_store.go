@@ -43,8 +43,10 @@ const (
 // AskedStore is what asking elsewhere adds to Store.
 type AskedStore interface {
 	// AddAsked returns ErrExists if the ID or the user code is taken, and ErrStale
-	// if as many as most wait for the same client and hint; most 0 is no limit. The
-	// notices go into the outbox with it.
+	// if as many as most of the same client wait for the same hint, or have begun to
+	// in the last five minutes; most 0 is no limit. One that comes past most for the
+	// same person, by other hints, becomes AskedNobody: an error would say that the
+	// hints are of one person. The notices go into the outbox with it.
 	AddAsked(ctx context.Context, a Asked, most int, notices []Notice) error
 	// Asked returns ErrNotFound for an unknown ID.
 	Asked(ctx context.Context, id secret.ID) (Asked, error)

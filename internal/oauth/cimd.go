@@ -188,6 +188,21 @@ func (d *documents) get(ctx context.Context, id string) (*Client, error) {
 	}
 }
 
+// remembered is get that asks nobody: it returns a client that was fetched before,
+// also if it would be fetched anew now, or ErrNotFound.
+func (d *documents) remembered(id string) (*Client, error) {
+	if !d.allows(id) {
+		return nil, ErrNotFound
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	doc := d.m[id]
+	if doc == nil || doc.client == nil || !d.s.now().Before(doc.dead) {
+		return nil, ErrNotFound
+	}
+	return doc.client, nil
+}
+
 func (d *document) found() (*Client, error) {
 	if d.client == nil {
 		return nil, ErrNotFound

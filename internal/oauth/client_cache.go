@@ -64,6 +64,15 @@ func (c *clientCache) get(ctx context.Context, id string) (*Client, error) {
 	return &read, nil
 }
 
+// remembered is get that asks no address: a client whose ID is one is not found
+// unless it is known from before.
+func (c *clientCache) remembered(ctx context.Context, id string) (*Client, error) {
+	if strings.HasPrefix(id, documentScheme) {
+		return c.docs.remembered(id)
+	}
+	return c.get(ctx, id)
+}
+
 // read asks the store. Of a client of the configuration it has the epoch, and
 // which secrets are refused although the file names them.
 func (c *clientCache) read(ctx context.Context, id string) (Client, error) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"strings"
+	"time"
 
 	"sallyport/internal/audit"
 	"sallyport/internal/secret"
@@ -50,7 +52,7 @@ func (s *Service) Logout(ctx context.Context, params url.Values, who *Session) (
 	if id := params.Get("client_id"); id != "" && id != hint.Audience {
 		return LogoutView{}, &PageError{InvalidRequest, "client_id is not the one that id_token_hint was issued to"}
 	}
-	client, err := s.clients.get(ctx, hint.Audience)
+	client, err := s.clientLeft(ctx, hint.Audience)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return LogoutView{}, unavailable("find client", err)
 	}
@@ -61,7 +63,7 @@ func (s *Service) Logout(ctx context.Context, params url.Values, who *Session) (
 			view.SIDs = append(view.SIDs, hint.SID)
 		}
 	}
-	if client == nil {
+	if client == nil || client.Disabled { // who was shut out is sent nobody
 		return view, nil
 	}
 	view.ClientName = client.DisplayName()
@@ -69,6 +71,25 @@ func (s *Service) Logout(ctx context.Context, params url.Values, who *Session) (
 		return LogoutView{}, err
 	}
 	return view, nil
+}
+
+// leaveWithin is how long somebody who signs out waits for the host of a client
+// whose ID is an address.
+const leaveWithin = 2 * time.Second
+
+// clientLeft is the client that the person comes from. One that cannot be known in
+// time counts as unknown: then there is no redirect, and signing out goes on.
+func (s *Service) clientLeft(ctx context.Context, id string) (*Client, error) {
+	c, err := s.clients.remembered(ctx, id)
+	if !errors.Is(err, ErrNotFound) || !strings.HasPrefix(id, documentScheme) {
+		return c, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, leaveWithin)
+	defer cancel()
+	if c, err = s.clients.get(ctx, id); err != nil {
+		return nil, ErrNotFound
+	}
+	return c, nil
 }
 
 // afterLogout is where the client wants the browser to be sent (§3): exactly as

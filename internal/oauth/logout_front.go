@@ -14,7 +14,7 @@ import (
 // FrontChannel returns the address at which a client of an ended session wants a
 // frame (OpenID Connect Front-Channel Logout 1.0 §2), with iss and sid, or "".
 func (s *Service) FrontChannel(ctx context.Context, clientID string, sid secret.ID) (string, error) {
-	c, err := s.clients.get(ctx, clientID)
+	c, err := s.clients.remembered(ctx, clientID) // nobody waits for the host of an app to be signed out
 	if errors.Is(err, ErrNotFound) || err == nil && (c.Disabled || c.Settings.FrontChannelURI == "") {
 		return "", nil
 	}

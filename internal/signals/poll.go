@@ -61,9 +61,9 @@ func (s *Service) Poll(ctx context.Context, clientID, streamID string, body []by
 }
 
 func (s *Service) waitFor(ctx context.Context, clientID string, stream *Stream, p poll) ([]byte, error) {
-	wait := !p.at && s.news.enter()
+	wait := !p.at && s.news.enter(clientID)
 	if wait {
-		defer s.news.leave()
+		defer s.news.leave(clientID)
 	}
 	limit := time.NewTimer(pollFor)
 	defer limit.Stop()
@@ -86,7 +86,10 @@ func (s *Service) waitFor(ctx context.Context, clientID string, stream *Stream, 
 		case <-ctx.Done():
 			return nil, fmt.Errorf("poll: %w", ctx.Err())
 		}
-		// It may have been changed meanwhile, or be gone.
+		// Client and stream may have been changed meanwhile, or be gone.
+		if alive, err := s.o.Receives(ctx, clientID); err != nil || !alive {
+			return showSets(nil, false), err
+		}
 		if *stream, err = s.o.Store.Stream(ctx, stream.ID, clientID); err != nil {
 			return nil, explain("find stream", err)
 		}

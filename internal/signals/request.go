@@ -48,8 +48,8 @@ func (r request) text(name string, most int) (string, bool, *oauth.Error) {
 	if !ok {
 		return "", false, nil
 	}
-	if m.raw[0] != '"' || len(m.text) > most {
-		return "", true, bad(name + " is not a string, or too long")
+	if m.raw[0] != '"' || len(m.text) > most || strings.IndexByte(m.text, 0) >= 0 {
+		return "", true, bad(name + " is not a text, or too long")
 	}
 	return m.text, true, nil
 }
@@ -112,9 +112,6 @@ func readDescription(stream *Stream, r request) *oauth.Error {
 	}
 	if n := utf8.RuneCountInString(text); n > maxDescription {
 		text = string([]rune(text)[:maxDescription])
-	}
-	if strings.IndexByte(text, 0) >= 0 {
-		return bad("description has a character that is none")
 	}
 	stream.Description = text
 	return nil

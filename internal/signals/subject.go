@@ -75,7 +75,7 @@ func (s *Service) readSubject(b []byte) (string, *oauth.Error) {
 		return "", errSubject
 	}
 	for _, name := range needs {
-		if m[name].text == "" || len(m[name].text) > maxSubject {
+		if m[name].text == "" || len(m[name].text) > maxSubject || strings.IndexByte(m[name].text, 0) >= 0 {
 			return "", errSubject
 		}
 	}

@@ -18,19 +18,27 @@ const askedColumns = `id, hash, grant_type, client_id, epoch, user_code, user_id
 // maxAskedOf bounds what one person is shown.
 const maxAskedOf = 50
 
+// askedCounts is for how long a request counts at least, however soon it expires.
+const askedCounts = 5 * time.Minute
+
 // AddAsked implements oauth.Store. Two that are added at the same time may both
 // find room for the last one: most is a bound on nuisance, not a promise.
 func (o OAuth) AddAsked(ctx context.Context, a oauth.Asked, most int, notices []oauth.Notice) error {
 	return o.s.write(ctx, "add request", func(ctx context.Context, t *tx) error {
+		a, notices := a, notices // the transition may run again
 		if most > 0 {
-			waiting := 0
-			err := row(ctx, t, []any{&waiting}, `SELECT count(*) FROM asked WHERE client_id = $1 AND hint = $2
-				AND state IN ('pending', 'nobody') AND expires_s > $3`, a.ClientID, a.Hint, seconds(a.CreatedAt))
+			full, err := t.askedFull(ctx, &a, `hint`, a.Hint, most)
 			if err != nil {
 				return err
 			}
-			if waiting >= most {
+			if full {
 				return oauth.ErrStale
+			}
+			if full, err = t.askedFull(ctx, &a, `user_id`, a.UserID, most); err != nil {
+				return err
+			}
+			if full {
+				a.State, a.UserID, notices = oauth.AskedNobody, "", nil
 			}
 		}
 		err := changed(ctx, t, oauth.ErrExists, `INSERT INTO asked (`+askedColumns+`)
@@ -43,6 +51,19 @@ func (o OAuth) AddAsked(ctx context.Context, a oauth.Asked, most int, notices []
 		_, err = t.tell(ctx, notices, seconds(a.CreatedAt))
 		return err
 	})
+}
+
+// askedFull reports whether as many as most of a client wait, or have waited
+// lately, for the person or the hint that is in column.
+func (t *tx) askedFull(ctx context.Context, a *oauth.Asked, column, value string, most int) (bool, error) {
+	if value == "" {
+		return false, nil
+	}
+	n := 0
+	err := row(ctx, t, []any{&n}, `SELECT count(*) FROM asked WHERE client_id = $1 AND `+column+` = $2
+		AND state IN ('pending', 'nobody') AND (expires_s > $3 OR created_s > $4)`,
+		a.ClientID, value, seconds(a.CreatedAt), seconds(a.CreatedAt.Add(-askedCounts)))
+	return n >= most, err
 }
 
 func (o OAuth) readAsked(ctx context.Context, doing, where string, args ...any) ([]oauth.Asked, error) {

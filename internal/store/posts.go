@@ -70,7 +70,7 @@ func (o Outbox) ClaimPosts(ctx context.Context, now, until time.Time, most int) 
 		}, `UPDATE posts SET claimed_s = $1, attempts = attempts + 1 WHERE claimed_s <= $2 AND id IN (
 				SELECT id FROM posts WHERE due_s <= $2 AND claimed_s <= $2 AND recipient = (
 					SELECT recipient FROM posts WHERE due_s <= $2 AND claimed_s <= $2
-						AND recipient NOT IN (SELECT recipient FROM posts WHERE claimed_s > $2) ORDER BY id LIMIT 1)
+						AND recipient NOT IN (SELECT recipient FROM posts WHERE claimed_s > $2) ORDER BY attempts, id LIMIT 1)
 				ORDER BY id LIMIT $3)
 			RETURNING id, kind, recipient, payload, created_s, until_s, attempts`, seconds(until), seconds(now), most)
 	})

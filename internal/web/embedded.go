@@ -44,8 +44,8 @@ var embeddedRules = []struct {
 	{"android_webview", true, func(_ string, h http.Header) bool { // where the whole user agent was replaced
 		return strings.Contains(h.Get("Sec-Ch-Ua"), `"Android WebView"`)
 	}},
-	{"wkwebview", true, func(ua string, _ http.Header) bool { // every browser says Safari
-		return strings.Contains(ua, "AppleWebKit/") && !strings.Contains(ua, "Safari/")
+	{"wkwebview", true, func(ua string, _ http.Header) bool { // every browser there says Safari; those of consoles and televisions need not
+		return strings.Contains(ua, "AppleWebKit/") && !strings.Contains(ua, "Safari/") && hasAny(ua, []string{"iPhone", "iPad", "iPod", "Macintosh"})
 	}},
 	{"electron", false, func(ua string, _ http.Header) bool { return strings.Contains(ua, " Electron/") }},
 }

@@ -63,6 +63,8 @@ func TestAZ26EmbeddedViewsAndRealBrowsers(t *testing.T) {
 		"Safari, desktop":       {"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Safari/605.1.15", nil, false},
 		"GNOME Web":             {"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 Safari/605.1.15", nil, false},
 		"the conformance suite": {"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/114.0.0.0 Safari/537.36", nil, false},
+		"PlayStation 4":         {"Mozilla/5.0 (PlayStation 4 11.00) AppleWebKit/605.1.15 (KHTML, like Gecko)", nil, false},
+		"Nintendo Switch":       {"Mozilla/5.0 (Nintendo Switch; WebApplet) AppleWebKit/609.4 (KHTML, like Gecko) NF/6.0.2.22.5 NintendoBrowser/5.1.0.23519", nil, false},
 		"nothing":               {"", nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,10 +1,12 @@
 package web_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -169,6 +171,74 @@ func TestRV22SigningOutEndsTheSessionAndNotTheCookieAlone(t *testing.T) {
 	}
 }
 
+func TestRV12ADisabledClientIsSentNobody(t *testing.T) {
+	h := newHouse(t, options{})
+	now := h.clock.now()
+	left := oauth.Client{
+		ID: "left", Name: "Left", Secrets: []oauth.ClientSecret{{Hash: ofAll.Hash()}}, Type: oauth.Server, Scope: "openid catalog.read",
+		RedirectURIs: []string{callback}, PostLogoutRedirectURIs: []string{bye}, Epoch: secret.NewID(now), CreatedAt: now,
+	}
+	if err := h.store.OAuth().AddClient(t.Context(), left); err != nil {
+		t.Fatal(err)
+	}
+	b := h.browser()
+	hint := b.tokensOf("left", callback)["id_token"].(string)
+	if err := h.store.OAuth().SetClientDisabled(t.Context(), "left", true, now, now.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	h.oauth.ForgetClient("left")
+	r := b.get(logoutURL("id_token_hint", hint, "post_logout_redirect_uri", bye))
+	if to := r.Header.Get("Location"); to != "" || r.StatusCode != 200 {
+		t.Errorf("status %d, sent to %q", r.StatusCode, to)
+	}
+	if b.signedIn() {
+		t.Error("the session lives on")
+	}
+}
+
+// Hosts of apps that are known by an address must not hold up signing out.
+func TestRV14SigningOutDoesNotWaitForHostsOfApps(t *testing.T) {
+	const app = "https://app.example.com/client.json"
+	body := `{"client_id":"` + app + `","client_name":"App","redirect_uris":["` + callback + `"],"post_logout_redirect_uris":["` + bye + `"],
+		"frontchannel_logout_uri":"https://app.example.com/out","grant_types":["authorization_code"]}`
+	var down atomic.Bool
+	h := newHouse(t, options{change: func(o *oauth.Options) {
+		o.Documents = oauth.DocumentPolicy{On: true, Scope: "openid catalog.read"}
+		o.FetchDocument = func(ctx context.Context, _ string) ([]byte, time.Duration, error) {
+			if down.Load() {
+				<-ctx.Done()
+				return nil, 0, ctx.Err()
+			}
+			return []byte(body), 0, nil
+		}
+	}})
+	b := h.browser()
+	tok := b.tokensOf(app, callback)
+	hint, ok := tok["id_token"].(string)
+	if !ok {
+		t.Fatal(tok)
+	}
+	down.Store(true)
+	h.clock.advance(2 * time.Hour) // the document would be fetched anew
+	begun := time.Now()
+	r := b.get(logoutURL("id_token_hint", hint, "post_logout_redirect_uri", bye))
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("signing out took %s", took)
+	}
+	if page := b.follow(r); !strings.Contains(page.body, `<iframe src="https://app.example.com/out?`) || !strings.Contains(page.body, `href="`+bye+`"`) {
+		t.Errorf("status %d:\n%s", page.StatusCode, page.body)
+	}
+	if b.signedIn() {
+		t.Error("the session lives on")
+	}
+	h.clock.advance(48 * time.Hour) // nothing is known of it any more
+	begun = time.Now()
+	r = b.get(logoutURL("id_token_hint", hint, "post_logout_redirect_uri", bye))
+	if took := time.Since(begun); took > 5*time.Second || r.StatusCode != 200 {
+		t.Errorf("an app that is gone: status %d after %s", r.StatusCode, took)
+	}
+}
+
 func TestFrontChannelLogout(t *testing.T) {
 	hashed := []oauth.ClientSecret{{Hash: ofAll.Hash()}}
 	h := newHouse(t, options{clients: []oauth.Client{
@@ -226,10 +296,14 @@ func (b *browser) tokensOf(client, uri string) map[string]any {
 	if r.Header.Get("Location") == "" {
 		r = b.submit(r, "decision", "allow")
 	}
-	return b.post("/oauth/token", url.Values{
+	form := url.Values{
 		"grant_type": {"authorization_code"}, "client_id": {client}, "client_secret": {ofAll.Reveal()},
 		"code": {mustURL(b.t.(*testing.T), r.Header.Get("Location")).Query().Get("code")}, "code_verifier": {verifier}, "redirect_uri": {uri},
-	}).json(b.t)
+	}
+	if strings.HasPrefix(client, "https://") { // which has none
+		form.Del("client_secret")
+	}
+	return b.post("/oauth/token", form).json(b.t)
 }
 
 func claimsOf(t *testing.T, jwt string) map[string]any {

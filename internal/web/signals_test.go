@@ -326,6 +326,8 @@ func TestRV19StreamControlErrors(t *testing.T) {
 		"an unknown status":                          {"POST", signals.StatusPath, `{"stream_id":"` + id + `","status":"off"}`, r.token, 400},
 		"the status of one subject":                  {"POST", signals.StatusPath, `{"stream_id":"` + id + `","status":"paused","subject":{}}`, r.token, 400},
 		"a poll for less than nothing":               {"POST", signals.PollPath + "?stream_id=" + id, `{"maxEvents":-1}`, r.token, 400},
+		"a status with a NUL":                        {"POST", signals.StatusPath, `{"stream_id":"` + id + `","status":"enabled","reason":"a\u0000b"}`, r.token, 400},
+		"a subject with a NUL":                       {"POST", signals.RemoveSubjectPath, `{"stream_id":"` + id + `","subject":{"format":"email","email":"a\u0000@example.com"}}`, r.token, 400},
 		"a poll that is no object":                   {"POST", signals.PollPath + "?stream_id=" + id, `[]`, r.token, 400},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -357,6 +359,15 @@ func (r *rx) verify(id, state string) {
 	r.t.Helper()
 	wantStatus(r.t, r.call("POST", signals.VerificationPath, `{"stream_id":"`+id+`","state":"`+state+`"}`), http.StatusNoContent)
 	r.clock.advance(5 * time.Second)
+}
+
+func mustID(t testing.TB, text string) secret.ID {
+	t.Helper()
+	id, err := secret.ParseID(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
 }
 
 func one(t testing.TB, sets map[string]any) (jti, jwt string) {
@@ -433,6 +444,34 @@ func TestRV16RV19PollsAndAcknowledges(t *testing.T) {
 		case <-time.After(10 * time.Second):
 			t.Fatal("the poll does not see what came")
 		}
+	})
+	t.Run("RV19 a client that was disabled while it waits gets nothing", func(t *testing.T) {
+		sets, _ := r.poll(id, now0)
+		jti, _ := one(t, sets)
+		r.poll(id, `{"maxEvents":0,"ack":["`+jti+`"]}`)
+		done := make(chan map[string]any, 1)
+		go func() { sets, _ := r.poll(id, `{"returnImmediately":false}`); done <- sets }()
+		time.Sleep(50 * time.Millisecond)
+		disable := func(disabled bool) {
+			now := r.clock.now()
+			if err := r.store.OAuth().SetClientDisabled(t.Context(), "rx", disabled, now, now.Add(time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+			r.oauth.ForgetClient("rx")
+		}
+		disable(true)
+		if err := r.store.Signals().AddEvent(t.Context(), mustID(t, id), "rx", signals.Ended(r.user.ID, secret.ID{}, "x", r.clock.now()), r.clock.now()); err != nil {
+			t.Fatal(err)
+		}
+		if sets := <-done; len(sets) != 0 {
+			t.Errorf("it hears %v", sets)
+		}
+		disable(false)
+		r.clock.advance(5 * time.Second)
+		r.token = r.tokenOf("rx", "ssf.manage")
+		sets, _ = r.poll(id, now0)
+		jti, _ = one(t, sets)
+		r.poll(id, `{"maxEvents":0,"ack":["`+jti+`"]}`)
 	})
 	t.Run("too often", func(t *testing.T) {
 		r.verify(id, "x")

@@ -18,6 +18,7 @@ var askedTests = []test{
 	{"TK22 a user code is unique among those that wait", askedUserCode},
 	{"what is asked of one person is decided by nobody else", askedOfOne},
 	{"as many wait for the same hint as may", askedMost},
+	{"as many wait for the same person as may, by whatever hints, and the others look alike", askedMostOfOne},
 	{"nothing comes of it once person, session or client has ended", askedEnded},
 	{"nothing comes of a leaked one", askedLeaked},
 	{"what was asked goes after its end", askedExpire},
@@ -166,6 +167,44 @@ func askedMost(r *rig) {
 	r.ok(add("eve"))
 	r.advance(10 * time.Minute)
 	r.ok(add("ada"))
+}
+
+// Nobody is buried in mail by a client that spells one name in many ways, or lets
+// what it asks expire at once.
+func askedMostOfOne(r *rig) {
+	ada := r.addUser("ada")
+	add := func(hint string, life time.Duration) error {
+		a := r.asked("")
+		a.Hint, a.UserID, a.ExpiresAt = hint, ada.ID, a.CreatedAt.Add(life)
+		return r.OAuth.AddAsked(r.ctx(), a, 2, []oauth.Notice{{ID: secret.NewID(r.clock()), To: oauth.ToAsk + ada.ID, Body: []byte(`{}`)}})
+	}
+	for _, hint := range []string{"ada", "Ada", "ADA", "aDA"} {
+		r.ok(add(hint, 10*time.Minute))
+	}
+	want := func(what string, n int) {
+		r.t.Helper()
+		list, err := r.OAuth.AskedOf(r.ctx(), ada.ID, r.clock())
+		r.ok(err)
+		if len(list) != n {
+			r.t.Errorf("%s: %d wait for ada, want %d", what, len(list), n)
+		}
+	}
+	want("four spellings", 2)
+	mails, err := r.Outbox.Claim(r.ctx(), r.clock(), r.clock().Add(time.Minute), 100)
+	r.ok(err)
+	if len(mails) != 2 {
+		r.t.Errorf("%d mails, want 2", len(mails))
+	}
+	r.advance(11 * time.Minute)
+	r.ok(add("ada", time.Second))
+	r.ok(add("ada", time.Second))
+	r.advance(2 * time.Second)
+	r.is("the third, after two that have expired at once", add("ada", time.Second), oauth.ErrStale)
+	r.ok(add("Ada", 10*time.Minute))
+	want("expired at once", 0)
+	r.advance(6 * time.Minute)
+	r.ok(add("ada", 10*time.Minute))
+	want("later", 1)
 }
 
 func askedEnded(r *rig) {

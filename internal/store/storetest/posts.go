@@ -20,6 +20,7 @@ var postTests = []test{
 	{"RV09 every session of a person ends and of nobody else", endSessions},
 	{"RV13 a client whose grant has ended or expired is told while the session lives", farewellToFormer},
 	{"RV14 messages to one recipient are in one hand and others are not kept waiting", oneHand},
+	{"RV14 recipients that do not answer come after those that were not tried", untriedFirst},
 	{"RV14 too many messages to one recipient are lost and others are taken", fullPosts},
 	{"sixteen nodes empty the posts and each message is taken once", racePosts},
 	{"sixteen end one session and each client is told once", raceFarewell},
@@ -205,6 +206,26 @@ func oneHand(r *rig) {
 	r.ok(r.Posts.RetryPosts(r.ctx(), []notify.Post{late}, r.clock()))
 	if more := claim(); len(more) != 1 || more[0].To != "x:other" {
 		r.t.Errorf("taken were %+v, want the other's, whose node died too", more)
+	}
+}
+
+func untriedFirst(r *rig) {
+	for i := range 3 {
+		_, err := r.OAuth.Post(r.ctx(), r.posts(fmt.Sprint("dead", i), 1))
+		r.ok(err)
+	}
+	for range 3 {
+		list, err := r.Posts.ClaimPosts(r.ctx(), r.clock(), r.clock().Add(time.Minute), 10)
+		r.ok(err)
+		r.ok(r.Posts.RetryPosts(r.ctx(), list, r.clock().Add(time.Second)))
+	}
+	r.advance(5 * time.Second) // all three are due again
+	_, err := r.OAuth.Post(r.ctx(), r.posts("new", 1))
+	r.ok(err)
+	list, err := r.Posts.ClaimPosts(r.ctx(), r.clock(), r.clock().Add(time.Minute), 10)
+	r.ok(err)
+	if len(list) != 1 || list[0].To != "x:new" {
+		r.t.Errorf("first is %+v, want the one that was not tried", list)
 	}
 }
 

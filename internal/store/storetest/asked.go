@@ -190,7 +190,7 @@ func askedMostOfOne(r *rig) {
 		}
 	}
 	want("four spellings", 2)
-	mails, err := r.Outbox.Claim(r.ctx(), r.clock(), r.clock().Add(time.Minute), 100)
+	mails, err := r.Outbox.Claim(r.ctx(), r.clock().Add(time.Minute), r.clock().Add(2*time.Minute), 100)
 	r.ok(err)
 	if len(mails) != 2 {
 		r.t.Errorf("%d mails, want 2", len(mails))

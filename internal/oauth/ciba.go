@@ -81,7 +81,7 @@ func (s *Service) BackchannelAuthentication(ctx context.Context, r Request) (*CI
 	case err != nil:
 		return nil, err
 	}
-	if err := s.spendRequest(ctx, c, signed); err != nil {
+	if err := s.spendRequest(ctx, signed); err != nil {
 		return nil, err
 	}
 	if err := s.settle(ctx, c.ID, held); err != nil {

@@ -128,7 +128,7 @@ func claimParams(raw []byte) ([]string, bool) {
 }
 
 // spendRequest uses a signed request up, when nothing else is wrong with it.
-func (s *Service) spendRequest(ctx context.Context, c *Client, q cibaRequest) error {
+func (s *Service) spendRequest(ctx context.Context, q cibaRequest) error {
 	if q.until.IsZero() {
 		return nil
 	}

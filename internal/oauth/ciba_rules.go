@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-
-	"sallyport/internal/token/jose"
 )
 
 // cibaProblem judges what a client is registered with for CIBA (CIBA Core §4).
@@ -21,7 +19,7 @@ func (c *Client) cibaProblem() (setting, why string) {
 	case set.CIBAMode != "" && !slices.Contains(set.GrantTypes, grantCIBA):
 		return "backchannel_token_delivery_mode", "is for clients whose grant_types have " + grantCIBA
 	case set.CIBAAlg != "" && !slices.Contains(cibaAlgorithms, set.CIBAAlg):
-		return "backchannel_authentication_request_signing_alg", fmt.Sprintf("must be one of %v", []jose.Algorithm(cibaAlgorithms))
+		return "backchannel_authentication_request_signing_alg", fmt.Sprintf("must be one of %v", cibaAlgorithms)
 	case set.CIBAAlg != "" && set.JWKS == "" && set.JWKSURI == "":
 		return "jwks", "is missing, and so is jwks_uri: there is no key that the client signs with"
 	case set.CIBAUserCode:

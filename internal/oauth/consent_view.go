@@ -30,7 +30,7 @@ type ConsentView struct {
 	Details      []DetailView
 	Audiences    []string      // what tokens will be for, but for the issuer
 	AccessFor    time.Duration // how long one access token works
-	RefreshFor   time.Duration // how long the app stays connected at most
+	RefreshFor   time.Duration // how long the app stays connected at most; 0: it gets no refresh token
 	Elsewhere    *Elsewhere    // what asks is not this browser; nil: it is
 }
 
@@ -48,6 +48,9 @@ func (s *Service) Consent(a *Authorization) ConsentView {
 	}
 	if a.Elsewhere != nil { // what proves the app is its authentication, which a public client has not
 		v.Elsewhere, v.Proven = a.Elsewhere, !c.Type.Public()
+		if !c.mayRefresh() {
+			v.RefreshFor = 0
+		}
 	}
 	v.Verified = v.Registered && v.Proven
 	if u, err := url.Parse(c.ID); err == nil && c.Origin == OriginDocument {

@@ -3,6 +3,7 @@ package oauth
 import (
 	"encoding/hex"
 	"strings"
+	"unicode/utf8"
 
 	"sallyport/internal/secret"
 	"sallyport/internal/token"
@@ -40,8 +41,8 @@ func ReadUserCode(typed string) (shown string, ok bool) {
 	code := make([]byte, 0, userCodeLen)
 	for _, c := range strings.ToUpper(typed) {
 		switch {
-		case c < 0x80 && strings.IndexByte(userCodeAlphabet, byte(c)) >= 0:
-			code = append(code, byte(c))
+		case strings.ContainsRune(userCodeAlphabet, c):
+			code = utf8.AppendRune(code, c)
 		case c == ' ' || c == '-' || c == '.' || c == '\u2010' || c == '\u2013' || c == '\u00a0':
 		default:
 			return "", false

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"time"
 
 	"sallyport/internal/oauth"
 )
@@ -27,7 +28,7 @@ type consentView struct {
 	Details  []oauth.DetailView
 	APIs     []string // audiences that tokens will be for
 	Access   string   // how long one access lasts
-	Refresh  string   // how long the app stays connected
+	Refresh  string   // how long the app stays connected; empty: it is not renewed
 	Host     string   // where the browser goes afterwards
 	Homepage string   // https addresses of apps that an administrator knows
 	Policy   string
@@ -71,7 +72,7 @@ func consentOf(c oauth.ConsentView) consentView {
 	v := consentView{
 		App: legible(c.ClientName), ClientID: legibleUpTo(c.ClientID, maxClientIDShown), Developer: legible(c.Developer), Publisher: legible(c.Publisher),
 		Verified: c.Verified, Registered: c.Registered, Proven: c.Proven, Imitates: imitates(c.ClientName) || imitates(c.Developer),
-		Access: inWords(c.AccessFor), Refresh: inWords(c.RefreshFor), Host: legible(c.RedirectHost), APIs: c.Audiences,
+		Access: inWords(c.AccessFor), Refresh: renewal(c.RefreshFor), Host: legible(c.RedirectHost), APIs: c.Audiences,
 	}
 	if c.Registered { // a stranger gets no link on a page of ours
 		v.Homepage, v.Policy, v.Terms = c.Homepage, c.Policy, c.Terms
@@ -131,4 +132,12 @@ func (s *site) consent(w http.ResponseWriter, r *http.Request, p url.Values) err
 		return err
 	}
 	return s.end(w, r, outcome)
+}
+
+// renewal says how long an app may go on, or nothing.
+func renewal(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return inWords(d)
 }

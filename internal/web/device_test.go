@@ -111,7 +111,11 @@ func TestTK21DeviceFlow(t *testing.T) {
 	})
 	t.Run("a client that may not refresh gets no refresh token", func(t *testing.T) {
 		asked := tv.askDevice("client_id", "tv-once")
-		person.submit(person.compare(asked["user_code"].(string)), "decision", "allow")
+		page := person.compare(asked["user_code"].(string))
+		if !strings.Contains(page.body, "and is not renewed.") {
+			t.Errorf("the page says otherwise:\n%s", page.body)
+		}
+		person.submit(page, "decision", "allow")
 		if m := tv.poll("tv-once", asked["device_code"].(string)).json(t); m["access_token"] == nil || m["refresh_token"] != nil {
 			t.Errorf("%v", m)
 		}

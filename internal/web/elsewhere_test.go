@@ -67,6 +67,11 @@ func TestPP15DeviceCodesAreBoundToTheKey(t *testing.T) {
 			if wantStatus(t, r, http.StatusOK); r.json(t)["token_type"] != "DPoP" {
 				t.Errorf("%s", r.body)
 			}
+			refresh := url.Values{"grant_type": {"refresh_token"}, "client_id": {client}, "refresh_token": {r.json(t)["refresh_token"].(string)}}
+			if r := tv.post("/oauth/token", refresh, "DPoP", thief.proof("POST", tokenEndpoint)); r.StatusCode != http.StatusBadRequest {
+				t.Errorf("PP17 renewed with another key: %d %s", r.StatusCode, r.body)
+			}
+			wantStatus(t, tv.post("/oauth/token", refresh, "DPoP", owner.proof("POST", tokenEndpoint)), http.StatusOK)
 		})
 	}
 	t.Run("PP15 a proof and a dpop_jkt of two keys", func(t *testing.T) {
@@ -152,6 +157,7 @@ func TestPP20CIBATokensAreBoundToTheCertificate(t *testing.T) {
 	if status := h.by(own, "POST", mutual+"/oauth/bc-authorize", b.form("till", "binding_message", "OTHER")); status != http.StatusOK {
 		t.Fatalf("asking where certificates are asked for: %d", status)
 	}
+	h.clock.advance(time.Second) // the next is the newest
 	id := b.ask("till").json(t)["auth_req_id"].(string)
 	form := url.Values{"client_id": {"till"}, "client_secret": {"a secret of the bank"}, "grant_type": {cibaGrant}, "auth_req_id": {id}}
 	b.decide(t, h.browser(), "allow")

@@ -19,6 +19,7 @@ type ConsentView struct {
 	ClientName   string
 	Developer    string // who makes the app, as it says itself; or empty
 	Registered   bool   // an administrator knows the client
+	Vouched      bool   // or somebody of the operator's has let it in
 	Publisher    string // host of the document that the client is described in; or empty
 	Proven       bool   // the redirect URI proves that the app is the registered one
 	Verified     bool   // both
@@ -42,15 +43,15 @@ func (s *Service) Consent(a *Authorization) ConsentView {
 	life := c.lives(whole.tier)
 	v := ConsentView{
 		ClientID: a.ClientID, ClientName: c.DisplayName(), Developer: c.Settings.Developer,
-		Registered: c.Origin == OriginAdmin, Proven: a.proven(),
+		Registered: c.Origin == OriginAdmin, Vouched: !c.lessTrusted(), Proven: a.proven(),
 		Homepage: webPage(c.Settings.ClientURI), Policy: webPage(c.Settings.PolicyURI), Terms: webPage(c.Settings.TermsURI),
 		Details: s.detailsInWords(a.Terms.Details), AccessFor: life.access(to.lifetime), RefreshFor: life.absolute,
 	}
 	if a.Elsewhere != nil { // what proves the app is its authentication, which a public client has not
 		v.Elsewhere, v.Proven = a.Elsewhere, !c.Type.Public()
-		if !c.mayRefresh() {
-			v.RefreshFor = 0
-		}
+	}
+	if !c.mayRefresh() {
+		v.RefreshFor = 0
 	}
 	v.Verified = v.Registered && v.Proven
 	if u, err := url.Parse(c.ID); err == nil && c.Origin == OriginDocument {

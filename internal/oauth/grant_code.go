@@ -105,7 +105,7 @@ func (s *Service) redeem(ctx context.Context, c *Client, k *code, to aim, held p
 	g := Grant{
 		ID: k.GrantID, ClientID: k.ClientID, ClientEpoch: k.ClientEpoch, UserID: k.UserID, SID: k.SID,
 		Scope: k.Scope, Audience: whole.audience, ACR: k.ACR, AMR: k.AMR, AuthTime: time.Unix(k.AuthTime, 0),
-		Nonce: k.Nonce, CreatedAt: now, Refreshable: true, Generation: 1, Salt: secret.Random(16), RotatedAt: now,
+		Nonce: k.Nonce, CreatedAt: now, Refreshable: c.mayRefresh(), Generation: 1, Salt: secret.Random(16), RotatedAt: now,
 		IdleUntil: now.Add(life.idle), AbsoluteUntil: now.Add(life.absolute),
 		Confirm: held.binds(c), ConfirmedFrom: 1, Terms: k.Terms,
 	}

@@ -30,7 +30,7 @@ type consentView struct {
 	Access   string   // how long one access lasts
 	Refresh  string   // how long the app stays connected; empty: it is not renewed
 	Host     string   // where the browser goes afterwards
-	Homepage string   // https addresses of apps that an administrator knows
+	Homepage string   // https addresses of apps that are no strangers
 	Policy   string
 	Terms    string
 
@@ -74,7 +74,7 @@ func consentOf(c oauth.ConsentView) consentView {
 		Verified: c.Verified, Registered: c.Registered, Proven: c.Proven, Imitates: imitates(c.ClientName) || imitates(c.Developer),
 		Access: inWords(c.AccessFor), Refresh: renewal(c.RefreshFor), Host: legible(c.RedirectHost), APIs: c.Audiences,
 	}
-	if c.Registered { // a stranger gets no link on a page of ours
+	if c.Vouched { // a stranger gets no link on a page of ours
 		v.Homepage, v.Policy, v.Terms = c.Homepage, c.Policy, c.Terms
 	}
 	for _, d := range c.Details {

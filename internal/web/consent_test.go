@@ -71,6 +71,29 @@ func TestAZ17HostileNamesOnTheConsentPage(t *testing.T) {
 	}
 }
 
+// A client that somebody of the operator's has let in may show its pages (OpenID
+// Connect Registration §2), as one that registered itself may not; and nobody is
+// told of a renewal that the client cannot ask for.
+func TestAZ17ConsentOfAVouchedClient(t *testing.T) {
+	t.Parallel()
+	vouched := orderer
+	vouched.ID, vouched.Origin, vouched.Settings.GrantTypes = "vouched", oauth.OriginVouched, []string{"authorization_code"}
+	open := vouched
+	open.ID, open.Origin = "open", oauth.OriginRegistered
+	h := newHouse(t, options{clients: []oauth.Client{vouched, open}})
+	const link = `href="https://tea.example.com/privacy"`
+	page := h.browser().signIn("client_id", "vouched", "scope", "openid")
+	if !strings.Contains(page.body, link) || !strings.Contains(page.body, "it has registered itself") {
+		t.Errorf("no link, or no warning: %s", page.body)
+	}
+	if strings.Contains(page.body, "may renew") || !strings.Contains(page.body, "10 minutes and is not renewed.") {
+		t.Errorf("how long access lasts is not what it is: %s", page.body)
+	}
+	if page := h.browser().signIn("client_id", "open", "scope", "openid"); strings.Contains(page.body, link) {
+		t.Error("a link of a stranger")
+	}
+}
+
 // One payment is not the next: what was agreed to in detail is asked each time,
 // and never granted in silence.
 func TestPR12DetailsAreConsentedEachTime(t *testing.T) {

@@ -28,7 +28,8 @@ type rp struct {
 	redirect string
 	scope    string
 	pkce     bool
-	algs     []string // of ID tokens
+	algs     []string      // of ID tokens
+	assert   func() string // makes a client assertion, for private_key_jwt
 
 	meta map[string]any
 }
@@ -155,6 +156,9 @@ func (c *rp) post(address string, form url.Values) answer {
 		form.Set("client_secret", c.secret)
 	case "none":
 		form.Set("client_id", c.id)
+	case "private_key_jwt":
+		form.Set("client_assertion_type", assertionType)
+		form.Set("client_assertion", c.assert())
 	default:
 		basic = true
 	}
@@ -259,6 +263,16 @@ func (c *rp) judge(a asked, res answer) tokens {
 		c.t.Errorf("no ID token: %s", res.raw)
 	}
 	return tok
+}
+
+// verify verifies a JWT of the issuer by its published keys and returns it.
+func (c *rp) verify(jwt string) string {
+	c.t.Helper()
+	keys := oidc.NewRemoteKeySet(oidc.ClientContext(c.t.Context(), c.s.Client()), c.endpoint("jwks_uri"))
+	if _, err := keys.VerifySignature(c.t.Context(), jwt); err != nil {
+		c.t.Fatalf("%v: %s", err, jwt)
+	}
+	return jwt
 }
 
 // idToken verifies an ID token with a library that is not ours.

@@ -29,7 +29,7 @@ func pages(t *testing.T) (*browser, map[string]reply) {
 	list["consent_unverified"] = b.follow(b.get(authorizeURL("redirect_uri", "com.example.shop:/cb")))
 	list["consent_details"] = b.follow(b.get(authorizeURL("client_id", orderer.ID, "scope", "openid", "authorization_details", `[{"type":"order","item":"Tea, green","count":3}]`)))
 	list["consent_hostile"] = b.follow(b.get(authorizeURL("client_id", hostile.ID, "redirect_uri", "https://evil.example/cb",
-		"authorization_details", `[{"type":"order","item":"</dd><script>alert(1)</script>","count":1,"note":"`+strings.Repeat("long ", 50)+`"}]`)))
+		"authorization_details", `[{"type":"order","item":"</dd><script>alert(1)</script>","count":1,"note":"`+strings.Repeat("long ", 49)+`long"}]`)))
 	list["device"] = b.get("/device?user_code=WDJB-MJHT")
 	list["device_wrong"] = b.submit(list["device"], "user_code", "BBBB-BBBB")
 	list["device_consent"] = b.typeCode(b.askDevice()["user_code"].(string))

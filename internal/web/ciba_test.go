@@ -176,6 +176,9 @@ func TestCIBANobodyLooksLikeSomebodyWhoDoesNotAnswer(t *testing.T) {
 		}
 		b.poll("bank", m["auth_req_id"].(string)).wantError(t, hint, "authorization_pending")
 	}
+	if list, err := b.store.OAuth().AskedOf(t.Context(), u.ID, b.clock.now()); err != nil || len(list) != 0 {
+		t.Errorf("%d wait for somebody who is disabled, %v", len(list), err)
+	}
 	for range 19 {
 		b.ask("bank", "login_hint", "nobody")
 	}

@@ -265,6 +265,14 @@ func TestRV19StreamControl(t *testing.T) {
 				t.Errorf("%q", added.body)
 			}
 		}
+		for iss, want := range map[string]bool{"https://other.example": false, issuer: true} {
+			body := `{"stream_id":"` + id + `","subject":{"format":"iss_sub","iss":"` + iss + `","sub":"x"}}`
+			wantStatus(t, r.call("POST", signals.RemoveSubjectPath, body), http.StatusNoContent)
+			if got, err := r.store.Signals().Excluded(t.Context(), mustID(t, id), []string{"sub:x"}); err != nil || got != want {
+				t.Errorf("a subject of %s: excluded %t, %v", iss, got, err)
+			}
+			wantStatus(t, r.call("POST", signals.AddSubjectPath, body), 200)
+		}
 		for _, subject := range []string{`"x"`, `{}`, `{"format":"email"}`, `{"format":"iss_sub","iss":"x"}`, `{"format":5}`, `{"format":"complex","user":{"format":"complex"}}`, `{"format":"email","email":"a","email":"b"}`} {
 			wantStatus(t, r.call("POST", signals.AddSubjectPath, `{"stream_id":"`+id+`","subject":`+subject+`}`), 400)
 		}

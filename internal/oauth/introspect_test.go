@@ -86,7 +86,7 @@ func TestIN02IN03InactiveAnswersAreAllAlike(t *testing.T) {
 	for name, tok := range map[string]string{
 		"IN02 unknown":                    "x",
 		"IN02 made up":                    secret.NewHandle(secret.AccessToken).Reveal(),
-		"IN02 a changed bit":              good.Reveal()[:40] + "A" + good.Reveal()[41:],
+		"IN02 a changed bit":              flipped(good.Reveal(), 40),
 		"IN03 expired":                    r.sealed(func(a *token.Access) { a.IssuedAt, a.Lifetime = now.Unix()-300, 300 }).Reveal(),
 		"IN03 not valid yet":              r.sealed(func(a *token.Access) { a.IssuedAt = now.Unix() + 120 }).Reveal(),
 		"IN03 revoked":                    revoked.Reveal(),
@@ -239,4 +239,13 @@ func TestIN07AnswersAreEncrypted(t *testing.T) {
 	if told, _ := c["token_introspection"].(map[string]any); told["sub"] != r.user.ID || c["aud"] != "rs" {
 		t.Errorf("IN07 %v", c)
 	}
+}
+
+// flipped is s with another character at i.
+func flipped(s string, i int) string {
+	other := "A"
+	if s[i] == 'A' {
+		other = "B"
+	}
+	return s[:i] + other + s[i+1:]
 }

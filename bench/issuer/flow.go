@@ -26,8 +26,8 @@ func codeFlow(ctx context.Context, client *http.Client, s *server, worker int) e
 	var pushed struct {
 		RequestURI string `json:"request_uri"`
 	}
-	err := s.call(ctx, client, "/oauth/par", http.StatusCreated, &pushed,
-		"response_type", "code", "client_id", s.FlowClient, "redirect_uri", flowRedirect, "scope", "openid catalog.read", "state", "x", "nonce", verifier[:16],
+	err := s.call(ctx, client, worker, "/oauth/par", http.StatusCreated, &pushed,
+		"response_type", "code", "client_id", s.flowClient(worker), "redirect_uri", flowRedirect, "scope", "openid catalog.read", "state", "x", "nonce", verifier[:16],
 		"code_challenge", base64.RawURLEncoding.EncodeToString(sum[:]), "code_challenge_method", "S256")
 	if err != nil {
 		return err
@@ -39,7 +39,7 @@ func codeFlow(ctx context.Context, client *http.Client, s *server, worker int) e
 	var tokens struct {
 		IDToken string `json:"id_token"`
 	}
-	err = s.call(ctx, client, "/oauth/token", http.StatusOK, &tokens,
+	err = s.call(ctx, client, worker, "/oauth/token", http.StatusOK, &tokens,
 		"grant_type", "authorization_code", "code", code, "redirect_uri", flowRedirect, "code_verifier", verifier)
 	if err == nil && tokens.IDToken == "" {
 		err = errors.New("no ID token")
@@ -47,13 +47,15 @@ func codeFlow(ctx context.Context, client *http.Client, s *server, worker int) e
 	return err
 }
 
+func (s *server) flowClient(worker int) string { return s.FlowClients[worker%len(s.FlowClients)] }
+
 // call is a request of the confidential client.
-func (s *server) call(ctx context.Context, client *http.Client, path string, want int, into any, pairs ...string) error {
+func (s *server) call(ctx context.Context, client *http.Client, worker int, path string, want int, into any, pairs ...string) error {
 	req, err := s.form(path, false, pairs...)
 	if err != nil {
 		return err
 	}
-	s.authenticate(req, s.FlowClient)
+	s.authenticate(req, s.flowClient(worker))
 	res, err := client.Do(req.WithContext(ctx))
 	if err != nil {
 		return err
@@ -71,7 +73,7 @@ func (s *server) call(ctx context.Context, client *http.Client, path string, wan
 
 // land is what the browser does. A session that the server renews is kept.
 func (s *server) land(ctx context.Context, client *http.Client, worker int, requestURI string) (code string, err error) {
-	q := url.Values{"client_id": {s.FlowClient}, "request_uri": {requestURI}}
+	q := url.Values{"client_id": {s.flowClient(worker)}, "request_uri": {requestURI}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/oauth/authorize?"+q.Encode(), http.NoBody)
 	if err != nil {
 		return "", err

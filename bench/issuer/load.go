@@ -26,7 +26,7 @@ type hello struct {
 	RefreshClient string   `json:"refresh_client"`
 	AccessToken   string   `json:"access_token"`
 	RefreshTokens []string `json:"refresh_tokens"` // one chain a worker
-	FlowClient    string   `json:"flow_client"`    // has the same secret
+	FlowClients   []string `json:"flow_clients"`   // have the same secret; several where one is limited
 	FlowCookies   []string `json:"flow_cookies"`   // of somebody who is signed in and has agreed, one a worker
 }
 

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"runtime/pprof"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -106,11 +107,10 @@ func newProduct(ctx context.Context, dir, baseURL string) (http.Handler, hello, 
 			{Name: "catalog", Audience: "https://api.example.com/catalog", Tier: token.TierStandard, Scopes: []string{"catalog.read"}},
 			{Name: "reports", Audience: "https://api.example.com/reports", Tier: token.TierStandard, Scopes: []string{"reports.read"}, Format: token.FormatJWT},
 		},
-		Clients: []oauth.Client{
+		Clients: append(webClients(sec), []oauth.Client{
 			{ID: "job", Type: oauth.ServiceClient, Scope: "catalog.read reports.read", Secrets: []oauth.ClientSecret{{Hash: sec.Hash()}}, Resources: []string{"catalog"}},
 			{ID: "app", Type: oauth.Native, Scope: "catalog.read", RedirectURIs: []string{flowRedirect}},
-			{ID: "web", Type: oauth.Server, Scope: "openid catalog.read", RedirectURIs: []string{flowRedirect}, Secrets: []oauth.ClientSecret{{Hash: sec.Hash()}}},
-		},
+		}...),
 	})
 	if err != nil {
 		return nil, hello{}, err
@@ -134,8 +134,26 @@ func newProduct(ctx context.Context, dir, baseURL string) (http.Handler, hello, 
 	if err != nil {
 		return nil, hello{}, err
 	}
-	h := hello{ClientID: "job", ClientSecret: sec.Reveal(), RefreshClient: "app", FlowClient: "web"}
+	h := hello{ClientID: "job", ClientSecret: sec.Reveal(), RefreshClient: "app", FlowClients: flowClients()}
 	return handler, h, seed(ctx, svc, st, &h)
+}
+
+// flowClients are as many as have workers: each client may push so many requests
+// a second and no more.
+func flowClients() []string {
+	list := make([]string, maxWorkers)
+	for i := range list {
+		list[i] = "web-" + strconv.Itoa(i)
+	}
+	return list
+}
+
+func webClients(sec secret.Value) []oauth.Client {
+	var list []oauth.Client
+	for _, id := range flowClients() {
+		list = append(list, oauth.Client{ID: id, Type: oauth.Server, Scope: "openid catalog.read", RedirectURIs: []string{flowRedirect}, Secrets: []oauth.ClientSecret{{Hash: sec.Hash()}}})
+	}
+	return list
 }
 
 // seed signs one person in and makes a grant for each worker.
@@ -201,7 +219,12 @@ func seedBrowsers(ctx context.Context, st *store.Store, user account.User, h *he
 		}
 		h.FlowCookies = append(h.FlowCookies, "__Host-sallyport="+cookie.Reveal())
 	}
-	return st.OAuth().SaveConsent(ctx, oauth.Consent{UserID: user.ID, ClientID: "web", Scope: "openid catalog.read", GrantedAt: now})
+	for _, id := range flowClients() {
+		if err := st.OAuth().SaveConsent(ctx, oauth.Consent{UserID: user.ID, ClientID: id, Scope: "openid catalog.read", GrantedAt: now}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func newRing(keys token.KeyStore) (*token.Ring, error) {

@@ -141,6 +141,6 @@ access.resourceServer = new provider.ResourceServer(api, { scope: "catalog.read"
 server.on("request", provider.callback());
 console.log(JSON.stringify({
   url, client_id: "job", client_secret: secret, refresh_client: "app", access_token: await access.save(), refresh_tokens: refreshTokens,
-  flow_client: "web", flow_cookies: cookies,
+  flow_clients: ["web"], flow_cookies: cookies,
 }));
 process.on("SIGINT", () => process.exit(0));

@@ -14,20 +14,6 @@ import (
 	"sallyport/internal/token/jose"
 )
 
-// accessFor makes an access token for a grant, with scope within the grant's,
-// for all that the scope reaches and the grant names, bound to confirm.
-func (s *Service) accessFor(ctx context.Context, g *Grant, scope string, confirm token.Confirmation, now time.Time) (*TokenResponse, error) {
-	c, err := s.clients.get(ctx, g.ClientID)
-	if err != nil {
-		return nil, unavailable("find client", err)
-	}
-	details, perr := s.narrowDetails("", g.Terms.Details)
-	if perr != nil {
-		return nil, perr
-	}
-	return s.accessAt(ctx, c, g, s.aimGranted(scope, details, g.Terms.Resources), confirm, now)
-}
-
 // accessAt makes an access token for a grant of c, for what it is aimed at.
 func (s *Service) accessAt(ctx context.Context, c *Client, g *Grant, to aim, confirm token.Confirmation, now time.Time) (*TokenResponse, error) {
 	if err := s.needFresh(to.tier); err != nil {

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 
-	"sallyport/internal/audit"
 	"sallyport/internal/oauth"
 	"sallyport/internal/ratelimit"
 )
@@ -17,12 +16,7 @@ func (s *site) guardAsking(w http.ResponseWriter, r *http.Request, p url.Values,
 	if rules.params != fromBody && rules.params != fromBoth || !s.asks(r, p, rules) {
 		return nil
 	}
-	if ok, wait := s.limits.Allow(s.now(), ratelimit.Ask, ratelimit.Network(remote(r))); !ok {
-		note(r, audit.RequestRefused, string(ratelimit.Ask))
-		setRetryAfter(w.Header(), wait)
-		return &oauth.Error{Code: oauth.TooManyRequests, Description: "too many requests that need something from elsewhere; wait before the next"}
-	}
-	return nil
+	return s.allow(w, r, ratelimit.Ask, ratelimit.Network(remote(r)), "requests that need something from elsewhere")
 }
 
 func (s *site) asks(r *http.Request, p url.Values, rules *rules) bool {

@@ -15,10 +15,8 @@ import (
 func (s *site) deviceAuthorization(w http.ResponseWriter, r *http.Request, p url.Values) error {
 	return s.guardClient(w, r, p, func(req oauth.Request) error {
 		key := ratelimit.Key(oauth.ClaimedClient(req), ratelimit.Address(req.Remote))
-		if ok, wait := s.limits.Allow(s.now(), ratelimit.DeviceAsk, key); !ok {
-			note(r, audit.RequestRefused, string(ratelimit.DeviceAsk))
-			setRetryAfter(w.Header(), wait)
-			return &oauth.Error{Code: oauth.TooManyRequests, Description: "too many device authorization requests; wait before the next"}
+		if err := s.allow(w, r, ratelimit.DeviceAsk, key, "device authorization requests"); err != nil {
+			return err
 		}
 		res, err := s.oauth.DeviceAuthorization(r.Context(), req)
 		if err != nil {

@@ -27,7 +27,7 @@ func (s *site) dispatch(w *answer, r *http.Request) {
 		e = nil
 	}
 	if e == nil {
-		s.fail(w, r, classNotFound(r), &httpError{status: http.StatusNotFound, code: notFound, description: "there is nothing at this address"})
+		s.fail(w, r, classNotFound(r), errNotFound)
 		return
 	}
 	w.meter, w.route = e.meter, e.path

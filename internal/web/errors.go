@@ -39,6 +39,7 @@ var (
 	// errHost answers a request for a name that is not ours: what the name says
 	// would reach metadata, pages and backends.
 	errHost           = &httpError{status: http.StatusMisdirectedRequest, code: invalidRequest, description: "this host is not served here"}
+	errNotFound       = &httpError{status: http.StatusNotFound, code: notFound, description: "there is nothing at this address"}
 	errNotAForm       = &httpError{status: http.StatusUnsupportedMediaType, code: invalidRequest, description: "the body must be " + formType}
 	errTooLarge       = &httpError{status: http.StatusRequestEntityTooLarge, code: invalidRequest, description: "the body is too large"}
 	errUnsafeLocation = errors.New("a redirect has characters that browsers read differently")

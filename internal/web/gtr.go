@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"time"
 
-	"sallyport/internal/audit"
 	"sallyport/internal/oauth"
 	"sallyport/internal/ratelimit"
 )
@@ -14,7 +13,7 @@ import (
 // long, whether there is such a person or not.
 func (s *site) revokeGlobally(w http.ResponseWriter, r *http.Request, _ url.Values) error {
 	if !s.oauth.GlobalRevocation() {
-		return &httpError{status: http.StatusNotFound, code: notFound, description: "there is nothing at this address"}
+		return errNotFound
 	}
 	return s.guardClient(w, r, nil, func(req oauth.Request) error {
 		caller, err := s.oauth.GlobalRevoker(r.Context(), req)
@@ -22,10 +21,8 @@ func (s *site) revokeGlobally(w http.ResponseWriter, r *http.Request, _ url.Valu
 			return err
 		}
 		client(r, caller)
-		if ok, wait := s.limits.Allow(s.now(), ratelimit.GlobalRevocation, ratelimit.Key(caller)); !ok {
-			note(r, audit.RequestRefused, string(ratelimit.GlobalRevocation))
-			setRetryAfter(w.Header(), wait)
-			return &oauth.Error{Code: oauth.TooManyRequests, Description: "too many revocations; wait before the next"}
+		if err := s.allow(w, r, ratelimit.GlobalRevocation, ratelimit.Key(caller), "revocations"); err != nil {
+			return err
 		}
 		body, err := readJSON(w, r, oauth.MaxSubjectID, formTimeout)
 		if err != nil {

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"sallyport/internal/audit"
 	"sallyport/internal/oauth"
 	"sallyport/internal/ratelimit"
 )
@@ -22,10 +21,8 @@ func (s *site) leaks(w http.ResponseWriter, r *http.Request, _ url.Values) error
 			return err
 		}
 		client(r, reporter)
-		if ok, wait := s.limits.Allow(s.now(), ratelimit.LeakReport, ratelimit.Key(reporter)); !ok {
-			note(r, audit.RequestRefused, string(ratelimit.LeakReport))
-			setRetryAfter(w.Header(), wait)
-			return &oauth.Error{Code: oauth.TooManyRequests, Description: "too many reports; wait before the next"}
+		if err := s.allow(w, r, ratelimit.LeakReport, ratelimit.Key(reporter), "reports"); err != nil {
+			return err
 		}
 		body, err := readJSON(w, r, oauth.MaxLeakReport, reportTimeout)
 		if err != nil {

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 
-	"sallyport/internal/audit"
 	"sallyport/internal/oauth"
 	"sallyport/internal/ratelimit"
 	"sallyport/internal/token"
@@ -31,8 +30,9 @@ func (s *site) token(w http.ResponseWriter, r *http.Request, p url.Values) error
 func (s *site) introspect(w http.ResponseWriter, r *http.Request, p url.Values) error {
 	return s.guardClient(w, r, p, func(req oauth.Request) error {
 		w.Header().Add("Vary", "Accept")
-		mediaType, active := "application/json", false
+		mediaType := "application/json"
 		var body []byte
+		var active bool
 		if prefers(r.Header["Accept"], introspectionType, "application/json") {
 			answer, err := s.oauth.IntrospectSigned(r.Context(), req)
 			if err != nil {
@@ -47,10 +47,8 @@ func (s *site) introspect(w http.ResponseWriter, r *http.Request, p url.Values) 
 			active = !oauth.IsInactive(body)
 		}
 		if !active { // only these can be fishing (RFC 7662 §4)
-			if ok, wait := s.limits.Allow(s.now(), ratelimit.Introspect, ratelimit.Key(oauth.ClaimedClient(req))); !ok {
-				note(r, audit.RequestRefused, string(ratelimit.Introspect))
-				setRetryAfter(w.Header(), wait)
-				return &oauth.Error{Code: oauth.TooManyRequests, Description: "too many tokens that are not active; wait before the next"}
+			if err := s.allow(w, r, ratelimit.Introspect, ratelimit.Key(oauth.ClaimedClient(req)), "tokens that are not active"); err != nil {
+				return err
 			}
 		}
 		writeBody(w, r, http.StatusOK, mediaType, body)
@@ -140,10 +138,8 @@ func (s *site) guardClient(w http.ResponseWriter, r *http.Request, p url.Values,
 		{ratelimit.ClientAuth, ratelimit.Key(client, ratelimit.Address(req.Remote))},
 		{ratelimit.ClientAuthAll, ratelimit.Key(client)},
 	} {
-		if ok, wait := s.limits.Allow(s.now(), one.limit, one.key); !ok {
-			note(r, audit.RequestRefused, string(one.limit))
-			setRetryAfter(w.Header(), wait)
-			return &oauth.Error{Code: oauth.TooManyRequests, Description: "too many failed client authentications; wait before the next"}
+		if err := s.allow(w, r, one.limit, one.key, "failed client authentications"); err != nil {
+			return err
 		}
 	}
 	return err

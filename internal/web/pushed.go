@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 
-	"sallyport/internal/audit"
 	"sallyport/internal/oauth"
 	"sallyport/internal/ratelimit"
 )
@@ -41,15 +40,8 @@ func (s *site) mayPush(w http.ResponseWriter, r *http.Request, push *oauth.Push)
 	if !proven {
 		limit, key = ratelimit.PushedPublic, ratelimit.Key(clientID, ratelimit.Address(remote(r)))
 	}
-	ok, wait := s.limits.Allow(s.now(), limit, key)
-	if ok && push.Stranger() {
-		limit = ratelimit.PushedStranger
-		ok, wait = s.limits.Allow(s.now(), limit, ratelimit.Network(remote(r)))
+	if err := s.allow(w, r, limit, key, "pushed requests"); err != nil || !push.Stranger() {
+		return err
 	}
-	if ok {
-		return nil
-	}
-	note(r, audit.RequestRefused, string(limit))
-	setRetryAfter(w.Header(), wait)
-	return &oauth.Error{Code: oauth.TooManyRequests, Description: "too many pushed requests; wait before the next"}
+	return s.allow(w, r, ratelimit.PushedStranger, ratelimit.Network(remote(r)), "pushed requests")
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"sallyport/internal/audit"
 	"sallyport/internal/oauth"
 	"sallyport/internal/ratelimit"
 )
@@ -19,10 +18,8 @@ const metadataTimeout = 10 * time.Second
 // the network that they come from, whether they succeed or not.
 func (s *site) register(w http.ResponseWriter, r *http.Request, _ url.Values) error {
 	return s.guardRegistration(w, r, func(req oauth.Request) error {
-		if ok, wait := s.limits.Allow(s.now(), ratelimit.Register, ratelimit.Network(req.Remote)); !ok {
-			note(r, audit.RequestRefused, string(ratelimit.Register))
-			setRetryAfter(w.Header(), wait)
-			return &oauth.Error{Code: oauth.TooManyRequests, Description: "too many registrations; wait before the next"}
+		if err := s.allow(w, r, ratelimit.Register, ratelimit.Network(req.Remote), "registrations"); err != nil {
+			return err
 		}
 		body, err := readJSON(w, r, oauth.MaxRegistration, metadataTimeout)
 		if err != nil {
@@ -46,10 +43,8 @@ func (s *site) updateClient(w http.ResponseWriter, r *http.Request, _ url.Values
 		if _, err := s.oauth.ReadRegistration(r.Context(), req, id); err != nil {
 			return err // who has not the token counts for nothing, nor against the client
 		}
-		if ok, wait := s.limits.Allow(s.now(), ratelimit.RegisterUpdate, ratelimit.Key(id)); !ok {
-			note(r, audit.RequestRefused, string(ratelimit.RegisterUpdate))
-			setRetryAfter(w.Header(), wait)
-			return &oauth.Error{Code: oauth.TooManyRequests, Description: "too many updates; wait before the next"}
+		if err := s.allow(w, r, ratelimit.RegisterUpdate, ratelimit.Key(id), "updates"); err != nil {
+			return err
 		}
 		body, err := readJSON(w, r, oauth.MaxRegistration, metadataTimeout)
 		if err != nil {
@@ -101,10 +96,8 @@ func (s *site) guardRegistration(w http.ResponseWriter, r *http.Request, serve f
 	if !errors.As(err, &e) || e.Code != oauth.InvalidToken {
 		return err
 	}
-	if ok, wait := s.limits.Allow(s.now(), ratelimit.RegisterAuth, ratelimit.Address(req.Remote)); !ok {
-		note(r, audit.RequestRefused, string(ratelimit.RegisterAuth))
-		setRetryAfter(w.Header(), wait)
-		return &oauth.Error{Code: oauth.TooManyRequests, Description: "too many wrong tokens; wait before the next"}
+	if err := s.allow(w, r, ratelimit.RegisterAuth, ratelimit.Address(req.Remote), "wrong tokens"); err != nil {
+		return err
 	}
 	return err
 }

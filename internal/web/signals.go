@@ -7,8 +7,6 @@ import (
 	"net/url"
 	"time"
 
-	"sallyport/internal/audit"
-	"sallyport/internal/oauth"
 	"sallyport/internal/ratelimit"
 	"sallyport/internal/signals"
 )
@@ -65,13 +63,11 @@ var receiverRoutes = map[string]receiverRoute{
 	}},
 }
 
-var errNoSignals = &httpError{status: http.StatusNotFound, code: notFound, description: "there is nothing at this address"}
-
 // receiver serves every call of receivers: the token is judged before the body is
 // read.
 func (s *site) receiver(w http.ResponseWriter, r *http.Request, _ url.Values) error {
 	if s.signals == nil {
-		return errNoSignals
+		return errNotFound
 	}
 	route := receiverRoutes[r.Method+" "+r.URL.Path[len(s.prefix):]]
 	id, err := s.oauth.Receiver(r.Context(), s.protocolRequest(r, nil), signals.ScopeFor(route.looks)...)
@@ -79,10 +75,8 @@ func (s *site) receiver(w http.ResponseWriter, r *http.Request, _ url.Values) er
 		return err
 	}
 	client(r, id)
-	if ok, wait := s.limits.Allow(s.now(), ratelimit.Signals, ratelimit.Key(id)); !ok {
-		note(r, audit.RequestRefused, string(ratelimit.Signals))
-		setRetryAfter(w.Header(), wait)
-		return &oauth.Error{Code: oauth.TooManyRequests, Description: "too many calls; wait before the next"}
+	if err := s.allow(w, r, ratelimit.Signals, ratelimit.Key(id), "calls"); err != nil {
+		return err
 	}
 	c := receiverCall{clientID: id}
 	q, err := readQuery(r)
@@ -130,7 +124,7 @@ func hasSuffix(r *http.Request, path string) bool {
 // serveSignalsMetadata serves what receivers configure themselves with (SSF 1.0 §7.2).
 func (s *site) serveSignalsMetadata(w http.ResponseWriter, r *http.Request, _ url.Values) error {
 	if s.signals == nil {
-		return errNoSignals
+		return errNotFound
 	}
 	d := newDocument(jsonType, s.signals.Metadata())
 	return d.serve(w, r)
@@ -139,7 +133,7 @@ func (s *site) serveSignalsMetadata(w http.ResponseWriter, r *http.Request, _ ur
 // serveSignalsKeys serves the keys of security event tokens, those of this moment.
 func (s *site) serveSignalsKeys(w http.ResponseWriter, r *http.Request, _ url.Values) error {
 	if s.signals == nil {
-		return errNoSignals
+		return errNotFound
 	}
 	keys, err := s.signals.JWKS()
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"sallyport/internal/audit"
@@ -20,35 +19,12 @@ const (
 
 // Run sends until ctx ends, and lets what is under way end with it.
 func (p *Postman) Run(ctx context.Context) {
-	var under sync.WaitGroup
-	defer under.Wait()
-	slots := make(chan struct{}, postmen)
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	failing := false
-	for {
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
-			return
-		}
+	rounds(ctx, postmen, func(ctx context.Context) ([]Post, error) {
 		now := p.o.Now()
-		list, err := p.o.Posts.ClaimPosts(ctx, now, now.Add(claimFor), bag)
-		if err != nil && ctx.Err() == nil && !failing {
-			p.o.Report(Delivery{Err: fmt.Errorf("read the posts: %w", err)})
-		}
-		failing = err != nil
-		if len(list) > 0 {
-			under.Go(func() { defer func() { <-slots }(); p.deliver(ctx, list) })
-			continue
-		}
-		<-slots
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-	}
+		return p.o.Posts.ClaimPosts(ctx, now, now.Add(claimFor), bag)
+	}, p.deliver, func(err error) {
+		p.o.Report(Delivery{Err: fmt.Errorf("read the posts: %w", err)})
+	})
 }
 
 // deliver sends to one recipient, one after another, and settles each.

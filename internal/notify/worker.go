@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"sallyport/internal/audit"
@@ -68,36 +67,12 @@ var pauses = []time.Duration{5 * time.Second, 15 * time.Second, time.Minute, 5 *
 
 // Run sends until ctx ends, and lets deliveries under way end with it.
 func (w *Worker) Run(ctx context.Context) {
-	var under sync.WaitGroup
-	defer under.Wait()
-	slots := make(chan struct{}, senders)
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	failing := false
-	for {
-		var list []Notice
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
-			return
-		}
+	rounds(ctx, senders, func(ctx context.Context) ([]Notice, error) {
 		now := w.o.Now()
-		list, err := w.o.Outbox.Claim(ctx, now, now.Add(claimFor), batch)
-		if err != nil && ctx.Err() == nil && !failing {
-			w.o.Report(Delivery{Err: fmt.Errorf("read the outbox: %w", err)})
-		}
-		failing = err != nil
-		if len(list) > 0 {
-			under.Go(func() { defer func() { <-slots }(); w.deliver(ctx, list) })
-			continue
-		}
-		<-slots
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-	}
+		return w.o.Outbox.Claim(ctx, now, now.Add(claimFor), batch)
+	}, w.deliver, func(err error) {
+		w.o.Report(Delivery{Err: fmt.Errorf("read the outbox: %w", err)})
+	})
 }
 
 // errNobody: there is no way to the recipient, and there will be none.

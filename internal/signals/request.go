@@ -54,6 +54,16 @@ func (r request) text(name string, most int) (string, bool, *oauth.Error) {
 	return m.text, true, nil
 }
 
+// readStreamRequest reads a request that says which stream it is about.
+func readStreamRequest(body []byte) (request, secret.ID, *oauth.Error) {
+	r, err := readRequest(body)
+	if err != nil {
+		return nil, secret.ID{}, err
+	}
+	id, err := r.streamID()
+	return r, id, err
+}
+
 // streamID returns the stream that a request names. One that is no ID names none.
 func (r request) streamID() (secret.ID, *oauth.Error) {
 	text, ok, err := r.text("stream_id", 256)

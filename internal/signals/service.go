@@ -140,11 +140,7 @@ func (s *Service) find(ctx context.Context, clientID, streamID string) (Stream, 
 // Update changes the properties that body has (§8.1.1.3), or replaces all of them
 // (§8.1.1.4), and returns the whole configuration.
 func (s *Service) Update(ctx context.Context, clientID string, body []byte, replace bool) ([]byte, error) {
-	r, rerr := readRequest(body)
-	if rerr != nil {
-		return nil, rerr
-	}
-	id, rerr := r.streamID()
+	r, id, rerr := readStreamRequest(body)
 	if rerr != nil {
 		return nil, rerr
 	}
@@ -153,7 +149,7 @@ func (s *Service) Update(ctx context.Context, clientID string, body []byte, repl
 		if err := s.change(stream, r, replace); err != nil {
 			return err
 		}
-		if err := s.expect(&before, stream, r); err != nil {
+		if err := s.expect(&before, stream, r); err != nil { // a nil *oauth.Error is an error that is not nil
 			return err
 		}
 		return nil
@@ -189,11 +185,7 @@ func (s *Service) Status(ctx context.Context, clientID, streamID string) ([]byte
 
 // SetStatus changes the status of a stream for its receiver (§8.1.2.2).
 func (s *Service) SetStatus(ctx context.Context, clientID string, body []byte) ([]byte, error) {
-	r, rerr := readRequest(body)
-	if rerr != nil {
-		return nil, rerr
-	}
-	id, rerr := r.streamID()
+	r, id, rerr := readStreamRequest(body)
 	if rerr != nil {
 		return nil, rerr
 	}
@@ -221,11 +213,7 @@ func (s *Service) SetStatus(ctx context.Context, clientID string, body []byte) (
 // subjects are in a stream until they are removed. Whether a person exists makes
 // no difference.
 func (s *Service) SetSubject(ctx context.Context, clientID string, body []byte, included bool) error {
-	r, rerr := readRequest(body)
-	if rerr != nil {
-		return rerr
-	}
-	id, rerr := r.streamID()
+	r, id, rerr := readStreamRequest(body)
 	if rerr != nil {
 		return rerr
 	}
@@ -249,11 +237,7 @@ func (s *Service) SetSubject(ctx context.Context, clientID string, body []byte, 
 
 // Verify puts a verification event into a stream (§8.1.4.2).
 func (s *Service) Verify(ctx context.Context, clientID string, body []byte) error {
-	r, rerr := readRequest(body)
-	if rerr != nil {
-		return rerr
-	}
-	id, rerr := r.streamID()
+	r, id, rerr := readStreamRequest(body)
 	if rerr != nil {
 		return rerr
 	}

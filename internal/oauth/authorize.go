@@ -39,7 +39,8 @@ type Authorization struct {
 
 	Elsewhere *Elsewhere `json:"d,omitempty"` // what asks is not this browser; nil: it is
 
-	client *Client
+	client   *Client
+	agreedBy string // who has agreed to all of it before, when Next has asked
 }
 
 // Client returns the client that asks.

@@ -184,6 +184,7 @@ func (s *Service) needsConsent(ctx context.Context, a *Authorization, session *S
 			return true, nil
 		}
 	}
+	a.agreedBy = session.UserID
 	return false, nil
 }
 
@@ -240,6 +241,9 @@ func (s *Service) Approve(ctx context.Context, a *Authorization, session *Sessio
 
 // rememberConsent adds the scopes of this request to what was agreed before.
 func (s *Service) rememberConsent(ctx context.Context, a *Authorization, session *Session, now time.Time) error {
+	if a.agreedBy == session.UserID { // read a moment ago, and it has it all
+		return nil
+	}
 	before, err := s.store.Consent(ctx, session.UserID, a.ClientID)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return unavailable("find consent", err)

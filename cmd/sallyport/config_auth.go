@@ -38,7 +38,7 @@ func (c *config) clientCAs() (*x509.CertPool, error) {
 
 // readAuthorities reads a PEM file of certificates.
 func readAuthorities(file string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(file) //nolint:gosec // the operator names it
+	pem, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read authorities: %w", err)
 	}

@@ -235,10 +235,10 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 	if err := n.assembleSignals(c, keys.door); err != nil {
 		return err
 	}
-	return n.assembleEdge(ctx, c, ring)
+	return n.assembleEdge(c, ring)
 }
 
-func (n *node) assembleEdge(ctx context.Context, c *config, ring *token.Ring) error {
+func (n *node) assembleEdge(c *config, ring *token.Ring) error {
 	limits := ratelimit.New(ratelimit.Options{})
 	n.accounts = account.New(account.Options{Store: n.store.Account(), Now: n.now, Limits: limits})
 	registry := prometheus.NewRegistry()

@@ -212,7 +212,7 @@ func TestCL23Challenges(t *testing.T) {
 	old = a.Challenge()
 	a.clock.advance(6 * time.Minute)
 	a.fails(t, vouched(nothing(), att, a.pop("challenge", old)), "use_attestation_challenge")
-	if a.Challenge() == a.Challenge() {
+	if one, another := a.Challenge(), a.Challenge(); one == another {
 		t.Error("two challenges are alike")
 	}
 }

@@ -37,15 +37,14 @@ const (
 // authRig is a rig whose clients prove themselves in every way.
 type authRig struct {
 	*rig
-	key, other   *ecdsa.PrivateKey // of the client pkj; of nobody
-	rsa          *rsa.PrivateKey
-	attester     *ecdsa.PrivateKey
-	instance     *ecdsa.PrivateKey // of an app that has been attested
-	ca           *authority
-	own, stolen  *x509.Certificate // of the client self; another of the same key
-	replay       token.Replay
-	keysAt       func(owner, uri string) (jose.KeySource, error)
-	attestations int
+	key, other  *ecdsa.PrivateKey // of the client pkj; of nobody
+	rsa         *rsa.PrivateKey
+	attester    *ecdsa.PrivateKey
+	instance    *ecdsa.PrivateKey // of an app that has been attested
+	ca          *authority
+	own, stolen *x509.Certificate // of the client self; another of the same key
+	replay      token.Replay
+	keysAt      func(owner, uri string) (jose.KeySource, error)
 }
 
 func ecKey(t testing.TB) *ecdsa.PrivateKey {

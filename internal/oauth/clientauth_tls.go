@@ -74,8 +74,10 @@ const (
 
 func (r *Settings) tlsNames() []tlsName {
 	all := []tlsName{
-		{"tls_client_auth_subject_dn", r.TLSSubject, tagSubject}, {"tls_client_auth_san_dns", r.TLSDNS, tagDNS},
-		{"tls_client_auth_san_uri", r.TLSURI, tagURI}, {"tls_client_auth_san_ip", r.TLSIP, tagIP},
+		{"tls_client_auth_subject_dn", r.TLSSubject, tagSubject},
+		{"tls_client_auth_san_dns", r.TLSDNS, tagDNS},
+		{"tls_client_auth_san_uri", r.TLSURI, tagURI},
+		{"tls_client_auth_san_ip", r.TLSIP, tagIP},
 		{"tls_client_auth_san_email", r.TLSEmail, tagEmail},
 	}
 	return slices.DeleteFunc(all, func(n tlsName) bool { return n.value == "" })

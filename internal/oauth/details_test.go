@@ -17,8 +17,11 @@ import (
 func payments(o *oauth.Options) {
 	o.DetailsTypes = []oauth.DetailsType{
 		{Type: "payment", APIs: []string{"catalog"}, Text: "Pay {amount.value} {amount.currency} to {creditor}", Fields: []oauth.DetailsField{
-			{Name: "amount.value", Required: true, Pattern: `[0-9]{1,9}[.][0-9]{2}`}, {Name: "amount.currency", Required: true, Enum: []string{"EUR", "USD"}},
-			{Name: "creditor", Label: "To", Required: true, Max: 70}, {Name: "urgent", Kind: "boolean"}, {Name: "actions", Kind: "strings", Enum: []string{"initiate", "status"}},
+			{Name: "amount.value", Required: true, Pattern: `[0-9]{1,9}[.][0-9]{2}`},
+			{Name: "amount.currency", Required: true, Enum: []string{"EUR", "USD"}},
+			{Name: "creditor", Label: "To", Required: true, Max: 70},
+			{Name: "urgent", Kind: "boolean"},
+			{Name: "actions", Kind: "strings", Enum: []string{"initiate", "status"}},
 			{Name: "times", Kind: "integer", Max: 12},
 		}},
 		{Type: "visit", APIs: []string{"catalog", "weather"}, Text: "Visit {city}", Fields: []oauth.DetailsField{{Name: "city", Required: true}}},

@@ -152,7 +152,7 @@ func repeatsName(body []byte) bool {
 	for {
 		t, err := d.Token()
 		if err != nil {
-			return err != io.EOF //nolint:errorlint // Token returns it bare
+			return err != io.EOF // Token returns it bare
 		}
 		top := len(open) - 1
 		switch v := t.(type) {

@@ -103,7 +103,7 @@ const (
 // leakedAsked sees to it that nothing comes of a request that is decided
 // elsewhere, or ends the grant that it has led to.
 func (s *Service) leakedAsked(ctx context.Context, l *leak) ([]LeakFinding, error) {
-	payload, err := secret.Decode(l.suspect.kind, l.value.Reveal())
+	payload, err := secret.Decode(l.kind, l.value.Reveal())
 	if err != nil || len(payload) != len(secret.ID{})+askedSecretBytes {
 		return nil, nil //nolint:nilerr // what is malformed is not ours
 	}

@@ -144,7 +144,7 @@ func onDevice(uri string) bool {
 	if err != nil {
 		return false
 	}
-	return u.Scheme != "https" && u.Scheme != "http" || u.Scheme == "http" && (slices.Contains(loopbackHosts, u.Hostname()))
+	return u.Scheme != "https" && u.Scheme != "http" || u.Scheme == "http" && slices.Contains(loopbackHosts, u.Hostname())
 }
 
 // judgeStranger holds a client that nobody wrote down by hand against all rules,
@@ -176,7 +176,9 @@ func (s *Service) judgeStranger(ctx context.Context, g *registrar, c *Client) *E
 		return fail(InvalidClientMetadata, "token_endpoint_auth_method is not supported here")
 	}
 	for _, a := range []struct{ name, uri string }{
-		{"jwks_uri", c.Settings.JWKSURI}, {"sector_identifier_uri", c.Settings.SectorURI}, {"backchannel_logout_uri", c.Settings.BackChannelURI},
+		{"jwks_uri", c.Settings.JWKSURI},
+		{"sector_identifier_uri", c.Settings.SectorURI},
+		{"backchannel_logout_uri", c.Settings.BackChannelURI},
 		{"backchannel_client_notification_endpoint", c.Settings.CIBANotify},
 	} {
 		if a.uri != "" && (s.mayFetch == nil || s.mayFetch(a.uri) != nil) {
@@ -266,9 +268,16 @@ type webAddress struct{ name, uri string }
 func (c *Client) webAddresses() []webAddress {
 	r := &c.Settings
 	list := []webAddress{
-		{"client_uri", r.ClientURI}, {"policy_uri", r.PolicyURI}, {"tos_uri", r.TermsURI}, {"logo_uri", r.LogoURI}, {"initiate_login_uri", r.InitiateURI},
-		{"jwks_uri", r.JWKSURI}, {"sector_identifier_uri", r.SectorURI}, {"backchannel_logout_uri", r.BackChannelURI},
-		{"frontchannel_logout_uri", r.FrontChannelURI}, {"backchannel_client_notification_endpoint", r.CIBANotify},
+		{"client_uri", r.ClientURI},
+		{"policy_uri", r.PolicyURI},
+		{"tos_uri", r.TermsURI},
+		{"logo_uri", r.LogoURI},
+		{"initiate_login_uri", r.InitiateURI},
+		{"jwks_uri", r.JWKSURI},
+		{"sector_identifier_uri", r.SectorURI},
+		{"backchannel_logout_uri", r.BackChannelURI},
+		{"frontchannel_logout_uri", r.FrontChannelURI},
+		{"backchannel_client_notification_endpoint", r.CIBANotify},
 	}
 	for _, uri := range r.RequestURIs {
 		list = append(list, webAddress{"request_uris", uri})

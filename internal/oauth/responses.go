@@ -28,8 +28,10 @@ func (r *Settings) encryptionProblem() (setting, why string) {
 		alg  jose.Algorithm
 		enc  jose.Encryption
 	}{
-		{"id_token", r.IDTokenAlg, r.IDTokenEnc}, {"userinfo", r.UserInfoAlg, r.UserInfoEnc},
-		{"introspection", r.IntrospectionAlg, r.IntrospectionEnc}, {"authorization", r.ResponseEncAlg, r.ResponseEnc},
+		{"id_token", r.IDTokenAlg, r.IDTokenEnc},
+		{"userinfo", r.UserInfoAlg, r.UserInfoEnc},
+		{"introspection", r.IntrospectionAlg, r.IntrospectionEnc},
+		{"authorization", r.ResponseEncAlg, r.ResponseEnc},
 	} {
 		setting := e.name + "_encrypted_response_"
 		switch {

@@ -124,7 +124,7 @@ func TestNativeExample(t *testing.T) {
 	s, _ := serve(t)
 	e := start(t, exec.CommandContext(t.Context(), built(t, "native"), "-issuer", s.Issuer, "-ca", s.CAFile, "-call", s.Issuer+"/catalog/items/1"))
 	back := s.Person(t).Authorize(t, strings.TrimSpace(e.line(t, "open in your browser:")), "http://127.0.0.1:")
-	res, err := http.Get(back.String()) //nolint:noctx // what the browser does
+	res, err := http.Get(back.String()) // what the browser does
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestCL30ServerExample(t *testing.T) {
 	}
 	page = person.Go(t, base+"/logout", "")
 	if page.Has("confirm") {
-		page = person.Press(t, page, "confirm", nil, "")
+		person.Press(t, page, "confirm", nil, "")
 	}
 	if page = person.Go(t, base+"/", ""); !strings.HasPrefix(page.Body, "not signed in") {
 		t.Errorf("after signing out: %s: %s", page.URL, page.Body)

@@ -21,7 +21,6 @@ type registrar struct {
 	s       *rig.Server
 	initial string // access token
 	site    *site
-	meta    map[string]any
 }
 
 func servesRegistration(t *testing.T) *registrar {

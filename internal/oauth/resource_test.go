@@ -119,12 +119,12 @@ func TestTK12TK17RefreshMayNarrowOnly(t *testing.T) {
 	r := newRig(t)
 	res := r.tokens("scope", "openid catalog.read catalog.write weather.read", "resource", catalog)
 	for name, change := range map[string][]string{
-		"TK12 PR15 a resource that was never granted": {"resource", weather},
-		"TK12 another one":                            {"resource", pay},
-		"TK17 a wider scope":                          {"scope", "openid catalog.read weather.read"},
-		"TK17 a scope that was dropped":               {"scope", "weather.read"},
-		"TK17 a scope of another API":                 {"scope", "pay"},
-		"PR15 a resource without a scope":             {"scope", "openid", "resource", catalog},
+		"TK12 PR15 one that was never granted": {"resource", weather},
+		"TK12 another one":                     {"resource", pay},
+		"TK17 a wider scope":                   {"scope", "openid catalog.read weather.read"},
+		"TK17 a scope that was dropped":        {"scope", "weather.read"},
+		"TK17 a scope of another API":          {"scope", "pay"},
+		"PR15 a resource without a scope":      {"scope", "openid", "resource", catalog},
 	} {
 		if _, err := r.refresh(res.RefreshToken, change...); err == nil {
 			t.Errorf("%s is given", name)

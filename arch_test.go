@@ -15,6 +15,7 @@ import (
 // a package can name only packages above it, and no cycle can be written down.
 const allowed = `
 secret:
+locale:
 audit:
 ratelimit:
 outbound:
@@ -23,15 +24,15 @@ token: secret token/jose
 shared/redistest:
 shared: secret
 revocation: secret token
-notify: secret audit
+notify: secret locale audit
 oauth: secret audit token token/jose
-account: secret audit ratelimit token
+account: secret locale audit ratelimit token
 gateway: secret audit ratelimit outbound token token/jose revocation
 signals: secret audit token token/jose revocation oauth
 store/storetest: secret audit notify token token/jose revocation oauth account signals
 store/storetest/pgtest:
 store: secret audit notify token token/jose revocation oauth account signals
-web: secret audit ratelimit token token/jose revocation oauth account signals
+web: secret audit ratelimit locale token token/jose revocation oauth account signals
 `
 
 // sealed packages reach none of these, at any depth: they speak in values that
@@ -44,6 +45,7 @@ var sealed = map[string][]string{
 	"revocation": {"net/http", "database/sql"},
 	"oauth":      {"net/http", "database/sql"},
 	"account":    {"net/http", "database/sql"},
+	"locale":     {"net/http", "database/sql"},
 	"signals":    {"net/http", "database/sql"},
 }
 

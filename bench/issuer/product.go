@@ -126,10 +126,10 @@ func newProduct(ctx context.Context, dir, baseURL string) (http.Handler, hello, 
 	if err != nil {
 		return nil, hello{}, err
 	}
-	accounts := account.New(account.Options{Store: st.Account(), Now: time.Now})
+	accounts := account.New(account.Options{Store: st.Account(), Now: time.Now, Ring: ring})
 	handler, err := web.New(web.Options{
 		Issuer: issuer, OAuth: svc, Accounts: accounts, Ring: ring, Gateway: gw, Now: time.Now,
-		Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)), Registerer: prometheus.NewRegistry(),
+		Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)), Registerer: prometheus.NewRegistry(), SessionTier: token.TierStandard,
 	})
 	if err != nil {
 		return nil, hello{}, err

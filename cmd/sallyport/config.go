@@ -25,6 +25,7 @@ type config struct {
 	SharedFile       string              `yaml:"shared_file" example:"/run/secrets/sallyport-shared" doc:"A file that holds what shared would, for addresses with a password."`
 	MasterKeyFile    string              `yaml:"master_key_file" need:"yes" example:"master.key" doc:"The file with the key that wraps all other keys. Keep it apart from the database, with a copy."`
 	Mail             mailConfig          `yaml:"mail" doc:"The mail server. People are told of leaks by mail."`
+	People           peopleConfig        `yaml:"people" doc:"How people sign in, and for how long."`
 	Leaks            leaksConfig         `yaml:"leaks" doc:"Who is told when a credential of ours is found where it should not be."`
 	Signals          signalsConfig       `yaml:"signals" doc:"Security events for other systems: that a session has ended, that a password was changed."`
 	Keys             keysConfig          `yaml:"keys" doc:"How often keys change by themselves."`

@@ -240,13 +240,13 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 
 func (n *node) assembleEdge(c *config, ring *token.Ring) error {
 	limits := ratelimit.New(ratelimit.Options{})
-	n.accounts = account.New(account.Options{Store: n.store.Account(), Now: n.now, Limits: limits})
+	n.accounts = account.New(account.Options{Store: n.store.Account(), Now: n.now, Ring: ring, Limits: limits})
 	registry := prometheus.NewRegistry()
 	n.registerMetrics(registry)
 	handler, err := web.New(web.Options{
 		Issuer: c.Issuer, OAuth: n.oauth, Accounts: n.accounts, Ring: ring, Gateway: n.gateway, Logger: n.log,
 		Registerer: registry, Limits: limits, Now: n.now, Audiences: c.audiences(),
-		MutualTLS: c.mutualURL(), Signals: n.signals,
+		MutualTLS: c.mutualURL(), Signals: n.signals, SessionTier: c.People.sessionTier(),
 	})
 	if err != nil {
 		return err

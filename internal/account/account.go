@@ -20,6 +20,7 @@ import (
 type Options struct {
 	Store        Store
 	Now          func() time.Time
+	Ring         *token.Ring      // seals sign-ins under way and what is kept of factors; nil: nobody can sign in in two steps
 	Limits       *ratelimit.Table // nil: one of its own
 	HashesAtOnce int              // password hashes that run at once; 0: GOMAXPROCS
 	Params       Argon2Params     // of new hashes; zero: 19 MiB, 2 passes, 1 thread
@@ -29,6 +30,7 @@ type Options struct {
 type Service struct {
 	store  Store
 	now    func() time.Time
+	ring   *token.Ring
 	limits *ratelimit.Table
 	hasher *hasher
 }
@@ -47,7 +49,7 @@ func New(o Options) *Service {
 	if o.Params == (Argon2Params{}) {
 		o.Params = defaultParams
 	}
-	return &Service{store: o.Store, now: o.Now, limits: o.Limits, hasher: newHasher(o.Params, o.HashesAtOnce)}
+	return &Service{store: o.Store, now: o.Now, ring: o.Ring, limits: o.Limits, hasher: newHasher(o.Params, o.HashesAtOnce)}
 }
 
 // NewUser is a person to be added.

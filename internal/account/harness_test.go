@@ -59,7 +59,17 @@ func (h *house) add(t *testing.T, name string) account.User {
 
 // signIn returns the session, its cookie and the error, from an address.
 func (h *house) signIn(ctx context.Context, name, password, addr string) (account.Session, secret.Value, error) {
-	return h.SignIn(ctx, name, secret.New(password), netip.MustParseAddr(addr), secret.ID{}, token.TierStandard)
+	p, err := h.SignIn(ctx, from(addr), name, secret.New(password))
+	return p.Session, p.Cookie, err
+}
+
+// from is a visit of nobody in particular.
+func from(addr string) account.Visit {
+	v := account.Visit{Demand: account.Demand{Tier: token.TierStandard}}
+	if addr != "" {
+		v.Remote = netip.MustParseAddr(addr)
+	}
+	return v
 }
 
 func reasons(r *audit.Record) (out []string) {
@@ -77,6 +87,8 @@ func throttled(err error) bool {
 // memory is a store for what the real one is not needed for: planted rows and
 // faults. What must hold on the real store runs on both, see eachStore.
 type memory struct {
+	account.Store // for what no test of it needs: calling that panics
+
 	mu       sync.Mutex
 	users    map[string]account.User
 	sessions map[secret.ID]account.Session
@@ -160,7 +172,7 @@ func (m *memory) endAll(userID string) {
 }
 
 func (m *memory) SetPassword(_ context.Context, id, hash string, _, _ time.Time) error {
-	err := m.change(id, func(u *account.User) { u.PasswordHash = hash })
+	err := m.change(id, func(u *account.User) { u.PasswordHash = hash; u.Version++ })
 	m.endAll(id)
 	return err
 }
@@ -179,7 +191,7 @@ func (m *memory) UpgradePassword(_ context.Context, id, old, fresh string) error
 }
 
 func (m *memory) SetDisabled(_ context.Context, id string, disabled bool, _, _ time.Time) error {
-	err := m.change(id, func(u *account.User) { u.Disabled = disabled })
+	err := m.change(id, func(u *account.User) { u.Disabled = disabled; u.Version++ })
 	if disabled {
 		m.endAll(id)
 	}
@@ -204,9 +216,16 @@ func (m *memory) DeleteUser(_ context.Context, id string, _, _ time.Time) error 
 func (m *memory) AddSession(_ context.Context, s account.Session, replaces secret.ID) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if u, ok := m.users[s.UserID]; !ok || u.Disabled || u.Version != s.UserVersion {
+		return account.ErrNotFound
+	}
 	m.sessions[s.ID] = s
 	delete(m.sessions, replaces)
 	return nil
+}
+
+func (m *memory) Factors(context.Context, string) (account.Factors, error) {
+	return account.Factors{}, nil
 }
 
 func (m *memory) Session(_ context.Context, id secret.ID) (account.Session, error) {

@@ -186,7 +186,7 @@ func TestAU03NullPasswordNeverFits(t *testing.T) {
 	h.add(t, "ada")
 	for _, name := range []string{"none", "planted", "ada", "nobody", ""} {
 		for _, v := range []secret.Value{{}, secret.New(""), secret.New("\x00")} {
-			if _, _, err := h.SignIn(t.Context(), name, v, start0, secret.ID{}, 0); !errors.Is(err, account.ErrWrongCredentials) {
+			if _, err := h.SignIn(t.Context(), account.Visit{Remote: start0}, name, v); !errors.Is(err, account.ErrWrongCredentials) {
 				t.Errorf("%q with nothing: %v, want ErrWrongCredentials", name, err)
 			}
 		}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"sallyport/internal/secret"
-	"sallyport/internal/token"
 )
 
 // touchEvery is how often the use of a session is written down: not with every
@@ -16,22 +15,21 @@ const touchEvery = time.Minute
 
 const sessionSecretBytes = 32
 
-// The amr value of a password (RFC 8176 §2).
-const amrPassword = "pwd"
-
 // open stores a new session and returns it with its cookie: the ID and 256
-// random bits, of which only a hash is kept.
-func (s *Service) open(ctx context.Context, user User, previous secret.ID, tier token.Tier) (Session, secret.Value, error) {
+// random bits, of which only a hash is kept. ErrNotFound if what was proven no
+// longer counts.
+func (s *Service) open(ctx context.Context, v Visit, user User, proven Methods, since time.Time) (Session, secret.Value, error) {
 	now := seconds(s.now())
-	limits := tier.Limits()
+	limits := v.Demand.Tier.Limits()
 	id := secret.NewID(s.now())
 	cookie := secret.Encode(secret.SessionCookie, append(id[:], secret.Random(sessionSecretBytes)...))
 	session := Session{
-		ID: id, SID: id, Hash: cookie.Hash(), UserID: user.ID, ACR: token.ACRPassword, AMR: amrPassword,
-		AuthTime: now, CreatedAt: now, LastSeen: now,
+		ID: id, SID: id, Hash: cookie.Hash(), UserID: user.ID, UserVersion: user.Version,
+		Methods: proven, ACR: proven.ACR(), AMR: proven.AMR(), AuthTime: since, CreatedAt: now, LastSeen: now,
 		IdleUntil: now.Add(min(limits.SessionIdle, limits.SessionAbsolute)), AbsoluteUntil: now.Add(limits.SessionAbsolute),
+		Tier: v.Demand.Tier, Keep: v.Demand.Keep, Purpose: v.Demand.Purpose, Device: v.Device,
 	}
-	if !previous.IsZero() {
+	if previous := v.Previous; !previous.IsZero() {
 		before, err := s.store.Session(ctx, previous)
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return Session{}, secret.Value{}, fmt.Errorf("find session: %w", err)
@@ -40,7 +38,7 @@ func (s *Service) open(ctx context.Context, user User, previous secret.ID, tier 
 			session.SID = before.SID
 		}
 	}
-	if err := s.store.AddSession(ctx, session, previous); err != nil {
+	if err := s.store.AddSession(ctx, session, v.Previous); err != nil {
 		return Session{}, secret.Value{}, fmt.Errorf("open session: %w", err)
 	}
 	return session, cookie, nil

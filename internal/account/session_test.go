@@ -3,7 +3,6 @@ package account_test
 import (
 	"context"
 	"errors"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -64,7 +63,10 @@ func TestAU13NewSessionEachTimeAndTheOldOneEnds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		second, cookie, err := h.SignIn(t.Context(), "ada", secret.New(good), netip.MustParseAddr("192.0.2.1"), first.ID, token.TierStandard)
+		v := from("192.0.2.1")
+		v.Previous = first.ID
+		p, err := h.SignIn(t.Context(), v, "ada", secret.New(good))
+		second, cookie := p.Session, p.Cookie
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,7 +131,10 @@ func TestAU14IdleAndAbsoluteLimits(t *testing.T) {
 					if _, err := h.UserByName(t.Context(), "ada"); err != nil {
 						h.add(t, "ada")
 					}
-					_, cookie, err := h.SignIn(t.Context(), "ada", secret.New(good), netip.MustParseAddr("192.0.2.1"), secret.ID{}, tier)
+					v := from("192.0.2.1")
+					v.Demand.Tier = tier
+					p, err := h.SignIn(t.Context(), v, "ada", secret.New(good))
+					cookie := p.Cookie
 					if err != nil {
 						t.Fatal(err)
 					}

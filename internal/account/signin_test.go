@@ -3,7 +3,6 @@ package account_test
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,7 +13,6 @@ import (
 	"sallyport/internal/audit"
 	"sallyport/internal/ratelimit"
 	"sallyport/internal/secret"
-	"sallyport/internal/token"
 )
 
 func TestAU04ThrottlePerAccountAndAddress(t *testing.T) {
@@ -70,11 +68,11 @@ func TestAU04SprayFromOneAddressAndOneNetwork(t *testing.T) {
 			t.Parallel()
 			h := newHouse(t, newMemory())
 			for i := range 600 {
-				var addr netip.Addr
+				v := from("")
 				if c.addr != nil {
-					addr = netip.MustParseAddr(c.addr(i))
+					v = from(c.addr(i))
 				}
-				_, _, err := h.SignIn(t.Context(), fmt.Sprint("user", i), secret.New(good), addr, secret.ID{}, token.TierStandard)
+				_, err := h.SignIn(t.Context(), v, fmt.Sprint("user", i), secret.New(good))
 				if int64(i) < c.most != errors.Is(err, account.ErrWrongCredentials) || int64(i) >= c.most != throttled(err) {
 					t.Fatalf("attempt %d: %v; %d are allowed", i+1, err, c.most)
 				}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sallyport/internal/secret"
+	"sallyport/internal/token"
 )
 
 // What a caller of the store must tell apart.
@@ -41,14 +42,18 @@ type Store interface {
 	// every token.
 	DeleteUser(ctx context.Context, userID string, now, keep time.Time) error
 
-	// AddSession stores s and, if replaces is not zero, ends that session in the
-	// same transaction, without touching the grants that came from it. A zero
-	// SID is stored as s.ID.
+	// AddSession stores s if the person is there, enabled and still at version
+	// s.UserVersion, and ErrNotFound otherwise: what was proven no longer counts. If
+	// replaces is not zero, it ends that session in the same transaction, without
+	// touching the grants that came from it. A zero SID is stored as s.ID.
 	AddSession(ctx context.Context, s Session, replaces secret.ID) error
 	// Session returns ErrNotFound for an unknown or ended session.
 	Session(ctx context.Context, id secret.ID) (Session, error)
 	// TouchSession moves LastSeen and IdleUntil of a session that is alive.
 	TouchSession(ctx context.Context, id secret.ID, lastSeen, idleUntil time.Time) error
+
+	// Factors says what a person can prove who they are with, besides a password.
+	Factors(ctx context.Context, userID string) (Factors, error)
 }
 
 // User is a person who can sign in.
@@ -61,6 +66,18 @@ type User struct {
 	PasswordHash  string // PHC string; empty: no password, so none fits
 	Disabled      bool
 	CreatedAt     time.Time
+	// Version changes with everything that proves the person: the password, a
+	// factor that is removed, being disabled. What was proven before no longer counts.
+	Version int64
+	Locale  string // of mails, BCP 47; empty: not known
+}
+
+// Factors are what a person has set up to prove who they are, besides a password.
+type Factors struct {
+	Passkeys       int
+	Authenticators int // confirmed ones
+	RecoveryCodes  int // unused ones
+	Identities     int // sign-ins elsewhere
 }
 
 // Session is one browser in which a person is signed in.
@@ -69,9 +86,18 @@ type Session struct {
 	SID           secret.ID   // what grants and ID tokens call it: it stays when the same person signs in again here
 	Hash          secret.Hash // of the whole cookie value
 	UserID        string
-	ACR           string
-	AMR           string
-	AuthTime      time.Time
+	UserVersion   int64 // of the person when they proved who they are; AddSession compares it and stores it not
+	Methods       Methods
+	ACR           string     // follows from Methods
+	AMR           string     // follows from Methods
+	AuthTime      time.Time  // of the first of Methods
+	Tier          token.Tier // whose limits it has
+	Keep          bool       // the person wants to stay signed in when the browser closes
+	Purpose       string     // the act that the sign-in was for; empty: none
+	Device        string     // as its owner knows it, such as "Firefox on Linux"
+	Place         string     // coarse; empty: not known
+	Provider      string     // where they signed in, if elsewhere
+	ProviderSID   string     // and as what
 	CreatedAt     time.Time
 	LastSeen      time.Time
 	IdleUntil     time.Time

@@ -144,8 +144,12 @@ func (r *rig) addUser() {
 func (r *rig) signIn() {
 	r.t.Helper()
 	now := r.clock.now()
+	user, err := r.store.Account().UserByID(r.t.Context(), r.user.ID)
+	if err != nil {
+		r.t.Fatal(err)
+	}
 	s := account.Session{
-		ID: secret.NewID(now), UserID: r.user.ID, ACR: token.ACRPassword, AMR: "pwd", AuthTime: now, CreatedAt: now,
+		ID: secret.NewID(now), UserID: user.ID, UserVersion: user.Version, ACR: token.ACRPassword, AMR: "pwd", AuthTime: now, CreatedAt: now,
 		LastSeen: now, IdleUntil: now.Add(24 * time.Hour), AbsoluteUntil: now.Add(24 * time.Hour),
 	}
 	if err := r.store.Account().AddSession(r.t.Context(), s, secret.ID{}); err != nil {

@@ -12,7 +12,7 @@ import (
 	"sallyport/internal/revocation"
 )
 
-const selectUsers = `SELECT id, username, name, email, email_verified, password_hash, disabled, created_s FROM users`
+const selectUsers = `SELECT id, username, name, email, email_verified, password_hash, disabled, created_s, version, locale FROM users`
 
 // UserByName implements account.Store.
 func (a Account) UserByName(ctx context.Context, folded string) (account.User, error) {
@@ -55,7 +55,7 @@ func (a Account) users(ctx context.Context, q string, keys ...any) ([]account.Us
 		return on.each(ctx, func(scan func(...any) error) error {
 			var u account.User
 			var verified, disabled, created int64
-			err := scan(&u.ID, &u.Username, &u.Name, &u.Email, &verified, &u.PasswordHash, &disabled, &created)
+			err := scan(&u.ID, &u.Username, &u.Name, &u.Email, &verified, &u.PasswordHash, &disabled, &created, &u.Version, &u.Locale)
 			u.EmailVerified, u.Disabled, u.CreatedAt = verified != 0, disabled != 0, at(created)
 			list = append(list, u)
 			return err
@@ -104,16 +104,16 @@ func (a Account) AddUser(ctx context.Context, u account.User) error {
 	}
 	return a.s.write(ctx, "add user", func(ctx context.Context, t *tx) error {
 		return changed(ctx, t, account.ErrExists, `INSERT INTO users
-			(id, folded, username, name, email, email_verified, password_hash, disabled, created_s)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`,
-			u.ID, folded, u.Username, u.Name, u.Email, number(u.EmailVerified), u.PasswordHash, number(u.Disabled), seconds(u.CreatedAt))
+			(id, folded, username, name, email, email_verified, password_hash, disabled, created_s, locale)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
+			u.ID, folded, u.Username, u.Name, u.Email, number(u.EmailVerified), u.PasswordHash, number(u.Disabled), seconds(u.CreatedAt), u.Locale)
 	})
 }
 
 // SetPassword implements account.Store. ErrNotFound for an unknown person.
 func (a Account) SetPassword(ctx context.Context, userID, hash string, now, keep time.Time) error {
 	return a.s.write(ctx, "set password", func(ctx context.Context, t *tx) error {
-		if err := changed(ctx, t, account.ErrNotFound, `UPDATE users SET password_hash = $2 WHERE id = $1`, userID, hash); err != nil {
+		if err := changed(ctx, t, account.ErrNotFound, `UPDATE users SET password_hash = $2, version = version + 1 WHERE id = $1`, userID, hash); err != nil {
 			return err
 		}
 		return a.s.endUser(ctx, t, userID, revocation.ReasonPassword, now, keep)
@@ -131,7 +131,7 @@ func (a Account) UpgradePassword(ctx context.Context, userID, old, new string) e
 // nothing. ErrNotFound for an unknown person.
 func (a Account) SetDisabled(ctx context.Context, userID string, disabled bool, now, keep time.Time) error {
 	return a.s.write(ctx, "set user disabled", func(ctx context.Context, t *tx) error {
-		n, err := t.exec(ctx, `UPDATE users SET disabled = $2 WHERE id = $1 AND disabled <> $2`, userID, number(disabled))
+		n, err := t.exec(ctx, `UPDATE users SET disabled = $2, version = version + 1 WHERE id = $1 AND disabled <> $2`, userID, number(disabled))
 		switch {
 		case err != nil:
 			return err
@@ -159,12 +159,30 @@ func (a Account) DeleteUser(ctx context.Context, userID string, now, keep time.T
 		if err := a.s.endUser(ctx, t, userID, revocation.ReasonAdmin, now, keep); err != nil {
 			return err
 		}
-		return t.all(ctx, []string{
-			`DELETE FROM consents WHERE user_id = $1`,
-			`DELETE FROM grants WHERE user_id = $1`,
-			`DELETE FROM users WHERE id = $1`,
-		}, userID)
+		for _, table := range ofPerson {
+			if _, err := t.exec(ctx, `DELETE FROM `+table+` WHERE user_id = $1`, userID); err != nil {
+				return err
+			}
+		}
+		_, err := t.exec(ctx, `DELETE FROM users WHERE id = $1`, userID)
+		return err
 	})
+}
+
+// ofPerson are the tables whose rows go with a person.
+var ofPerson = []string{
+	"consents", "grants", "authenticators", "recovery_codes", "passkeys", "identities", "addresses", "mail_codes", "user_events", "known_browsers",
+}
+
+// Factors implements account.Store.
+func (a Account) Factors(ctx context.Context, userID string) (account.Factors, error) {
+	var f account.Factors
+	err := a.s.one(ctx, "find factors", account.ErrNotFound, []any{&f.Passkeys, &f.Authenticators, &f.RecoveryCodes, &f.Identities},
+		`SELECT (SELECT count(*) FROM passkeys WHERE user_id = $1),
+			(SELECT count(*) FROM authenticators WHERE user_id = $1 AND confirmed_s > 0),
+			(SELECT count(*) FROM recovery_codes WHERE user_id = $1),
+			(SELECT count(*) FROM identities WHERE user_id = $1)`, userID)
+	return f, err
 }
 
 // EndSessions implements account.Store. ErrNotFound for an unknown person.

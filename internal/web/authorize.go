@@ -23,6 +23,7 @@ func (s *site) authorize(w http.ResponseWriter, r *http.Request, p url.Values) e
 		return err
 	}
 	client(r, a.ClientID)
+	wishes(r).UILocales = a.UILocales
 	if r.Method == http.MethodPost {
 		// Another site's POST comes without our cookies; a redirect to a page of
 		// ours brings them, and who is signed in is seen there.
@@ -56,12 +57,12 @@ func (s *site) proceed(w http.ResponseWriter, r *http.Request, a *oauth.Authoriz
 }
 
 // end sends the browser to where an authorization ends.
-func (s *site) end(w http.ResponseWriter, _ *http.Request, o oauth.Outcome) error {
+func (s *site) end(w http.ResponseWriter, r *http.Request, o oauth.Outcome) error {
 	if o.Post != nil {
-		return s.formPost(w, o.Post)
+		return s.formPost(w, r, o.Post)
 	}
 	if o.Done != "" {
-		return s.done(w, o.Done)
+		return s.done(w, r, o.Done)
 	}
 	return seeOther(w, o.Location)
 }
@@ -99,5 +100,6 @@ func (s *site) pending(r *http.Request, p url.Values) (*oauth.Authorization, err
 		return nil, err
 	}
 	client(r, a.ClientID)
+	wishes(r).UILocales = a.UILocales
 	return a, nil
 }

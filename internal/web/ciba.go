@@ -61,16 +61,16 @@ func (s *site) waiting(w http.ResponseWriter, r *http.Request, p url.Values) err
 	if err != nil {
 		return err
 	}
-	return s.render(w, http.StatusOK, pageWaiting, s.waitingOf(session, list))
+	return s.render(w, http.StatusOK, pageWaiting, s.waitingOf(r, session, list))
 }
 
-func (s *site) waitingOf(session *oauth.Session, list []oauth.WaitingView) waitingView {
-	v := waitingView{frame: s.frame("What waits for you", false), Person: legible(session.Username)}
+func (s *site) waitingOf(r *http.Request, session *oauth.Session, list []oauth.WaitingView) *waitingView {
+	v := waitingView{frame: s.frame(r, "What waits for you", false), Person: legible(session.Username)}
 	for _, x := range list {
 		v.List = append(v.List, waitingItem{
 			Address: s.prefix + cibaPath + "?request=" + url.QueryEscape(x.ID), App: legible(x.ClientName), Message: legible(x.Message),
 			Ago: inWords(max(1, s.now().Sub(x.AskedAt))),
 		})
 	}
-	return v
+	return &v
 }

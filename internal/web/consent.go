@@ -62,10 +62,10 @@ func (s *site) showConsent(w http.ResponseWriter, r *http.Request, p url.Values)
 	}
 	view := consentOf(s.oauth.Consent(a))
 	view.Elsewhere = s.elsewhere(a)
-	view.frame, view.Flow, view.CSRF, view.Person = s.frame("Give access?", false), p.Get("flow"), csrf, legible(session.Username)
+	view.frame, view.Flow, view.CSRF, view.Person = s.frame(r, "Give access?", false), p.Get("flow"), csrf, legible(session.Username)
 	view.Embedded = embedded(r) != ""
 	w.Header().Set("Content-Security-Policy", pagePolicy(a.RedirectURI))
-	return s.render(w, http.StatusOK, pageConsent, view)
+	return s.render(w, http.StatusOK, pageConsent, &view)
 }
 
 func consentOf(c oauth.ConsentView) consentView {

@@ -15,6 +15,7 @@ import (
 const (
 	sessionCookie = "__Host-sallyport"
 	browserCookie = "__Host-sallyport-browser"
+	ticketCookie  = "__Host-sallyport-ticket" // of a sign-in that is under way
 )
 
 // one returns the value of a cookie. More than one is an error: which of them

@@ -57,8 +57,8 @@ func (s *site) devicePage(w http.ResponseWriter, r *http.Request, status int, vi
 	if err != nil {
 		return err
 	}
-	view.frame, view.CSRF = s.frame("Connect a device", view.Problem != ""), csrf
-	return s.render(w, status, pageDevice, view)
+	view.frame, view.CSRF = s.frame(r, "Connect a device", view.Problem != ""), csrf
+	return s.render(w, status, pageDevice, &view)
 }
 
 // Whatever is wrong with a code has the same words.
@@ -148,12 +148,12 @@ type doneView struct {
 	Allowed bool
 }
 
-func (s *site) done(w http.ResponseWriter, how string) error {
+func (s *site) done(w http.ResponseWriter, r *http.Request, how string) error {
 	view := doneView{Allowed: how == oauth.DoneAllowed}
 	title := "Access denied"
 	if view.Allowed {
 		title = "Access given"
 	}
-	view.frame = s.frame(title, false)
-	return s.render(w, http.StatusOK, pageDone, view)
+	view.frame = s.frame(r, title, false)
+	return s.render(w, http.StatusOK, pageDone, &view)
 }

@@ -33,6 +33,9 @@ func (s *site) dispatch(w *answer, r *http.Request) {
 	w.meter, w.route = e.meter, e.path
 	rules := e.class.rules()
 	rules.headers(s, w.Header())
+	if rules.page {
+		r = withWish(r)
+	}
 	if err := s.serve(w, r, e, rules); err != nil {
 		s.fail(w, r, rules, err)
 	}

@@ -108,8 +108,8 @@ type embeddedView struct {
 	Intent   template.URL // opens it in the browser of an Android device
 }
 
-func (s *site) wayOut(r *http.Request) embeddedView {
-	v := embeddedView{errorView: errorView{frame: s.frame("Open this in your browser", false), Code: oauth.AccessDenied}}
+func (s *site) wayOut(r *http.Request) *embeddedView {
+	v := &embeddedView{errorView: errorView{frame: s.frame(r, "Open this in your browser", false), Code: oauth.AccessDenied}}
 	ua := r.UserAgent()
 	switch {
 	case strings.Contains(ua, "Android"):

@@ -58,7 +58,7 @@ func (s *site) fail(w *answer, r *http.Request, rules *rules, err error) {
 		return
 	}
 	if rules.page {
-		s.writeErrorPage(w, p)
+		s.writeErrorPage(w, r, p)
 		return
 	}
 	challenge(h, r, rules, p)

@@ -36,7 +36,7 @@ type formField struct{ Name, Value string }
 // formPost hands an authorization response to the app by a form (OAuth 2.0 Form
 // Post Response Mode 1.0 §2). The form may go to the origin of the redirect URI
 // and nowhere else.
-func (s *site) formPost(w http.ResponseWriter, p *oauth.FormPost) error {
+func (s *site) formPost(w http.ResponseWriter, r *http.Request, p *oauth.FormPost) error {
 	target := formTarget(p.Action)
 	if target == "" {
 		return errUnsafeLocation
@@ -45,12 +45,12 @@ func (s *site) formPost(w http.ResponseWriter, p *oauth.FormPost) error {
 	if u, err := url.Parse(p.Action); err == nil {
 		host = legible(u.Host)
 	}
-	v := formPostView{frame: s.frame("Back to the app", false), Action: template.URL(p.Action), Host: host, Script: submitScript} //nolint:gosec // registered, and never from a request alone
+	v := formPostView{frame: s.frame(r, "Back to the app", false), Action: template.URL(p.Action), Host: host, Script: submitScript} //nolint:gosec // registered, and never from a request alone
 	for name, values := range p.Params {
 		v.Fields = append(v.Fields, formField{name, values[0]})
 	}
 	slices.SortFunc(v.Fields, func(a, b formField) int { return strings.Compare(a.Name, b.Name) })
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src "+submitHash+
 		"; style-src 'self'; img-src 'self'; form-action "+target+"; frame-ancestors 'none'; base-uri 'none'")
-	return s.render(w, http.StatusOK, pageFormPost, v)
+	return s.render(w, http.StatusOK, pageFormPost, &v)
 }

@@ -167,7 +167,7 @@ func newHouse(t testing.TB, o options) *house {
 	must(err)
 	must(feed.CatchUp(t.Context()))
 	h.feed = feed
-	h.accounts = account.New(account.Options{Store: h.store.Account(), Now: h.clock.now, Params: account.Argon2Params{MemoryKiB: 64, Passes: 1, Threads: 1}})
+	h.accounts = account.New(account.Options{Store: h.store.Account(), Now: h.clock.now, Ring: ring, Params: account.Argon2Params{MemoryKiB: 64, Passes: 1, Threads: 1}})
 	h.user, err = h.accounts.AddUser(t.Context(), account.NewUser{Username: "ada", Name: "Ada L.", Email: "ada@example.com", Password: secret.New(password)})
 	must(err)
 	if o.push != nil {
@@ -182,8 +182,8 @@ func newHouse(t testing.TB, o options) *house {
 	}
 	h.handler, err = web.New(web.Options{
 		Issuer: o.issuer, OAuth: h.oauth, Accounts: h.accounts, Ring: ring, Gateway: o.gateway, Now: h.clock.now,
-		Logger:  slog.New(slog.NewJSONHandler(o.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Signals: h.signals, MutualTLS: o.mutualTLS, Registerer: h.registry, BrowserOrigins: o.origins, Audiences: []string{"https://api.example.com/catalog"},
+		Logger:      slog.New(slog.NewJSONHandler(o.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		SessionTier: token.TierStandard, Signals: h.signals, MutualTLS: o.mutualTLS, Registerer: h.registry, BrowserOrigins: o.origins, Audiences: []string{"https://api.example.com/catalog"},
 	})
 	must(err)
 	return h

@@ -8,11 +8,7 @@ import (
 	"sallyport/internal/account"
 	"sallyport/internal/oauth"
 	"sallyport/internal/secret"
-	"sallyport/internal/token"
 )
-
-// sessionTier sets how long a person stays signed in at the issuer.
-const sessionTier = token.TierStandard
 
 // loginView is what the login page shows.
 type loginView struct {
@@ -44,17 +40,13 @@ func (s *site) loginPage(w http.ResponseWriter, r *http.Request, a *oauth.Author
 		return err
 	}
 	w.Header().Set("Content-Security-Policy", pagePolicy(a.RedirectURI))
-	f := s.frame("Sign in", problem != "")
+	f := s.frame(r, s.language(r).Text("login.title"), problem != "")
 	f.Embedded = embedded(r) != ""
-	return s.render(w, status, pageLogin, loginView{
+	return s.render(w, status, pageLogin, &loginView{
 		frame: f, App: legible(a.Client().DisplayName()), Flow: flow, CSRF: csrf,
 		Username: legible(a.LoginHint), Problem: problem,
 	})
 }
-
-// Every failed sign-in has the same words, status and page, whatever was wrong
-// (AU05).
-const wrongCredentials = "That name and password do not belong together. Try again."
 
 // login takes the login form. The session that the browser had before ends, and
 // the new one has a new identifier (AU13).
@@ -66,19 +58,50 @@ func (s *site) login(w http.ResponseWriter, r *http.Request, p url.Values) error
 	if done, err := s.turnedAway(w, r, a.ClientID); done {
 		return err
 	}
-	before, err := one(r, sessionCookie)
+	v, err := s.visit(r, a, p)
 	if err != nil {
 		return err
 	}
-	previous, err := s.accounts.Previous(r.Context(), before)
-	if err != nil {
-		return err
-	}
-	session, cookie, err := s.accounts.SignIn(r.Context(), p.Get("username"), secret.New(p.Get("password")), remote(r), previous, sessionTier)
+	progress, err := s.accounts.SignIn(r.Context(), v, p.Get("username"), secret.New(p.Get("password")))
 	if err != nil {
 		return s.loginFailed(w, r, a, p.Get("flow"), err)
 	}
-	setCookie(w, sessionCookie, cookie, session.AbsoluteUntil.Sub(s.now()))
+	return s.advance(w, r, a, progress)
+}
+
+// visit is what a request says of the browser in which somebody signs in for a,
+// and what that asks for. Every way of signing in starts with it.
+func (s *site) visit(r *http.Request, a *oauth.Authorization, p url.Values) (account.Visit, error) {
+	v := account.Visit{
+		Remote: remote(r), Locale: s.language(r).Tag,
+		Demand: account.Demand{ACR: a.ACRNeeded, Tier: s.sessionTier, Keep: p.Get("keep") == "yes"},
+	}
+	before, err := one(r, sessionCookie)
+	if err != nil {
+		return v, err
+	}
+	if v.Browser, err = one(r, browserCookie); err != nil {
+		return v, err
+	}
+	if v.Ticket, err = one(r, ticketCookie); err != nil {
+		return v, err
+	}
+	v.Previous, err = s.accounts.Previous(r.Context(), before)
+	return v, err
+}
+
+// advance goes on after somebody has proven something, whatever it was: to the
+// next step of the sign-in, or signed in to what the request needs next.
+func (s *site) advance(w http.ResponseWriter, r *http.Request, a *oauth.Authorization, progress account.Progress) error {
+	if !progress.Done() {
+		setCookie(w, ticketCookie, progress.Ticket, 0)
+		return s.goOn(w, a, secondPath)
+	}
+	session := progress.Session
+	if len(r.CookiesNamed(ticketCookie)) > 0 {
+		dropCookie(w, ticketCookie)
+	}
+	setCookie(w, sessionCookie, progress.Cookie, session.AbsoluteUntil.Sub(s.now()))
 	now, err := s.named(r, session)
 	if err != nil {
 		return err
@@ -87,17 +110,20 @@ func (s *site) login(w http.ResponseWriter, r *http.Request, p url.Values) error
 	return s.proceed(w, r, a, now)
 }
 
+// Every failed sign-in has the same words, status and page, whatever was wrong
+// (AU05).
 func (s *site) loginFailed(w http.ResponseWriter, r *http.Request, a *oauth.Authorization, flow string, err error) error {
+	l := s.language(r)
 	var throttled *account.ThrottledError
 	switch {
 	case errors.Is(err, account.ErrWrongCredentials):
-		return s.loginPage(w, r, a, flow, http.StatusUnauthorized, wrongCredentials)
+		return s.loginPage(w, r, a, flow, http.StatusUnauthorized, l.Text("login.wrong"))
 	case errors.As(err, &throttled):
 		setRetryAfter(w.Header(), throttled.RetryAfter)
-		return s.loginPage(w, r, a, flow, http.StatusTooManyRequests, "Too many attempts. Wait "+inWords(throttled.RetryAfter)+" and try again.")
+		return s.loginPage(w, r, a, flow, http.StatusTooManyRequests, l.Text("login.throttled", "for", l.Span(throttled.RetryAfter)))
 	case errors.Is(err, account.ErrBusy):
 		setRetryAfter(w.Header(), busyFor)
-		return s.loginPage(w, r, a, flow, http.StatusServiceUnavailable, "Many people are signing in right now. Try again in a moment.")
+		return s.loginPage(w, r, a, flow, http.StatusServiceUnavailable, l.Text("login.busy"))
 	}
 	return err
 }

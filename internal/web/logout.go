@@ -53,8 +53,8 @@ func (s *site) logout(w http.ResponseWriter, r *http.Request, p url.Values) erro
 		return err
 	}
 	w.Header().Set("Content-Security-Policy", pagePolicy(view.Location))
-	return s.render(w, http.StatusOK, pageLogout, logoutView{
-		frame: s.frame("Sign out?", false), Flow: flow, CSRF: csrf, App: legible(view.ClientName), Person: legible(who.Username),
+	return s.render(w, http.StatusOK, pageLogout, &logoutView{
+		frame: s.frame(r, "Sign out?", false), Flow: flow, CSRF: csrf, App: legible(view.ClientName), Person: legible(who.Username),
 	})
 }
 
@@ -139,7 +139,7 @@ func (s *site) endSession(w http.ResponseWriter, r *http.Request, view oauth.Log
 	case done == http.StatusSeeOther:
 		return seeOther(w, s.local(logoutPath, ""))
 	}
-	return s.render(w, done, pageSignedOut, signedOutView{frame: s.frame("Signed out", false)})
+	return s.render(w, done, pageSignedOut, &signedOutView{frame: s.frame(r, "Signed out", false)})
 }
 
 // sealLogout makes the handle under which a logout request, or what is left to do

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"sallyport/internal/locale"
 )
 
 //go:embed templates static
@@ -45,8 +47,9 @@ var templates = func() map[pageName]*template.Template {
 	return m
 }()
 
-// frame is what every page has.
+// frame is what every page has. Its methods write in the language of the page.
 type frame struct {
+	*locale.Language
 	Title     string
 	Authority string // where the person is, as the address bar has it
 	Prefix    string // path of the issuer
@@ -56,20 +59,32 @@ type frame struct {
 	Embedded  bool // shown inside an app, whose client is registered with embedded_ua: warn
 }
 
-func (s *site) frame(title string, failed bool) frame {
-	return frame{Title: title, Authority: s.authority, Prefix: s.prefix, Style: s.styleURL, Icon: s.iconURL, Failed: failed}
+// T is a message without markup, H one with it; see locale.Language.
+func (f *frame) T(key string, args ...any) string { return f.Text(key, args...) }
+
+// H is T with markup.
+func (f *frame) H(key string, args ...any) template.HTML { return f.HTML(key, args...) }
+
+func (s *site) frame(r *http.Request, title string, failed bool) frame {
+	return frame{Language: s.language(r), Title: title, Authority: s.authority, Prefix: s.prefix, Style: s.styleURL, Icon: s.iconURL, Failed: failed}
 }
+
+// page is the view of a page; frame makes it one.
+type page interface{ language() *locale.Language }
+
+func (f *frame) language() *locale.Language { return f.Language }
 
 // render writes a page. It is complete before the first byte leaves, so half a
 // page is never sent.
-func (s *site) render(w http.ResponseWriter, status int, name pageName, view any) error {
+func (s *site) render(w http.ResponseWriter, status int, name pageName, view page) error {
 	var b bytes.Buffer
 	if err := templates[name].ExecuteTemplate(&b, "layout", view); err != nil {
 		return fmt.Errorf("render page %s: %w", name, err)
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Language", "en")
+	h.Set("Content-Language", view.language().Tag)
+	h.Add("Vary", "Accept-Language")
 	h.Set("Content-Length", strconv.Itoa(b.Len()))
 	w.WriteHeader(status)
 	_, _ = w.Write(b.Bytes())
@@ -86,7 +101,7 @@ type errorView struct {
 	Ours        bool // the fault is ours
 }
 
-func (s *site) writeErrorPage(w http.ResponseWriter, p problem) {
+func (s *site) writeErrorPage(w http.ResponseWriter, r *http.Request, p problem) {
 	v := errorView{Heading: "That did not work", Description: sentence(legible(p.description)), Code: p.code, ID: p.id}
 	switch {
 	case p.status >= 500:
@@ -96,8 +111,8 @@ func (s *site) writeErrorPage(w http.ResponseWriter, p problem) {
 	case p.status == http.StatusForbidden:
 		v.Heading = "Nothing was changed"
 	}
-	v.frame = s.frame(v.Heading, false)
-	if err := s.render(w, p.status, pageError, v); err != nil {
+	v.frame = s.frame(r, v.Heading, false)
+	if err := s.render(w, p.status, pageError, &v); err != nil {
 		http.Error(w, p.code, p.status)
 	}
 }

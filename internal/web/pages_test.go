@@ -140,7 +140,7 @@ func TestAZ12AZ15PagesHaveTheirHeaders(t *testing.T) {
 		if strings.Contains(page.body, "<script") || regexp.MustCompile(`(?:src|href)="(?:https?:)?//`).MatchString(page.body) || strings.Contains(page.body, "style=") {
 			t.Errorf("AZ15 %s loads or runs something that is not ours:\n%s", name, page.body)
 		}
-		if !strings.Contains(page.body, `<html lang="en">`) {
+		if !strings.Contains(page.body, `<html lang="en" dir="ltr">`) {
 			t.Errorf("%s does not say its language", name)
 		}
 	}

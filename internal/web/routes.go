@@ -79,6 +79,7 @@ const (
 	openIDPath    = wellKnown + "openid-configuration"
 	jwksPath      = wellKnown + "jwks.json"
 	loginPath     = "/login"
+	secondPath    = "/login/second"
 	consentPath   = "/consent"
 	logoutPath    = "/oauth/logout"
 	signedOutPath = "/oauth/signed-out"

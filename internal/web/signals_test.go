@@ -597,8 +597,12 @@ func TestRV17EventsOfPeople(t *testing.T) {
 func (r *rx) session(id secret.ID) secret.ID {
 	r.t.Helper()
 	now := r.clock.now()
+	user, err := r.accounts.User(r.t.Context(), r.user.ID)
+	if err != nil {
+		r.t.Fatal(err)
+	}
 	s := account.Session{
-		ID: id, SID: id, Hash: secret.NewHandle(secret.SessionCookie).Hash(), UserID: r.user.ID, ACR: "pwd", AMR: "pwd", AuthTime: now,
+		ID: id, SID: id, Hash: secret.NewHandle(secret.SessionCookie).Hash(), UserID: user.ID, UserVersion: user.Version, ACR: "pwd", AMR: "pwd", AuthTime: now,
 		CreatedAt: now, LastSeen: now, IdleUntil: now.Add(time.Hour), AbsoluteUntil: now.Add(12 * time.Hour),
 	}
 	if err := r.store.Account().AddSession(r.t.Context(), s, secret.ID{}); err != nil {

@@ -34,7 +34,7 @@ func (s *site) signedOut(w http.ResponseWriter, r *http.Request, p url.Values) e
 	if err != nil {
 		return err
 	}
-	view := signedOutView{frame: s.frame("Signed out", false), Script: s.continueURL}
+	view := signedOutView{frame: s.frame(r, "Signed out", false), Script: s.continueURL}
 	for _, text := range after["frame"] {
 		id, clientID, _ := strings.Cut(text, " ")
 		sid, err := secret.ParseID(id)
@@ -54,7 +54,7 @@ func (s *site) signedOut(w http.ResponseWriter, r *http.Request, p url.Values) e
 		w.Header().Set("Refresh", strconv.Itoa(int(framesFor/time.Second))+"; url="+to)
 	}
 	w.Header().Set("Content-Security-Policy", framesPolicy(view.Frames))
-	return s.render(w, http.StatusOK, pageSignedOut, view)
+	return s.render(w, http.StatusOK, pageSignedOut, &view)
 }
 
 // hostOf is what a person knows of an address: its host, or the scheme of an app.

@@ -35,6 +35,7 @@ type Options struct {
 	Limits         *ratelimit.Table      // of client authentication; nil: one of its own
 	BrowserOrigins []string              // exact origins of browser apps that may call the token endpoint
 	Signals        *signals.Service      // nil: nobody receives signals
+	SessionTier    token.Tier            // whose limits sessions of people have; zero: TierLow
 	MutualTLS      string                // base URL of the listener that asks for client certificates; empty: there is none
 }
 
@@ -51,6 +52,8 @@ type site struct {
 	flood    flood
 	origins  map[string]bool
 	csrf     *http.CrossOriginProtection
+
+	sessionTier token.Tier
 
 	prefix    string          // path of the issuer, "" for most
 	authority string          // host and port of the issuer, as people see it
@@ -84,6 +87,7 @@ func New(o Options) (http.Handler, error) {
 	s := &site{
 		oauth: o.OAuth, accounts: o.Accounts, signals: o.Signals, ring: o.Ring, gateway: o.Gateway, log: o.Logger, now: o.Now,
 		limits: o.Limits, origins: map[string]bool{}, csrf: http.NewCrossOriginProtection(),
+		sessionTier: o.SessionTier,
 	}
 	if s.gateway == nil {
 		s.gateway = http.NotFoundHandler()

@@ -113,7 +113,7 @@ func (r *rig) addUser(name string) account.User {
 func (r *rig) session(u account.User) account.Session {
 	now, id := r.clock(), secret.NewID(r.clock())
 	return account.Session{
-		ID: id, SID: id, Hash: secret.NewHandle(secret.SessionCookie).Hash(), UserID: u.ID, ACR: "pwd", AMR: "pwd", AuthTime: now,
+		ID: id, SID: id, Hash: secret.NewHandle(secret.SessionCookie).Hash(), UserID: u.ID, UserVersion: u.Version, ACR: "pwd", AMR: "pwd", AuthTime: now,
 		CreatedAt: now, LastSeen: now, IdleUntil: now.Add(time.Hour), AbsoluteUntil: now.Add(12 * time.Hour),
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"sallyport/internal/account"
 	"sallyport/internal/oauth"
 	"sallyport/internal/revocation"
+	"sallyport/internal/secret"
 )
 
 var userTests = []test{
@@ -114,6 +115,9 @@ func setDisabled(r *rig) {
 	}
 	r.ok(r.Account.SetDisabled(r.ctx(), u.ID, false, r.clock(), r.keep()))
 	r.wantEnded(s, g, revocation.ReasonDisabled) // enabling brings nothing back
+	r.is("what was proven before", r.Account.AddSession(r.ctx(), r.session(u), secret.ID{}), account.ErrNotFound)
+	u, err = r.Account.UserByID(r.ctx(), u.ID)
+	r.ok(err)
 	r.addSession(u)
 }
 

@@ -1,0 +1,161 @@
+package account
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"sallyport/internal/audit"
+	"sallyport/internal/secret"
+	"sallyport/internal/token"
+)
+
+// ErrTicket: what was proven before no longer counts, so the sign-in starts again.
+var ErrTicket = errors.New("the sign-in took too long, or something about it has changed")
+
+const ticketLabel = "account ticket"
+
+// ticket is what somebody has proven so far. It is sealed, and travels in a cookie;
+// nothing is kept here, so there is nothing that a flood could fill.
+type ticket struct {
+	UserID    string  `json:"u"`
+	Version   int64   `json:"v"`
+	Methods   Methods `json:"m"`
+	Since     int64   `json:"s"` // when the first was proven
+	Browser   []byte  `json:"b"` // digest
+	ExpiresAt int64   `json:"e"`
+}
+
+// prove adds one method to what a person has proven in this visit. It either opens
+// a session or says how to go on. Every way of signing in ends here, so that none
+// goes around a second factor (AZ25). The caller has checked the method itself.
+func (s *Service) prove(ctx context.Context, v Visit, user User, m Method) (Progress, error) {
+	if user.Disabled {
+		return Progress{}, ErrWrongCredentials
+	}
+	now := seconds(s.now())
+	proven, since := s.carried(v, user, now)
+	proven = proven.With(m)
+	next, err := s.missing(ctx, v, user, proven)
+	if err != nil {
+		return Progress{}, err
+	}
+	if len(next) == 0 {
+		return s.complete(ctx, v, user, proven, since)
+	}
+	sealed, err := s.sealTicket(ticket{
+		UserID: user.ID, Version: user.Version, Methods: proven, Since: since.Unix(), Browser: digest(v.Browser), ExpiresAt: now.Add(ticketLife).Unix(),
+	})
+	return Progress{User: user, Ticket: sealed, Next: next}, err
+}
+
+func (s *Service) complete(ctx context.Context, v Visit, user User, proven Methods, since time.Time) (Progress, error) {
+	session, cookie, err := s.open(ctx, v, user, proven, since)
+	if errors.Is(err, ErrNotFound) { // disabled, gone, or another password meanwhile
+		note(ctx, audit.LoginFailed, user.ID, "changed_meanwhile")
+		return Progress{}, ErrWrongCredentials
+	}
+	if err != nil {
+		return Progress{}, err
+	}
+	note(ctx, audit.LoginSucceeded, user.ID, "")
+	return Progress{User: user, Session: session, Cookie: cookie}, nil
+}
+
+// carried is what this person has proven in this browser before, and since when.
+func (s *Service) carried(v Visit, user User, now time.Time) (Methods, time.Time) {
+	if t, err := s.openTicket(v); err == nil && t.UserID == user.ID && t.Version == user.Version {
+		return t.Methods, time.Unix(t.Since, 0).UTC()
+	}
+	c := v.Current
+	if c != nil && c.UserID == user.ID && !v.Demand.Fresh && v.Demand.Purpose == "" && now.Sub(c.AuthTime) < stepUpWithin {
+		return c.Methods, c.AuthTime
+	}
+	return "", now
+}
+
+// missing says how a sign-in can go on; nothing: it is enough, or the person has
+// nothing better. Whoever has set up a second factor is always asked for one.
+func (s *Service) missing(ctx context.Context, v Visit, user User, proven Methods) ([]Method, error) {
+	have := proven.ACR()
+	if token.ACRSatisfies(have, token.ACRPhishing) {
+		return nil, nil
+	}
+	f, err := s.store.Factors(ctx, user.ID)
+	if err != nil {
+		return nil, fmt.Errorf("find factors: %w", err)
+	}
+	var next []Method
+	if f.Passkeys > 0 {
+		next = append(next, Passkey)
+	}
+	if token.ACRSatisfies(have, token.ACRMFA) {
+		if f.Passkeys > 0 && len(v.Demand.ACR) > 0 && !slices.ContainsFunc(v.Demand.ACR, func(want string) bool { return token.ACRSatisfies(have, want) }) {
+			return next, nil // only a passkey is enough
+		}
+		return nil, nil
+	}
+	if f.Authenticators > 0 {
+		next = append(next, TOTP)
+	}
+	if len(next) > 0 && f.RecoveryCodes > 0 {
+		next = append(next, Recovery)
+	}
+	return next, nil
+}
+
+func (s *Service) sealTicket(t ticket) (secret.Value, error) {
+	if s.ring == nil {
+		return secret.Value{}, errors.New("sign-in in two steps needs a key ring")
+	}
+	plain, err := json.Marshal(t)
+	if err != nil {
+		return secret.Value{}, fmt.Errorf("seal ticket: %w", err)
+	}
+	return s.ring.Seal(secret.PendingSignIn, ticketLabel, plain)
+}
+
+func (s *Service) openTicket(v Visit) (ticket, error) {
+	if v.Ticket.IsZero() || s.ring == nil {
+		return ticket{}, ErrTicket
+	}
+	plain, err := s.ring.Open(secret.PendingSignIn, ticketLabel, v.Ticket.Reveal())
+	if err != nil {
+		return ticket{}, ErrTicket
+	}
+	var t ticket
+	if err := json.Unmarshal(plain, &t); err != nil {
+		return ticket{}, ErrTicket
+	}
+	if s.now().Unix() >= t.ExpiresAt || subtle.ConstantTimeCompare(t.Browser, digest(v.Browser)) != 1 {
+		return ticket{}, ErrTicket
+	}
+	return t, nil
+}
+
+// Underway returns whose sign-in a visit's ticket is and how it can go on, or
+// ErrTicket.
+func (s *Service) Underway(ctx context.Context, v Visit) (User, []Method, error) {
+	t, err := s.openTicket(v)
+	if err != nil {
+		return User{}, nil, err
+	}
+	user, err := s.store.UserByID(ctx, t.UserID)
+	if errors.Is(err, ErrNotFound) || err == nil && (user.Disabled || user.Version != t.Version) {
+		return User{}, nil, ErrTicket
+	}
+	if err != nil {
+		return User{}, nil, fmt.Errorf("find user: %w", err)
+	}
+	next, err := s.missing(ctx, v, user, t.Methods)
+	return user, next, err
+}
+
+func digest(v secret.Value) []byte {
+	h := v.Hash()
+	return h[:]
+}

@@ -1,0 +1,15 @@
+-- Passkeys (WebAuthn). id is the credential ID and public_key the COSE key, both
+-- base64url. backed_up: the key is copied between devices of the person.
+CREATE TABLE passkeys (
+    id           TEXT    NOT NULL PRIMARY KEY,
+    user_id      TEXT    NOT NULL REFERENCES users (id),
+    name         TEXT    NOT NULL,
+    public_key   TEXT    NOT NULL,
+    sign_count   BIGINT  NOT NULL,
+    transports   TEXT    NOT NULL,
+    aaguid       TEXT    NOT NULL,
+    backed_up    INTEGER NOT NULL,
+    created_s    BIGINT  NOT NULL,
+    last_used_s  BIGINT  NOT NULL
+) /*clustered*/;
+CREATE INDEX passkeys_user ON passkeys (user_id);

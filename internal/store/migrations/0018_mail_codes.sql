@@ -1,0 +1,38 @@
+-- Addresses of a person besides the one in users; verified_s 0: not made sure of.
+CREATE TABLE addresses (
+    user_id     TEXT   NOT NULL REFERENCES users (id),
+    folded      TEXT   NOT NULL,
+    address     TEXT   NOT NULL,
+    created_s   BIGINT NOT NULL,
+    verified_s  BIGINT NOT NULL,
+    PRIMARY KEY (user_id, folded)
+) /*clustered*/;
+CREATE INDEX addresses_folded ON addresses (folded);
+
+-- What was mailed and waits to be typed or opened: a code, of which only a keyed
+-- digest is kept, for one purpose in one browser. A row may stand for nobody, so
+-- that asking for a stranger's account costs and shows the same.
+CREATE TABLE mail_codes (
+    id         TEXT    NOT NULL PRIMARY KEY,
+    purpose    TEXT    NOT NULL,
+    user_id    TEXT    NOT NULL,
+    address    TEXT    NOT NULL,
+    digest     TEXT    NOT NULL,
+    browser    TEXT    NOT NULL,
+    data       TEXT    NOT NULL,
+    tries      INTEGER NOT NULL,
+    created_s  BIGINT  NOT NULL,
+    expires_s  BIGINT  NOT NULL
+) /*clustered*/;
+CREATE INDEX mail_codes_user ON mail_codes (user_id);
+CREATE INDEX mail_codes_end ON mail_codes (expires_s);
+
+-- Invitations to sign up. A row is deleted when it is used.
+CREATE TABLE invitations (
+    id         TEXT   NOT NULL PRIMARY KEY,
+    hash       TEXT   NOT NULL,
+    address    TEXT   NOT NULL,
+    created_s  BIGINT NOT NULL,
+    expires_s  BIGINT NOT NULL
+) /*clustered*/;
+CREATE INDEX invitations_end ON invitations (expires_s);

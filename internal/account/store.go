@@ -20,6 +20,8 @@ var (
 // the second. A method that ends tokens also appends to the revocation feed,
 // in the same transaction, with the entry kept until keep.
 type Store interface {
+	LocaleStore
+
 	// UserByName and UserByID return ErrNotFound for an unknown person. Names
 	// compare by their folded form, see FoldUsername.
 	UserByName(ctx context.Context, folded string) (User, error)

@@ -34,7 +34,7 @@ func (s *site) dispatch(w *answer, r *http.Request) {
 	rules := e.class.rules()
 	rules.headers(s, w.Header())
 	if rules.page {
-		r = withWish(r)
+		r = withWish(w, r)
 	}
 	if err := s.serve(w, r, e, rules); err != nil {
 		s.fail(w, r, rules, err)
@@ -65,6 +65,10 @@ func (s *site) serve(w *answer, r *http.Request, e *endpoint, rules *rules) erro
 	p, err := s.decode(w, r, rules)
 	if err != nil {
 		return err
+	}
+	if rules.page {
+		known := wishes(r)
+		known.page, known.flow = e.path, p.Get("flow")
 	}
 	if rules.form && r.Method == http.MethodPost {
 		if err := s.checkForm(r, e.path, p); err != nil {

@@ -28,6 +28,9 @@ var errForm = &httpError{
 // browser returns the value that this browser is known by, and gives it one on
 // its first page.
 func (s *site) browser(w http.ResponseWriter, r *http.Request) (secret.Value, error) {
+	if v := wishes(r).browser; !v.IsZero() { // one page may have several forms
+		return v, nil
+	}
 	v, err := one(r, browserCookie)
 	if err != nil {
 		return secret.Value{}, err
@@ -37,6 +40,7 @@ func (s *site) browser(w http.ResponseWriter, r *http.Request) (secret.Value, er
 	}
 	v = secret.New(base64.RawURLEncoding.EncodeToString(secret.Random(browserBytes)))
 	setCookie(w, browserCookie, v, 0)
+	wishes(r).browser = v
 	return v, nil
 }
 
@@ -59,10 +63,11 @@ func (s *site) formToken(w http.ResponseWriter, r *http.Request, page, flow stri
 }
 
 // formParts are of fixed length but for the last. The login form is not bound
-// to a session, so that signing in twice in two windows works.
+// to a session, so that signing in twice in two windows works; nor is the choice
+// of a language.
 func formParts(r *http.Request, browser secret.Value, page, flow string) ([][]byte, error) {
 	var session secret.Value
-	if page != loginPath {
+	if page != loginPath && page != languagePath {
 		var err error
 		if session, err = one(r, sessionCookie); err != nil {
 			return nil, err

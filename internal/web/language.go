@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"sallyport/internal/locale"
+	"sallyport/internal/secret"
 )
 
 // languageCookie remembers which language a person has chosen in this browser.
@@ -21,13 +22,21 @@ func (s *site) language(r *http.Request) *locale.Language {
 	return locale.For(wishes(r).UILocales, r.Header.Get("Accept-Language"))
 }
 
-// wish is what the app that a page is about asks of it.
-type wish struct{ UILocales string }
+// wish is what is known of a page's request while it is answered: what the app
+// that it is about asks of pages, and what the frame needs.
+type wish struct {
+	UILocales string
+
+	w       http.ResponseWriter
+	page    string // path of the route; empty where other sites send browsers to
+	flow    string
+	browser secret.Value
+}
 
 type wishKey struct{}
 
-func withWish(r *http.Request) *http.Request {
-	return r.WithContext(context.WithValue(r.Context(), wishKey{}, &wish{}))
+func withWish(w http.ResponseWriter, r *http.Request) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), wishKey{}, &wish{w: w}))
 }
 
 // wishes may be filled as soon as the app is known; only requests of pages have one.

@@ -48,6 +48,7 @@ func (s *site) logout(w http.ResponseWriter, r *http.Request, p url.Values) erro
 			return err
 		}
 	}
+	wishes(r).flow = flow
 	csrf, err := s.formToken(w, r, logoutPath, flow)
 	if err != nil {
 		return err

@@ -57,6 +57,8 @@ type frame struct {
 	Icon      string
 	Failed    bool
 	Embedded  bool // shown inside an app, whose client is registered with embedded_ua: warn
+	Wide      bool // much is on it: cards, and the way about beside them
+	Picker    *picker
 }
 
 // T is a message without markup, H one with it; see locale.Language.
@@ -66,7 +68,10 @@ func (f *frame) T(key string, args ...any) string { return f.Text(key, args...) 
 func (f *frame) H(key string, args ...any) template.HTML { return f.HTML(key, args...) }
 
 func (s *site) frame(r *http.Request, title string, failed bool) frame {
-	return frame{Language: s.language(r), Title: title, Authority: s.authority, Prefix: s.prefix, Style: s.styleURL, Icon: s.iconURL, Failed: failed}
+	return frame{
+		Language: s.language(r), Title: title, Authority: s.authority, Prefix: s.prefix, Style: s.styleURL, Icon: s.iconURL,
+		Failed: failed, Picker: s.picker(r),
+	}
 }
 
 // page is the view of a page; frame makes it one.

@@ -46,15 +46,15 @@ func pages(t *testing.T) (*browser, map[string]reply) {
 
 var (
 	typed   = regexp.MustCompile(`id="user_code">[A-Z]{4}-[A-Z]{4}<`)
-	sealed  = regexp.MustCompile(`value="spfl_[^"]*"`)
-	formMAC = regexp.MustCompile(`name="csrf" value="[^"]*"`)
+	sealed  = regexp.MustCompile(`((?:value="|\?flow=))spfl_[^"]*"`)
+	formMAC = regexp.MustCompile(`(name="csrf"(?: type="hidden")?) value="[^"]*"`)
 	hashed  = regexp.MustCompile(`(style|icon)\.[0-9a-f]{10}\.`)
 )
 
 func TestPagesGolden(t *testing.T) {
 	_, list := pages(t)
 	for name, page := range list {
-		got := hashed.ReplaceAllString(formMAC.ReplaceAllString(sealed.ReplaceAllString(page.body, `value="FLOW"`), `name="csrf" value="CSRF"`), "$1.HASH.")
+		got := hashed.ReplaceAllString(formMAC.ReplaceAllString(sealed.ReplaceAllString(page.body, `${1}FLOW"`), `$1 value="CSRF"`), "$1.HASH.")
 		got = typed.ReplaceAllString(got, `id="user_code">CODE<`)
 		golden := filepath.Join("testdata", name+".golden.html")
 		if *update {

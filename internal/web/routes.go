@@ -56,6 +56,7 @@ var routes = []route{
 	{"GET", devicePath, classPage, (*site).showDevice},
 	{"POST", devicePath, classPage, (*site).device},
 	{"GET", cibaPath, classPage, (*site).waiting},
+	{"POST", languagePath, classPage, (*site).chooseLanguage},
 	{"GET", staticPath, classStatic, (*site).serveStatic},
 	{"GET", signals.MetadataPath, classDocument, (*site).serveSignalsMetadata},
 	{"GET", signals.KeysPath, classDocument, (*site).serveSignalsKeys},
@@ -81,6 +82,7 @@ const (
 	loginPath     = "/login"
 	secondPath    = "/login/second"
 	consentPath   = "/consent"
+	languagePath  = "/language"
 	logoutPath    = "/oauth/logout"
 	signedOutPath = "/oauth/signed-out"
 	authorizePath = "/oauth/authorize"
@@ -95,7 +97,7 @@ const (
 // a route there is not found and never reaches the gateway: no API can stand
 // where a page of the issuer is, or will be.
 var reserved = []string{
-	"/oauth", loginPath, consentPath, "/static", devicePath, cibaPath, "/account", "/admin", "/bff", leaksPath,
+	"/oauth", loginPath, consentPath, "/static", devicePath, cibaPath, "/account", "/admin", "/bff", leaksPath, languagePath,
 	metadataPath, openIDPath, jwksPath, signals.MetadataPath,
 }
 

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -21,16 +22,23 @@ type Options struct {
 	Store        Store
 	Now          func() time.Time
 	Ring         *token.Ring      // seals sign-ins under way and what is kept of factors; nil: nobody can sign in in two steps
+	MaxSessions  int              // that a person may have at once; 0: defaultMaxSessions
 	Limits       *ratelimit.Table // nil: one of its own
 	HashesAtOnce int              // password hashes that run at once; 0: GOMAXPROCS
 	Params       Argon2Params     // of new hashes; zero: 19 MiB, 2 passes, 1 thread
 }
 
+// defaultMaxSessions is in how many browsers a person is signed in at once.
+const defaultMaxSessions = 20
+
 // Service knows people and lets them sign in. Safe for concurrent use.
 type Service struct {
-	store  Store
-	now    func() time.Time
-	ring   *token.Ring
+	store Store
+	now   func() time.Time
+	ring  *token.Ring
+
+	maxSessions int
+
 	limits *ratelimit.Table
 	hasher *hasher
 }
@@ -49,7 +57,7 @@ func New(o Options) *Service {
 	if o.Params == (Argon2Params{}) {
 		o.Params = defaultParams
 	}
-	return &Service{store: o.Store, now: o.Now, ring: o.Ring, limits: o.Limits, hasher: newHasher(o.Params, o.HashesAtOnce)}
+	return &Service{store: o.Store, now: o.Now, ring: o.Ring, maxSessions: cmp.Or(o.MaxSessions, defaultMaxSessions), limits: o.Limits, hasher: newHasher(o.Params, o.HashesAtOnce)}
 }
 
 // NewUser is a person to be added.
@@ -140,6 +148,11 @@ func (s *Service) DeleteUser(ctx context.Context, userID string) error {
 		return fmt.Errorf("delete user: %w", err)
 	}
 	return nil
+}
+
+// Factors says what a person has set up besides a password.
+func (s *Service) Factors(ctx context.Context, userID string) (Factors, error) {
+	return s.store.Factors(ctx, userID)
 }
 
 // Users lists everybody.

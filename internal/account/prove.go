@@ -27,6 +27,7 @@ type ticket struct {
 	Methods   Methods `json:"m"`
 	Since     int64   `json:"s"` // when the first was proven
 	Browser   []byte  `json:"b"` // digest
+	Keep      bool    `json:"k,omitempty"`
 	ExpiresAt int64   `json:"e"`
 }
 
@@ -38,8 +39,10 @@ func (s *Service) prove(ctx context.Context, v Visit, user User, m Method) (Prog
 		return Progress{}, ErrWrongCredentials
 	}
 	now := seconds(s.now())
-	proven, since := s.carried(v, user, now)
-	proven = proven.With(m)
+	proven, since := s.carried(&v, user, now)
+	if proven = proven.With(m); proven.ACR() == "" { // a second factor without a first
+		return Progress{}, ErrTicket
+	}
 	next, err := s.missing(ctx, v, user, proven)
 	if err != nil {
 		return Progress{}, err
@@ -48,7 +51,8 @@ func (s *Service) prove(ctx context.Context, v Visit, user User, m Method) (Prog
 		return s.complete(ctx, v, user, proven, since)
 	}
 	sealed, err := s.sealTicket(ticket{
-		UserID: user.ID, Version: user.Version, Methods: proven, Since: since.Unix(), Browser: digest(v.Browser), ExpiresAt: now.Add(ticketLife).Unix(),
+		UserID: user.ID, Version: user.Version, Methods: proven, Since: since.Unix(), Browser: digest(v.Browser),
+		Keep: v.Demand.Keep, ExpiresAt: now.Add(ticketLife).Unix(),
 	})
 	return Progress{User: user, Ticket: sealed, Next: next}, err
 }
@@ -67,16 +71,21 @@ func (s *Service) complete(ctx context.Context, v Visit, user User, proven Metho
 }
 
 // carried is what this person has proven in this browser before, and since when.
-func (s *Service) carried(v Visit, user User, now time.Time) (Methods, time.Time) {
-	if t, err := s.openTicket(v); err == nil && t.UserID == user.ID && t.Version == user.Version {
+// Their wish to stay signed in comes along.
+func (s *Service) carried(v *Visit, user User, now time.Time) (Methods, time.Time) {
+	if t, err := s.openTicket(*v); err == nil && t.UserID == user.ID && t.Version == user.Version {
+		v.Demand.Keep = v.Demand.Keep || t.Keep
 		return t.Methods, time.Unix(t.Since, 0).UTC()
 	}
-	c := v.Current
-	if c != nil && c.UserID == user.ID && !v.Demand.Fresh && v.Demand.Purpose == "" && now.Sub(c.AuthTime) < stepUpWithin {
+	if c := v.Current; c != nil && c.UserID == user.ID && s.recent(c) {
+		v.Demand.Keep = v.Demand.Keep || c.Keep
 		return c.Methods, c.AuthTime
 	}
 	return "", now
 }
+
+// recent reports whether what a session has proven counts towards more.
+func (s *Service) recent(c *Session) bool { return s.now().Sub(c.AuthTime) < stepUpWithin }
 
 // missing says how a sign-in can go on; nothing: it is enough, or the person has
 // nothing better. Whoever has set up a second factor is always asked for one.
@@ -137,22 +146,49 @@ func (s *Service) openTicket(v Visit) (ticket, error) {
 	return t, nil
 }
 
-// Underway returns whose sign-in a visit's ticket is and how it can go on, or
-// ErrTicket.
+// Underway returns whose sign-in it is that a visit goes on with, and how it can:
+// the one of its ticket, or the session that is to prove more. Nothing means that
+// the person has nothing better. ErrTicket: everything is proven anew.
 func (s *Service) Underway(ctx context.Context, v Visit) (User, []Method, error) {
-	t, err := s.openTicket(v)
+	id, version, proven, err := s.underway(v)
 	if err != nil {
 		return User{}, nil, err
 	}
-	user, err := s.store.UserByID(ctx, t.UserID)
-	if errors.Is(err, ErrNotFound) || err == nil && (user.Disabled || user.Version != t.Version) {
+	user, err := s.store.UserByID(ctx, id)
+	if errors.Is(err, ErrNotFound) || err == nil && (user.Disabled || version != nil && user.Version != *version) {
 		return User{}, nil, ErrTicket
 	}
 	if err != nil {
 		return User{}, nil, fmt.Errorf("find user: %w", err)
 	}
-	next, err := s.missing(ctx, v, user, t.Methods)
+	next, err := s.missing(ctx, v, user, proven)
 	return user, next, err
+}
+
+func (s *Service) underway(v Visit) (id string, version *int64, proven Methods, err error) {
+	if t, err := s.openTicket(v); err == nil {
+		return t.UserID, &t.Version, t.Methods, nil
+	}
+	if c := v.Current; c != nil && s.recent(c) {
+		return c.UserID, nil, c.Methods, nil
+	}
+	return "", nil, "", ErrTicket
+}
+
+// Enrolled adds a method that the person of v.Current has just set up, by proving
+// it, to what they have proven before.
+func (s *Service) Enrolled(ctx context.Context, v Visit, m Method) (Progress, error) {
+	if v.Current == nil {
+		return Progress{}, ErrTicket
+	}
+	user, err := s.store.UserByID(ctx, v.Current.UserID)
+	if errors.Is(err, ErrNotFound) {
+		return Progress{}, ErrTicket
+	}
+	if err != nil {
+		return Progress{}, fmt.Errorf("find user: %w", err)
+	}
+	return s.prove(ctx, v, user, m)
 }
 
 func digest(v secret.Value) []byte {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sallyport/internal/secret"
+	"sallyport/internal/token"
 )
 
 // touchEvery is how often the use of a session is written down: not with every
@@ -26,8 +27,11 @@ func (s *Service) open(ctx context.Context, v Visit, user User, proven Methods, 
 	session := Session{
 		ID: id, SID: id, Hash: cookie.Hash(), UserID: user.ID, UserVersion: user.Version,
 		Methods: proven, ACR: proven.ACR(), AMR: proven.AMR(), AuthTime: since, CreatedAt: now, LastSeen: now,
-		IdleUntil: now.Add(min(limits.SessionIdle, limits.SessionAbsolute)), AbsoluteUntil: now.Add(limits.SessionAbsolute),
-		Tier: v.Demand.Tier, Keep: v.Demand.Keep, Purpose: v.Demand.Purpose, Device: v.Device,
+		IdleUntil: now.Add(min(limits.SessionIdle, limits.SessionAbsolute)), AbsoluteUntil: since.Add(limits.SessionAbsolute),
+		Tier: v.Demand.Tier, Keep: v.Demand.Keep && v.Demand.Tier < token.TierHigh, Most: s.maxSessions, Purpose: v.Demand.Purpose, Device: v.Device,
+	}
+	if session.IdleUntil.After(session.AbsoluteUntil) {
+		session.IdleUntil = session.AbsoluteUntil
 	}
 	if previous := v.Previous; !previous.IsZero() {
 		before, err := s.store.Session(ctx, previous)

@@ -47,7 +47,9 @@ type Store interface {
 	// AddSession stores s if the person is there, enabled and still at version
 	// s.UserVersion, and ErrNotFound otherwise: what was proven no longer counts. If
 	// replaces is not zero, it ends that session in the same transaction, without
-	// touching the grants that came from it. A zero SID is stored as s.ID.
+	// touching the grants that came from it. A zero SID is stored as s.ID. If the
+	// person has more than s.Most sessions then, those that were unused for longest
+	// end in the same way.
 	AddSession(ctx context.Context, s Session, replaces secret.ID) error
 	// Session returns ErrNotFound for an unknown or ended session.
 	Session(ctx context.Context, id secret.ID) (Session, error)
@@ -95,6 +97,7 @@ type Session struct {
 	AuthTime      time.Time  // of the first of Methods
 	Tier          token.Tier // whose limits it has
 	Keep          bool       // the person wants to stay signed in when the browser closes
+	Most          int        // sessions that the person may have; AddSession ends those over it, and stores it not. 0: any number
 	Purpose       string     // the act that the sign-in was for; empty: none
 	Device        string     // as its owner knows it, such as "Firefox on Linux"
 	Place         string     // coarse; empty: not known

@@ -15,7 +15,7 @@ type Visit struct {
 	Device   string       // as people know it; see DeviceName
 	Locale   string       // of its pages
 	Previous secret.ID    // the session that a new one takes the place of; zero: none
-	Current  *Session     // who is signed in here; its methods count towards a stronger sign-in. nil: nobody
+	Current  *Session     // who is signed in here and is to prove more: its methods count. nil: everything is proven anew
 	Ticket   secret.Value // what was proven before in this sign-in; zero: nothing
 	Demand   Demand
 }
@@ -25,9 +25,17 @@ type Demand struct {
 	ACR     []string   // any of these classes is enough; empty: the weakest is
 	Tier    token.Tier // whose limits the session has
 	Purpose string     // the one act that it is for; empty: none
-	Fresh   bool       // what Current has proven does not count
 	Keep    bool       // the person wants to stay signed in when the browser closes
 }
+
+// The acts that a person signs in for each time, with the best that they have.
+const (
+	PurposeFactors   = "factors"   // what they sign in with
+	PurposePassword  = "password"  //nolint:gosec // a name
+	PurposeAddresses = "addresses" // where mail goes
+	PurposeLinks     = "links"     // sign-ins elsewhere
+	PurposeData      = "data"      // to take their data along, or delete the account
+)
 
 // Progress is what has become of a sign-in: a session, or a ticket and how it can
 // go on.

@@ -10,7 +10,7 @@ import (
 )
 
 // reachableACR is the strongest authentication that sign-in offers.
-const reachableACR = token.ACRPassword
+const reachableACR = token.ACRPhishing
 
 // Limits of acr_values.
 const (

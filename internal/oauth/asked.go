@@ -22,6 +22,7 @@ const (
 // which it is decided. It has no redirect URI, and ends in a row.
 type Elsewhere struct {
 	Page     string `json:"p,omitempty"` // a page of ours that only wants somebody to be signed in; then there is no client
+	Purpose  string `json:"o,omitempty"` // the one act on that page for which they sign in, whoever is signed in already
 	UserCode string `json:"u,omitempty"` // as the device shows it, to compare
 	Message  string `json:"m,omitempty"` // binding_message, which the other device shows too
 	From     string `json:"f,omitempty"` // the network address that asked
@@ -38,9 +39,10 @@ func (e *Elsewhere) step() Step {
 }
 
 // SignInFor is a request that only wants somebody to be signed in, for a page of
-// ours: a path below the issuer.
-func (s *Service) SignInFor(page string) *Authorization {
-	return &Authorization{Elsewhere: &Elsewhere{Page: page}, ExpiresAt: s.now().Add(flowLife).Unix(), client: &Client{Name: ownPage}}
+// ours: a path below the issuer, perhaps with a query. With a purpose it wants
+// them to sign in now, for that act alone.
+func (s *Service) SignInFor(page, purpose string) *Authorization {
+	return &Authorization{Elsewhere: &Elsewhere{Page: page, Purpose: purpose}, ExpiresAt: s.now().Add(flowLife).Unix(), client: &Client{Name: ownPage}}
 }
 
 const ownPage = "what waits for you"

@@ -75,7 +75,7 @@ func TestAuthorizeRefuses(t *testing.T) {
 		"AZ19 unknown prompt":             {[]string{"prompt", "maybe"}, "invalid_request"},
 		"AZ19 negative max_age":           {[]string{"max_age", "-1"}, "invalid_request"},
 		"AZ19 huge max_age":               {[]string{"max_age", "99999999999999999999"}, "invalid_request"},
-		"AZ20 acr that cannot be reached": {[]string{"acr_values", "urn:sallyport:mfa"}, "unmet_authentication_requirements"},
+		"AZ20 acr that cannot be reached": {[]string{"claims", `{"id_token":{"acr":{"essential":true,"value":"silver"}}}`}, "unmet_authentication_requirements"},
 		"AZ21 scope of nobody":            {[]string{"scope", "openid root"}, "invalid_scope"},
 		"AZ21 no scope":                   {[]string{"scope", ""}, "invalid_scope"},
 		"AZ21 newline in scope":           {[]string{"scope", "openid\ncatalog.read"}, "invalid_scope"},

@@ -166,14 +166,14 @@ func TestAZ20ClassesOfSignIn(t *testing.T) {
 		"a class that is reached":                  {[]string{"acr_values", pwd}, ""},
 		"one of two":                               {[]string{"acr_values", mfa + " " + pwd}, ""},
 		"a class that nobody here knows, a wish":   {[]string{"acr_values", "1 2"}, ""},
-		"a class of ours that is not reached":      {[]string{"acr_values", mfa}, oauth.UnmetAuthentication},
+		"every class of ours":                      {[]string{"acr_values", token.ACRPhishing}, ""},
 		"essential, reached":                       {[]string{"claims", `{"id_token":{"acr":{"essential":true,"values":["` + pwd + `"]}}}`}, ""},
 		"essential, any":                           {[]string{"claims", `{"id_token":{"acr":{"essential":true}}}`}, ""},
-		"essential, unmet: an error, not less":     {[]string{"claims", `{"id_token":{"acr":{"essential":true,"values":["` + mfa + `"]}}}`}, oauth.UnmetAuthentication},
-		"essential, by value":                      {[]string{"claims", `{"id_token":{"acr":{"essential":true,"value":"` + mfa + `"}}}`}, oauth.UnmetAuthentication},
+		"essential, a second factor":               {[]string{"claims", `{"id_token":{"acr":{"essential":true,"values":["` + mfa + `"]}}}`}, ""},
+		"essential, unknown by value":              {[]string{"claims", `{"id_token":{"acr":{"essential":true,"value":"urn:mace:incommon:iap:silver"}}}`}, oauth.UnmetAuthentication},
 		"essential, unknown":                       {[]string{"claims", `{"id_token":{"acr":{"essential":true,"values":["urn:mace:incommon:iap:silver"]}}}`}, oauth.UnmetAuthentication},
 		"essential, unknown and empty":             {[]string{"claims", `{"id_token":{"acr":{"essential":true,"values":[""]}}}`}, oauth.UnmetAuthentication},
-		"essential wins over what acr_values says": {[]string{"acr_values", pwd, "claims", `{"id_token":{"acr":{"essential":true,"values":["` + mfa + `"]}}}`}, oauth.UnmetAuthentication},
+		"essential wins over what acr_values says": {[]string{"acr_values", pwd, "claims", `{"id_token":{"acr":{"essential":true,"values":["urn:mace:incommon:iap:silver"]}}}`}, oauth.UnmetAuthentication},
 		"voluntary, not reached":                   {[]string{"claims", `{"id_token":{"acr":{"values":["` + mfa + `"]}}}`}, ""},
 		"in userinfo it means nothing":             {[]string{"claims", `{"userinfo":{"acr":{"essential":true,"values":["` + mfa + `"]}}}`}, ""},
 		"eleven classes":                           {[]string{"acr_values", strings.Repeat("x ", 11)}, oauth.InvalidRequest},
@@ -185,30 +185,32 @@ func TestAZ20ClassesOfSignIn(t *testing.T) {
 	}
 }
 
-// A session that is weaker than what is needed is signed in again, and a sign-in
-// for this very request that is weaker is an error (RFC 9470 §5).
+// Who is signed in with less than is needed proves more; who cannot is an error for
+// the client, and never a token that says less (RFC 9470 §5).
 func TestAZ20WeakSessionsStepUp(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	a, err := r.Authorize(t.Context(), authorizeParams("acr_values", token.ACRPassword))
+	a, err := r.Authorize(t.Context(), authorizeParams("acr_values", token.ACRMFA))
 	if err != nil {
 		t.Fatal(err)
 	}
-	weak := *r.session
-	weak.ACR = "urn:sallyport:device"
-	if step, err := r.Next(t.Context(), a, &weak); err != nil || step != oauth.StepLogin {
+	weak, strong := *r.session, *r.session
+	strong.ACR = token.ACRPhishing
+	if step, err := r.Next(t.Context(), a, &weak); err != nil || step != oauth.StepStronger {
 		t.Errorf("a weak session: step %v, %v", step, err)
 	}
-	silent, err := r.Authorize(t.Context(), authorizeParams("acr_values", token.ACRPassword, "prompt", "none"))
+	silent, err := r.Authorize(t.Context(), authorizeParams("acr_values", token.ACRMFA, "prompt", "none"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = r.Next(t.Context(), silent, &weak)
 	wantRedirect(t, "prompt=none", err, oauth.LoginRequired)
 	a.LoggedIn(weak.ID)
-	_, err = r.Next(t.Context(), a, &weak)
-	wantRedirect(t, "signed in, weakly", err, oauth.UnmetAuthentication)
-	if step, err := r.Next(t.Context(), a, r.session); err != nil || step == oauth.StepLogin {
+	if step, err := r.Next(t.Context(), a, &weak); err != nil || step != oauth.StepStronger {
+		t.Errorf("signed in for it, weakly: step %v, %v", step, err)
+	}
+	wantRedirect(t, "gives up", r.Unmet(t.Context(), a), oauth.UnmetAuthentication)
+	if step, err := r.Next(t.Context(), a, &strong); err != nil || step == oauth.StepLogin || step == oauth.StepStronger {
 		t.Errorf("strong enough: step %v, %v", step, err)
 	}
 }
@@ -245,11 +247,11 @@ func TestAZ19AZ20WhatTheClientIsRegisteredWith(t *testing.T) {
 	if step("max_age", "600") == oauth.StepLogin {
 		t.Error("max_age of the request does not win")
 	}
-	if code, _ := authorizeError(t, r, "client_id", "strong", "scope", "openid"); code != oauth.UnmetAuthentication {
-		t.Errorf("default_acr_values: %q", code)
+	if got := step("client_id", "strong"); got != oauth.StepStronger {
+		t.Errorf("default_acr_values: step %v", got)
 	}
-	if code, _ := authorizeError(t, r, "client_id", "strong", "scope", "openid", "acr_values", token.ACRPassword); code != "" {
-		t.Errorf("acr_values of the request do not win: %q", code)
+	if got := step("client_id", "strong", "acr_values", token.ACRPassword); got == oauth.StepStronger {
+		t.Errorf("acr_values of the request do not win: step %v", got)
 	}
 }
 
@@ -268,4 +270,46 @@ func FuzzClaims(f *testing.F) {
 			t.Errorf("%q leaves %q", text, kept)
 		}
 	})
+}
+
+// A policy of the deployment asks every app's people for a second factor, but lets
+// them in where they set one up.
+func TestAU06APolicyAsksForASecondFactor(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.Service = r.node(r.feed, func(o *oauth.Options) { o.MinACR = token.ACRMFA })
+	a, err := r.Authorize(t.Context(), authorizeParams())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if step, err := r.Next(t.Context(), a, r.session); err != nil || step != oauth.StepStronger {
+		t.Errorf("a password: step %v, %v", step, err)
+	}
+	if step, err := r.Next(t.Context(), r.SignInFor("/account/security", ""), r.session); err != nil || step != oauth.StepApprove {
+		t.Errorf("a page of ours: step %v, %v", step, err)
+	}
+	r.session.ACR = token.ACRMFA
+	if step, err := r.Next(t.Context(), a, r.session); err != nil || step == oauth.StepStronger {
+		t.Errorf("two factors: step %v, %v", step, err)
+	}
+}
+
+// A sign-in for one act on a page of ours is asked for whoever is signed in, and
+// counts for five minutes.
+func TestAU15AU20APurposeIsSignedInForAnew(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	a := r.SignInFor("/account/security", "factors")
+	if step, err := r.Next(t.Context(), a, r.session); err != nil || step != oauth.StepLogin {
+		t.Errorf("AU15 a session that was there: step %v, %v", step, err)
+	}
+	a.LoggedIn(r.session.ID)
+	if step, err := r.Next(t.Context(), a, r.session); err != nil || step != oauth.StepApprove {
+		t.Errorf("signed in for it: step %v, %v", step, err)
+	}
+	other := *r.session
+	other.ID[0]++
+	if step, err := r.Next(t.Context(), a, &other); err != nil || step != oauth.StepLogin {
+		t.Errorf("AU20 another session: step %v, %v", step, err)
+	}
 }

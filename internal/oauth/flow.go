@@ -12,6 +12,7 @@ import (
 
 	"sallyport/internal/audit"
 	"sallyport/internal/secret"
+	"sallyport/internal/token"
 )
 
 // Session is who is signed in, in the browser that asks.
@@ -30,9 +31,10 @@ type Step int
 
 // The steps.
 const (
-	StepLogin   Step = iota // the person must sign in, perhaps again
-	StepConsent             // the person must decide
-	StepApprove             // nothing: Approve may be called
+	StepLogin    Step = iota // the person must sign in, perhaps again
+	StepStronger             // who is signed in must add a second factor, or use a better one
+	StepConsent              // the person must decide
+	StepApprove              // nothing: Approve may be called
 )
 
 // SealAuthorization makes the handle under which a pending request travels
@@ -110,18 +112,18 @@ func (s *Service) Next(ctx context.Context, a *Authorization, session *Session) 
 		// Connect Core §3.1.2.2).
 		return 0, s.redirectError(ctx, a, LoginRequired, "somebody else has signed in")
 	}
-	if session != nil && session.ID == a.LoginBy && !meetsACR(session.ACR, a.ACRNeeded) {
-		// Signing in once more would bring the same (OpenID Connect Core §5.5.1.1).
-		return 0, s.redirectError(ctx, a, UnmetAuthentication, "the sign-in is not of a class that was asked for")
-	}
-	if s.needsLogin(a, session) {
-		if silent && session == nil && a.client.lessTrusted() {
-			return 0, &PageError{LoginRequired, "nobody is signed in"}
-		}
-		if silent {
-			return 0, s.redirectError(ctx, a, LoginRequired, "nobody is signed in")
-		}
+	login, weak := s.needsLogin(a, session), s.tooWeak(a, session)
+	switch {
+	case (login || weak) && silent && session == nil && a.client.lessTrusted():
+		return 0, &PageError{LoginRequired, "nobody is signed in"}
+	case login && silent:
+		return 0, s.redirectError(ctx, a, LoginRequired, "nobody is signed in")
+	case login:
 		return StepLogin, nil
+	case weak && silent:
+		return 0, s.redirectError(ctx, a, LoginRequired, "who is signed in has not proven enough")
+	case weak:
+		return StepStronger, nil
 	}
 	if a.Elsewhere != nil {
 		return a.Elsewhere.step(), nil
@@ -149,7 +151,7 @@ func (s *Service) needsLogin(a *Authorization, session *Session) bool {
 	if a.HintSubject != "" && a.HintSubject != session.UserID {
 		return true
 	}
-	if !meetsACR(session.ACR, a.ACRNeeded) {
+	if a.Elsewhere != nil && a.Elsewhere.Purpose != "" && session.ID != a.LoginBy {
 		return true
 	}
 	if session.ID == a.LoginBy && s.now().Sub(session.AuthTime) < loginCounts {
@@ -162,6 +164,28 @@ func (s *Service) needsLogin(a *Authorization, session *Session) bool {
 		return false
 	}
 	return *a.MaxAge == 0 || s.now().Sub(session.AuthTime) > time.Duration(*a.MaxAge)*time.Second
+}
+
+// tooWeak reports whether more has to be proven than the session has. Pages of ours
+// are where people set up a second factor, so the policy does not keep them out.
+func (s *Service) tooWeak(a *Authorization, session *Session) bool {
+	if session == nil {
+		return false
+	}
+	ownPage := a.Elsewhere != nil && a.Elsewhere.Page != ""
+	return !meetsACR(session.ACR, a.ACRNeeded) || !ownPage && !token.ACRSatisfies(session.ACR, s.minACR)
+}
+
+// OnlyPasskey reports whether nothing less than phishing-resistant authentication
+// is enough for the request.
+func (s *Service) OnlyPasskey(a *Authorization) bool {
+	return !meetsACR(token.ACRMFA, a.ACRNeeded) || !token.ACRSatisfies(token.ACRMFA, s.minACR)
+}
+
+// Unmet ends a request for a class of authentication that the person does not
+// reach (OpenID Connect Core §5.5.1.1).
+func (s *Service) Unmet(ctx context.Context, a *Authorization) error {
+	return s.redirectError(ctx, a, UnmetAuthentication, "the sign-in is not of a class that was asked for")
 }
 
 // needsConsent asks each time where the redirect URI does not prove who the

@@ -113,7 +113,7 @@ func (s *Service) buildMetadata() ([]byte, error) {
 			"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash",
 		},
 		ClaimsParameterSupported: true,
-		ACRValuesSupported:       []string{reachableACR},
+		ACRValuesSupported:       token.ACRs,
 		PromptValuesSupported:    promptValues,
 		IssInResponse:            true,
 

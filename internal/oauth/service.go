@@ -88,6 +88,9 @@ type Options struct {
 	FetchDocument FetchDocument
 	// Signals says that receivers of signals are served.
 	Signals bool
+	// MinACR is the weakest sign-in that any app gets a person with; empty: any. The
+	// pages of this server, where factors are set up, ask for less.
+	MinACR string
 	// GlobalRevocation lets partners end all that a person has.
 	GlobalRevocation bool
 }
@@ -138,6 +141,7 @@ type Service struct {
 	clientCAs     *x509.CertPool
 	attesters     map[string]*Attester // by their issuer
 	signals       bool
+	minACR        string
 }
 
 // New returns a Service, or an error that says which option is wrong.
@@ -151,7 +155,7 @@ func New(o Options) (*Service, error) {
 		proofs: o.Proofs, mutualTLS: o.MutualTLS,
 		resources: o.Resources, byScope: map[string]*Resource{}, scopeText: o.ScopeText, now: o.Now,
 		recipients: recipients{keysAt: o.KeysAt}, isMaster: o.IsMaster,
-		replay: o.Replay, fetch: o.Fetch, fetchRequest: o.FetchRequest, requirePushed: o.RequirePushed, mayFetch: o.MayFetch,
+		replay: o.Replay, fetch: o.Fetch, fetchRequest: o.FetchRequest, requirePushed: o.RequirePushed, minACR: o.MinACR, mayFetch: o.MayFetch,
 		assertionLife: cmp.Or(o.AssertionLife, defaultAssertionLife), clientCAs: o.ClientCAs, attesters: map[string]*Attester{},
 		signals: o.Signals,
 	}

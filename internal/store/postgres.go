@@ -160,7 +160,7 @@ func (e *postgresEngine) once(ctx context.Context, f transition) error {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = dbtx.Rollback() }()
-	t := &tx{queryer: sqlQueryer{dbtx}, forShare: " FOR SHARE"}
+	t := &tx{queryer: sqlQueryer{dbtx}, forShare: " FOR SHARE", forUpdate: " FOR UPDATE"}
 	if err := runTransition(ctx, f, t); err != nil {
 		return err
 	}

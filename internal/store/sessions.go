@@ -17,7 +17,7 @@ import (
 func (a Account) AddSession(ctx context.Context, s account.Session, replaces secret.ID) error {
 	return a.s.write(ctx, "add session", func(ctx context.Context, t *tx) error {
 		var disabled, version int64
-		err := row(ctx, t, []any{&disabled, &version}, `SELECT disabled, version FROM users WHERE id = $1`+t.forShare, s.UserID)
+		err := row(ctx, t, []any{&disabled, &version}, `SELECT disabled, version FROM users WHERE id = $1`+t.forUpdate, s.UserID)
 		if errors.Is(err, sql.ErrNoRows) || err == nil && (disabled != 0 || version != s.UserVersion) {
 			return account.ErrNotFound
 		}
@@ -35,10 +35,13 @@ func (a Account) AddSession(ctx context.Context, s account.Session, replaces sec
 			s.ID.String(), sid.String(), hex.EncodeToString(s.Hash[:]), s.UserID, s.ACR, s.AMR, seconds(s.AuthTime), seconds(s.CreatedAt),
 			seconds(s.LastSeen), seconds(s.IdleUntil), seconds(s.AbsoluteUntil),
 			string(s.Methods), s.Tier.String(), number(s.Keep), s.Purpose, s.Device, s.Place, s.Provider, s.ProviderSID)
-		if err != nil || replaces.IsZero() {
-			return err
+		if err == nil && !replaces.IsZero() {
+			_, err = t.exec(ctx, `DELETE FROM sessions WHERE id = $1 AND id <> $2`, replaces.String(), s.ID.String())
 		}
-		_, err = t.exec(ctx, `DELETE FROM sessions WHERE id = $1 AND id <> $2`, replaces.String(), s.ID.String())
+		if err == nil && s.Most > 0 {
+			_, err = t.exec(ctx, `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE user_id = $1 AND id <> $2
+				ORDER BY last_seen_s DESC, id DESC LIMIT 1000 OFFSET $3)`, s.UserID, s.ID.String(), s.Most-1)
+		}
 		return err
 	})
 }

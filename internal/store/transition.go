@@ -19,9 +19,11 @@ type transition func(ctx context.Context, t *tx) error
 type tx struct {
 	queryer
 	// forShare is appended to a SELECT whose rows must stay as they are until
-	// the commit. SQLite has one writer, so there it is empty.
-	forShare string
-	fed      bool // the feed has grown
+	// the commit, forUpdate to one whose rows one transaction has at a time. SQLite
+	// has one writer, so there they are empty.
+	forShare, forUpdate string
+
+	fed bool // the feed has grown
 }
 
 // queryer runs statements in the dialect that both engines share.

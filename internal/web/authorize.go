@@ -45,6 +45,8 @@ func (s *site) proceed(w http.ResponseWriter, r *http.Request, a *oauth.Authoriz
 	switch step {
 	case oauth.StepLogin:
 		return s.goOn(w, a, loginPath)
+	case oauth.StepStronger:
+		return s.goOn(w, a, secondPath)
 	case oauth.StepConsent:
 		return s.goOn(w, a, consentPath)
 	case oauth.StepApprove:

@@ -55,7 +55,7 @@ func (s *site) waiting(w http.ResponseWriter, r *http.Request, p url.Values) err
 		return s.proceed(w, r, a, session)
 	}
 	if session == nil {
-		return s.goOn(w, s.oauth.SignInFor(cibaPath), loginPath)
+		return s.goOn(w, s.oauth.SignInFor(cibaPath, ""), loginPath)
 	}
 	list, err := s.oauth.Waiting(r.Context(), session.UserID)
 	if err != nil {

@@ -210,7 +210,7 @@ func TestCIBARequestsThatAreRefused(t *testing.T) {
 		"a token that ends a header":    {"pinged", "invalid_request", []string{"client_notification_token", "x\r\nHost: y"}},
 		"a request that is not signed":  {"signs", "invalid_request", nil},
 		"a client that may not":         {"web", "invalid_client", nil},
-		"an ACR that nobody reaches":    {"bank", "unmet_authentication_requirements", []string{"acr_values", "urn:sallyport:mfa"}},
+		"an ACR that nobody reaches":    {"bank", "unmet_authentication_requirements", []string{"claims", `{"id_token":{"acr":{"essential":true,"value":"silver"}}}`}},
 	} {
 		if r := b.ask(c.client, c.change...); r.json(t)["error"] != c.want {
 			t.Errorf("%s: %d %s, want %s", what, r.StatusCode, r.body, c.want)

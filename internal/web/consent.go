@@ -116,8 +116,8 @@ func (s *site) consent(w http.ResponseWriter, r *http.Request, p url.Values) err
 	if err != nil {
 		return err
 	}
-	if step == oauth.StepLogin { // the session ended while the page was open
-		return s.goOn(w, a, loginPath)
+	if step == oauth.StepLogin || step == oauth.StepStronger { // the session ended while the page was open
+		return s.proceed(w, r, a, session)
 	}
 	var outcome oauth.Outcome
 	switch p.Get("decision") {

@@ -46,7 +46,7 @@ func (s *site) showDevice(w http.ResponseWriter, r *http.Request, p url.Values) 
 		return err
 	}
 	if p.Has("sign_in") {
-		return s.goOn(w, s.oauth.SignInFor(devicePath), loginPath)
+		return s.goOn(w, s.oauth.SignInFor(devicePath, ""), loginPath)
 	}
 	shown, _ := oauth.ReadUserCode(p.Get("user_code"))
 	return s.devicePage(w, r, http.StatusOK, deviceView{UserCode: shown})

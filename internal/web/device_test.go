@@ -329,7 +329,7 @@ func TestAZ12AZ26DevicePagesAreOurOwn(t *testing.T) {
 func TestAZ25DevicePathDemandsWhatTheBrowserPathDoes(t *testing.T) {
 	h := newDeviceHouse(t)
 	tv, person := h.browser(), h.browser()
-	if m := tv.askDevice("acr_values", "urn:sallyport:mfa"); m["error"] != "unmet_authentication_requirements" {
+	if m := tv.askDevice("claims", `{"id_token":{"acr":{"essential":true,"value":"silver"}}}`); m["error"] != "unmet_authentication_requirements" {
 		t.Errorf("AZ25 a class that nobody can reach: %v", m)
 	}
 	asked := tv.askDevice()

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"time"
 
 	"sallyport/internal/account"
 	"sallyport/internal/oauth"
 	"sallyport/internal/secret"
+	"sallyport/internal/token"
 )
 
 // loginView is what the login page shows.
@@ -18,6 +20,7 @@ type loginView struct {
 	CSRF     string
 	Username string // as the app suggested, never what was typed: people type passwords there
 	Problem  string
+	MayKeep  bool // the person may stay signed in when the browser closes
 }
 
 func (s *site) showLogin(w http.ResponseWriter, r *http.Request, p url.Values) error {
@@ -28,7 +31,7 @@ func (s *site) showLogin(w http.ResponseWriter, r *http.Request, p url.Values) e
 	if done, err := s.turnedAway(w, r, a.ClientID); done {
 		return err
 	}
-	if step != oauth.StepLogin {
+	if step != oauth.StepLogin && step != oauth.StepStronger {
 		return s.proceed(w, r, a, session)
 	}
 	return s.loginPage(w, r, a, p.Get("flow"), http.StatusOK, "")
@@ -45,6 +48,7 @@ func (s *site) loginPage(w http.ResponseWriter, r *http.Request, a *oauth.Author
 	return s.render(w, status, pageLogin, &loginView{
 		frame: f, App: legible(a.Client().DisplayName()), Flow: flow, CSRF: csrf,
 		Username: legible(a.LoginHint), Problem: problem,
+		MayKeep: s.sessionTier < token.TierHigh && (a.Elsewhere == nil || a.Elsewhere.Purpose == ""),
 	})
 }
 
@@ -76,9 +80,28 @@ func (s *site) visit(r *http.Request, a *oauth.Authorization, p url.Values) (acc
 		Remote: remote(r), Locale: s.language(r).Tag,
 		Demand: account.Demand{ACR: a.ACRNeeded, Tier: s.sessionTier, Keep: p.Get("keep") == "yes"},
 	}
+	if a.Elsewhere != nil {
+		v.Demand.Purpose = a.Elsewhere.Purpose
+	}
 	before, err := one(r, sessionCookie)
 	if err != nil {
 		return v, err
+	}
+	session, err := s.session(r)
+	if err != nil {
+		return v, err
+	}
+	if session != nil {
+		who, err := s.named(r, *session)
+		if err != nil {
+			return v, err
+		}
+		if step, err := s.oauth.Next(r.Context(), a, who); err == nil && step == oauth.StepStronger {
+			v.Current = session
+		}
+		if v.Demand.Purpose != "" { // the wish to stay signed in here is not asked again
+			v.Demand.Keep = session.Keep
+		}
 	}
 	if v.Browser, err = one(r, browserCookie); err != nil {
 		return v, err
@@ -101,7 +124,11 @@ func (s *site) advance(w http.ResponseWriter, r *http.Request, a *oauth.Authoriz
 	if len(r.CookiesNamed(ticketCookie)) > 0 {
 		dropCookie(w, ticketCookie)
 	}
-	setCookie(w, sessionCookie, progress.Cookie, session.AbsoluteUntil.Sub(s.now()))
+	life := time.Duration(0) // ends with the browser
+	if session.Keep {
+		life = session.AbsoluteUntil.Sub(s.now())
+	}
+	setCookie(w, sessionCookie, progress.Cookie, life)
 	now, err := s.named(r, session)
 	if err != nil {
 		return err

@@ -20,6 +20,8 @@ type pageName string
 
 const (
 	pageLogin     pageName = "login"
+	pageSecond    pageName = "second"
+	pageEnrol     pageName = "enrol"
 	pageConsent   pageName = "consent"
 	pageLogout    pageName = "logout"
 	pageSignedOut pageName = "signed_out"
@@ -35,7 +37,7 @@ const (
 	pageWaiting pageName = "waiting"
 )
 
-var pageNames = []pageName{pageLogin, pageConsent, pageLogout, pageSignedOut, pageError, pageEmbedded, pageFormPost, pageDevice, pageDone, pageWaiting}
+var pageNames = []pageName{pageLogin, pageSecond, pageEnrol, pageConsent, pageLogout, pageSignedOut, pageError, pageEmbedded, pageFormPost, pageDevice, pageDone, pageWaiting}
 
 // templates are parsed at the start of the program; a mistake in one of them
 // never gets as far as a test.

@@ -49,6 +49,10 @@ var routes = []route{
 	{"GET", signedOutPath, classPage, (*site).signedOut},
 	{"GET", loginPath, classPage, (*site).showLogin},
 	{"POST", loginPath, classPage, (*site).login},
+	{"GET", secondPath, classPage, (*site).showSecond},
+	{"POST", secondPath, classPage, (*site).secondCode},
+	{"GET", enrolPath, classPage, (*site).showEnrol},
+	{"POST", enrolPath, classPage, (*site).enrol},
 	{"GET", consentPath, classPage, (*site).showConsent},
 	{"POST", consentPath, classPage, (*site).consent},
 	{"POST", "/oauth/device", classProtocol, (*site).deviceAuthorization},
@@ -81,6 +85,7 @@ const (
 	jwksPath      = wellKnown + "jwks.json"
 	loginPath     = "/login"
 	secondPath    = "/login/second"
+	enrolPath     = "/login/enrol"
 	consentPath   = "/consent"
 	languagePath  = "/language"
 	logoutPath    = "/oauth/logout"

@@ -58,6 +58,9 @@ type Store interface {
 
 	// Factors says what a person can prove who they are with, besides a password.
 	Factors(ctx context.Context, userID string) (Factors, error)
+
+	EventStore
+	BrowserStore
 }
 
 // User is a person who can sign in.

@@ -68,6 +68,34 @@ const (
 	CIBAAsked       Name = "ciba.asked"
 )
 
+// Events of people's accounts. Their person sees them too.
+const (
+	AccountNewDevice       Name = "account.new_device"
+	AccountSessionMoved    Name = "account.session_moved"
+	AccountPasswordOnly    Name = "account.password_only"
+	AccountPasswordChanged Name = "account.password_changed"
+	AccountFactorAdded     Name = "account.factor_added"
+	AccountFactorRemoved   Name = "account.factor_removed"
+	AccountCodesMade       Name = "account.recovery_codes_made"
+	AccountCodeUsed        Name = "account.recovery_code_used"
+	AccountFactorFailed    Name = "account.second_factor_failed"
+	AccountAddressAdded    Name = "account.address_added"
+	AccountAddressRemoved  Name = "account.address_removed"
+	AccountRecoveryStarted Name = "account.recovery_started"
+	AccountRecovered       Name = "account.recovered"
+	AccountLinked          Name = "account.identity_linked"
+	AccountUnlinked        Name = "account.identity_unlinked"
+	AccountAppConnected    Name = "account.app_connected"
+	AccountAppRemoved      Name = "account.app_removed"
+	AccountSessionsEnded   Name = "account.sessions_ended"
+	AccountEndedByAdmin    Name = "account.ended_by_administrator"
+	AccountExported        Name = "account.exported"
+	AccountTokenStolen     Name = "account.token_stolen"
+	AccountLeak            Name = "account.leak"
+	AccountEventLost       Name = "account.event_lost"
+	LoginStuffing          Name = "login.stuffing"
+)
+
 // Events says what each event means and what an operator should do.
 var Events = []struct {
 	Name    Name
@@ -128,6 +156,30 @@ var Events = []struct {
 	{SignalSent, "a receiver has taken an event", "nothing"},
 	{SignalRefused, "a receiver refused an event for good", "look at refusal: the receiver and this server disagree on keys, issuer or audience"},
 	{SignalsLost, "events had waited for too long, or too many did; the stream is paused and its receiver told", "find out why the receiver did not take them"},
+	{AccountNewDevice, "a person signed in from a browser that was not known for them", "nothing; the person was told"},
+	{AccountSessionMoved, "the cookie of a session came from another kind of device; whoever sent it must sign in again", "many: somebody steals cookies, by malware or through an app's logs"},
+	{AccountPasswordOnly, "a person signed in with a password alone from a new browser while passwords were being tried in bulk, and had nothing else to prove", "ask your people to set up a passkey and to confirm an address"},
+	{AccountPasswordChanged, "the password of a person was changed; all other sessions ended", "nothing; the person was told"},
+	{AccountFactorAdded, "a person added a passkey or an authenticator", "nothing; the person was told"},
+	{AccountFactorRemoved, "a passkey or an authenticator of a person was removed", "nothing; the person was told"},
+	{AccountCodesMade, "a person made new recovery codes; the old ones ended", "nothing; the person was told"},
+	{AccountCodeUsed, "a person signed in with a recovery code", "nothing; the person was told"},
+	{AccountFactorFailed, "a right password was followed by wrong codes", "the password may be known to somebody else; the person was told"},
+	{AccountAddressAdded, "a person added an address", "nothing; the person was told"},
+	{AccountAddressRemoved, "an address of a person was removed", "nothing; the person was told at all addresses"},
+	{AccountRecoveryStarted, "somebody began to recover an account", "nothing; the person was told"},
+	{AccountRecovered, "an account was recovered", "nothing; the person was told at all addresses"},
+	{AccountLinked, "a person linked a sign-in at another provider", "nothing; the person was told"},
+	{AccountUnlinked, "a sign-in at another provider was unlinked", "nothing; the person was told"},
+	{AccountAppConnected, "a person let an app in for the first time", "nothing"},
+	{AccountAppRemoved, "a person ended what an app may do", "nothing"},
+	{AccountSessionsEnded, "a person ended sessions", "nothing"},
+	{AccountEndedByAdmin, "an administrator or a partner ended the sessions of a person", "nothing, if it was you"},
+	{AccountExported, "a person exported the data of the account", "nothing; the person was told"},
+	{AccountTokenStolen, "a refresh token of a person was used twice, so the grant ended and the person was told", "find out where the app keeps its tokens, or who copied one"},
+	{AccountLeak, "something of a person's was found where others can read it", "see leak.found"},
+	{AccountEventLost, "an event of a person could not be kept or told; reason is its kind", "look at the database and the outbox"},
+	{LoginStuffing, "passwords are being tried in bulk; while it lasts, a password alone from an unknown browser is not enough; reason says what gave it away", "network, address: block it before this server; password, failures: it comes from many places: see docs/guide/people.md, Abuse"},
 }
 
 // Event is one occurrence. Subject is an account ID or "client:" and a

@@ -1,5 +1,5 @@
 # The list of targets is made from the comments after them.
-.PHONY: help build setup test unit race race-all e2e check lint fmt vuln fuzz bench bench-peer clean
+.PHONY: help build setup test unit race race-all e2e check lint fmt vuln fuzz bench bench-peer breached-filter clean
 
 GO    ?= go
 TOOL  := $(GO) tool -modfile=tools.mod
@@ -15,7 +15,7 @@ MEET  := ./internal/oauth ./internal/store ./internal/web
 RACED := Hundred|Once|OneWinner|OneOf|TK08|TK30|PR03|Interleaved|Race|AtOnce|Together|Close|ACaller|Deadlock|TwoProcesses|AFailing|TestContract/.*/(sixteen|TK08|PP17|RV21|KY0|PR03|TK21|no_)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-15s %s\n", $$1, $$2}' Makefile
 
 build: ## build bin/sallyport, static and reproducible
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/sallyport ./cmd/sallyport
@@ -52,6 +52,9 @@ lint: ## golangci-lint, staticcheck and gofumpt, as pinned in tools.mod (the fir
 
 fmt: ## format all Go files
 	$(TOOL) gofumpt -w $$(git ls-files --cached --others --exclude-standard '*.go')
+
+breached-filter: ## build the bundled filter of breached passwords again (npm, pip)
+	cd internal/breached && ./fetch.sh > all.list && $(GO) run ../../cmd/sallyport user passwords build-filter -o bundled.filter all.list && rm all.list
 
 vuln: ## govulncheck on the source; needs its database on the network
 	$(TOOL) govulncheck ./...

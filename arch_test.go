@@ -18,6 +18,7 @@ secret:
 locale:
 audit:
 ratelimit:
+breached:
 outbound:
 token/jose:
 token: secret token/jose
@@ -26,7 +27,7 @@ shared: secret
 revocation: secret token
 notify: secret locale audit
 oauth: secret audit token token/jose
-account: secret locale audit ratelimit token
+account: secret locale audit ratelimit breached token
 gateway: secret audit ratelimit outbound token token/jose revocation
 signals: secret audit token token/jose revocation oauth
 store/storetest: secret audit notify token token/jose revocation oauth account signals
@@ -46,6 +47,7 @@ var sealed = map[string][]string{
 	"oauth":      {"net/http", "database/sql"},
 	"account":    {"net/http", "database/sql"},
 	"locale":     {"net/http", "database/sql"},
+	"breached":   {"net/http", "database/sql"},
 	"signals":    {"net/http", "database/sql"},
 }
 

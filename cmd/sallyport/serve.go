@@ -240,7 +240,11 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 
 func (n *node) assembleEdge(c *config, ring *token.Ring) error {
 	limits := ratelimit.New(ratelimit.Options{})
-	n.accounts = account.New(account.Options{Store: n.store.Account(), Now: n.now, Ring: ring, Limits: limits})
+	lists, err := c.breachedFilters()
+	if err != nil {
+		return err
+	}
+	n.accounts = account.New(account.Options{Store: n.store.Account(), Now: n.now, Ring: ring, Limits: limits, Breached: lists})
 	registry := prometheus.NewRegistry()
 	n.registerMetrics(registry)
 	handler, err := web.New(web.Options{

@@ -10,6 +10,7 @@ import (
 
 	"sallyport/internal/account"
 	"sallyport/internal/secret"
+	"sallyport/internal/token"
 )
 
 func (p *program) userCommand() *cobra.Command {
@@ -53,7 +54,7 @@ func (p *program) userCommand() *cobra.Command {
 		one("logout", "Sign a person out everywhere, and end the access of every app", "  sallyport user logout ada",
 			func(ctx context.Context, s *account.Service, u account.User) error { return s.EndSessions(ctx, u.ID) },
 			"is signed out everywhere; all sessions and tokens end within a second"),
-		p.userLogoutAll(t),
+		p.userLogoutAll(t), p.userPasswords(),
 		one("remove", "Remove a person, and end all they have", "  sallyport user remove ada",
 			func(ctx context.Context, s *account.Service, u account.User) error { return s.DeleteUser(ctx, u.ID) },
 			"is removed; all sessions and tokens end within a second"),
@@ -63,6 +64,23 @@ func (p *program) userCommand() *cobra.Command {
 
 func (a *admin) accounts() *account.Service {
 	return account.New(account.Options{Store: a.store.Account(), Now: a.now})
+}
+
+// accountsWithRing returns the service for what makes password hashes or tickets.
+func (a *admin) accountsWithRing(ctx context.Context) (*account.Service, error) {
+	lists, err := a.config.breachedFilters()
+	if err != nil {
+		return nil, err
+	}
+	master, err := a.config.master()
+	if err != nil {
+		return nil, fmt.Errorf("read master key: %w", err)
+	}
+	ring, err := token.OpenRing(ctx, a.store.Keys(), master, a.now)
+	if err != nil {
+		return nil, a.config.explainMaster(err)
+	}
+	return account.New(account.Options{Store: a.store.Account(), Now: a.now, Ring: ring, Breached: lists}), nil
 }
 
 func (a *admin) userNamed(ctx context.Context, name string) (account.User, error) {
@@ -114,7 +132,11 @@ func (p *program) userAdd(t *target) *cobra.Command {
 				return err
 			}
 			n.Username, n.Password = args[0], password
-			u, err := a.accounts().AddUser(ctx, n)
+			accounts, err := a.accountsWithRing(ctx)
+			if err != nil {
+				return err
+			}
+			u, err := accounts.AddUser(ctx, n)
 			if errors.Is(err, account.ErrExists) {
 				return refusef("there is a user %q already", args[0])
 			}
@@ -159,7 +181,11 @@ func (p *program) userSetPassword(t *target) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := a.accounts().SetPassword(ctx, u.ID, password); err != nil {
+			accounts, err := a.accountsWithRing(ctx)
+			if err != nil {
+				return err
+			}
+			if err := accounts.SetPassword(ctx, u.ID, password); err != nil {
 				return ruled(err)
 			}
 			return a.printUser(u, u.Username+" has a new password; all sessions and tokens end within a second", password, drawn)

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"sallyport/internal/breached"
 	"sallyport/internal/ratelimit"
 	"sallyport/internal/secret"
 	"sallyport/internal/token"
@@ -26,6 +27,8 @@ type Options struct {
 	Limits       *ratelimit.Table // nil: one of its own
 	HashesAtOnce int              // password hashes that run at once; 0: GOMAXPROCS
 	Params       Argon2Params     // of new hashes; zero: 19 MiB, 2 passes, 1 thread
+
+	Breached []*breached.Filter // of the operator, besides the bundled one
 }
 
 // defaultMaxSessions is in how many browsers a person is signed in at once.
@@ -41,6 +44,8 @@ type Service struct {
 
 	limits *ratelimit.Table
 	hasher *hasher
+
+	breached breached.Filters
 }
 
 // New returns a Service. It panics without a store or a clock.
@@ -57,7 +62,14 @@ func New(o Options) *Service {
 	if o.Params == (Argon2Params{}) {
 		o.Params = defaultParams
 	}
-	return &Service{store: o.Store, now: o.Now, ring: o.Ring, maxSessions: cmp.Or(o.MaxSessions, defaultMaxSessions), limits: o.Limits, hasher: newHasher(o.Params, o.HashesAtOnce)}
+	return &Service{
+		store: o.Store, now: o.Now, ring: o.Ring,
+		maxSessions: cmp.Or(o.MaxSessions, defaultMaxSessions),
+		limits:      o.Limits,
+
+		hasher:   newHasher(o.Params, o.HashesAtOnce),
+		breached: filters(o.Breached),
+	}
 }
 
 // NewUser is a person to be added.
@@ -110,7 +122,7 @@ func (s *Service) SetPassword(ctx context.Context, userID string, password secre
 }
 
 func (s *Service) hashNew(ctx context.Context, password secret.Value, u User) (string, error) {
-	normal, err := newPassword(password, u.Username, u.Name, u.Email)
+	normal, err := s.checkNew(ctx, password, u)
 	if err != nil {
 		return "", err
 	}
@@ -185,7 +197,7 @@ func checkUser(u User) error {
 		return err
 	}
 	if !utf8.ValidString(u.Name) || utf8.RuneCountInString(u.Name) > maxName || strings.ContainsFunc(u.Name, invisible) {
-		return &InvalidError{"name", "has more than 200 characters, or invisible ones"}
+		return beyond("name", "form", maxName, "has more than 200 characters, or invisible ones")
 	}
 	if u.Email == "" {
 		return nil
@@ -193,7 +205,7 @@ func checkUser(u User) error {
 	local, domain, found := strings.Cut(u.Email, "@")
 	if !found || local == "" || domain == "" || strings.Contains(domain, "@") || len(u.Email) > maxEmail ||
 		!utf8.ValidString(u.Email) || strings.ContainsFunc(u.Email, func(r rune) bool { return invisible(r) || unicode.IsSpace(r) }) {
-		return &InvalidError{"email", "is not an address"}
+		return invalid("email", "form", "is not an address")
 	}
 	return nil
 }

@@ -6,14 +6,13 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/text/cases"
-	"golang.org/x/text/unicode/norm"
+	"sallyport/internal/breached"
 )
 
 // common are the words that most guessed passwords are made of, in the length
 // that we ask for mostly doubled or with digits behind them. It is the offline
-// start of the blocklist of NIST SP 800-63B-4 §3.1.1.2; the list of breached
-// passwords, which is much longer and bundled as a file, comes on top of it.
+// start of the blocklist of NIST SP 800-63B-4 §3.1.1.2; the filter of breached
+// passwords, which is much longer, comes on top of it.
 var common = strings.Fields(`
 	correcthorsebatterystaple passwordpassword iloveyouforever thequickbrownfox maytheforcebewithyou
 	administrator changemenow supersecret mypassword passphrase passwort password kennwort contrasena motdepasse
@@ -32,19 +31,19 @@ const enough = 6
 // guessable reports whether password is among the first that an attacker
 // would try. The whole password decides, not that a word is in it.
 func guessable(password string, context []string) bool {
-	s := foldText(password)
+	s := breached.Fold(password)
 	if monotonous(s) {
 		return true
 	}
 	words := slices.Clone(common)
 	for _, c := range context {
-		c = foldText(c)
+		c = breached.Fold(c)
 		words = append(words, c)
 		words = append(words, strings.FieldsFunc(c, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })...)
 	}
 	words = slices.DeleteFunc(words, func(w string) bool { return utf8.RuneCountInString(w) < 3 })
 	slices.SortFunc(words, func(a, b string) int { return len(b) - len(a) }) // the longest first
-	return leaves(s, words) || leaves(plainLetters.Replace(s), words)
+	return leaves(s, words) || leaves(breached.Plain(s), words)
 }
 
 // leaves reports whether s had some of words in it and has next to nothing
@@ -83,8 +82,3 @@ func monotonous(s string) bool {
 	most := max(steps[0], steps[1], steps[-1])
 	return len(different) < 5 || most >= len(runes)*3/4
 }
-
-// plainLetters undoes the usual disguises.
-var plainLetters = strings.NewReplacer("0", "o", "1", "i", "3", "e", "4", "a", "5", "s", "7", "t", "@", "a", "$", "s", "!", "i")
-
-func foldText(s string) string { return norm.NFKC.String(cases.Fold().String(s)) }

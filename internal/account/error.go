@@ -28,11 +28,26 @@ func (e *ThrottledError) Error() string {
 }
 
 // InvalidError refuses what somebody wants to set. Problem completes a
-// sentence that begins with the field's name, and may be shown.
+// sentence that begins with the field's name, in English, for commands; pages have
+// Key in their catalogue.
 type InvalidError struct {
 	Field   string // username, name, email or password
+	Reason  string // of a fixed list: empty, short, long, control, guessable, breached, form
 	Problem string
+	Limit   int // that was not kept; 0: none
 }
 
 // Error implements error.
 func (e *InvalidError) Error() string { return e.Field + " " + e.Problem }
+
+// Key is the name of the message for people, which has the placeholder limit where
+// there is one.
+func (e *InvalidError) Key() string { return "invalid." + e.Field + "." + e.Reason }
+
+func invalid(field, reason, problem string) error {
+	return &InvalidError{Field: field, Reason: reason, Problem: problem}
+}
+
+func beyond(field, reason string, limit int, problem string) error {
+	return &InvalidError{Field: field, Reason: reason, Problem: problem, Limit: limit}
+}

@@ -46,6 +46,8 @@ func TestAU01AU02NewPasswords(t *testing.T) {
 		"AU02 four characters":                   {strings.Repeat("abcd", 5), false},
 		"AU02 a run of digits":                   {"12345678901234567", false},
 		"AU02 a run of letters":                  {"abcdefghijklmnopqrst", false},
+		"AU02 stolen elsewhere":                  {"thisismypassword", false},
+		"AU02 stolen, in disguise":               {"TH1SismyP@ssword", false},
 		"AU02 a common word in a real sentence":  {"monkey wrenches outlive plumbers", true},
 		"AU02 the user name in a real sentence":  {"lovelace wrote the first program", true},
 		"AU02 a word that contains a common one": {"masterful cabbage opera", true},

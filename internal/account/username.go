@@ -16,17 +16,17 @@ const maxUsername = 128 // characters
 // Folding twice changes nothing.
 func FoldUsername(name string) (string, error) {
 	if len(name) > maxUsername*utf8.UTFMax || !utf8.ValidString(name) {
-		return "", &InvalidError{"username", "is too long or not text"}
+		return "", beyond("username", "long", maxUsername, "is too long or not text")
 	}
 	folded, err := precis.UsernameCaseMapped.String(name)
 	if err != nil {
-		return "", &InvalidError{"username", "may have letters, digits and punctuation, and no spaces or invisible characters"}
+		return "", invalid("username", "form", "may have letters, digits and punctuation, and no spaces or invisible characters")
 	}
 	if folded == "" {
-		return "", &InvalidError{"username", "is empty"}
+		return "", invalid("username", "empty", "is empty")
 	}
 	if utf8.RuneCountInString(folded) > maxUsername {
-		return "", &InvalidError{"username", "has more than 128 characters"}
+		return "", beyond("username", "long", maxUsername, "has more than 128 characters")
 	}
 	return folded, nil
 }

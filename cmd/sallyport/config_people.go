@@ -4,8 +4,19 @@ import "sallyport/internal/token"
 
 // peopleConfig is how people sign in.
 type peopleConfig struct {
-	SessionTier           string `yaml:"session_tier" default:"standard" enum:"low,standard,high" example:"standard" doc:"Whose limits the sessions of people have: low 30 days, standard an hour unused and a day in all, high 15 minutes unused and 12 hours in all."`
+	SessionTier  string `yaml:"session_tier" default:"standard" enum:"low,standard,high" example:"standard" doc:"Whose limits the sessions of people have: low 30 days, standard an hour unused and a day in all, high 15 minutes unused and 12 hours in all."`
+	SecondFactor string `yaml:"second_factor" default:"offered" enum:"offered,required" example:"required" doc:"Whether people must sign in with two factors to use any app. Those who have set one up are always asked for it; tier high and acr ask for it anyway."`
+	SessionsMax  int    `yaml:"sessions_max" default:"20" example:"20" doc:"In how many browsers a person may be signed in at once, 1 to 1000. The one unused for longest ends; apps stay connected."`
+
 	BreachedPasswordsFile string `yaml:"breached_passwords_file" example:"breached.filter" doc:"A filter of passwords that have leaked, made by sallyport user passwords build-filter, besides the one that is built in. Nobody can choose a password that is in it."`
+}
+
+// minACR is the weakest sign-in that gets a person into an app; empty: any.
+func (p *peopleConfig) minACR() string {
+	if p.SecondFactor == "required" {
+		return token.ACRMFA
+	}
+	return ""
 }
 
 // sessionTier is valid after the configuration has been read.

@@ -201,6 +201,7 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 		Resources: resources, ScopeText: c.Scopes, DetailsTypes: c.DetailsTypes, Clients: clients, Now: n.now,
 		AssertionIssuers: vouchers,
 		KeysAt:           keys.ofClient, IsMaster: c.isMaster, Replay: replay, Fetch: keys.door.Get, FetchRequest: keys.door.GetJWT, RequirePushed: c.RequirePushed,
+		MinACR:   c.People.minACR(),
 		MayFetch: keys.door.Check, Registration: registration, Documents: c.documents(), FetchDocument: fetchDocument(c.documentDoor()),
 		AssertionLife: c.AssertionLifetime.std(), ClientCAs: authorities, Attesters: attesters,
 		Signals:          c.Signals.Enabled,
@@ -244,7 +245,11 @@ func (n *node) assembleEdge(c *config, ring *token.Ring) error {
 	if err != nil {
 		return err
 	}
-	n.accounts = account.New(account.Options{Store: n.store.Account(), Now: n.now, Ring: ring, Limits: limits, Breached: lists})
+	n.accounts = account.New(account.Options{
+		Store: n.store.Account(), Now: n.now, Ring: ring, Limits: limits,
+		MaxSessions: c.People.SessionsMax,
+		Breached:    lists,
+	})
 	registry := prometheus.NewRegistry()
 	n.registerMetrics(registry)
 	handler, err := web.New(web.Options{

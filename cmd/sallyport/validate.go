@@ -45,6 +45,7 @@ var rules = []rule{
 	{"PP16", "tokens are bound to one key, and those for APIs of tier high are bound", "set dpop_bound_access_tokens for apps, or tls_client_certificate_bound_access_tokens and mtls_listen for programs", checkBinding},
 	{"PP21", "the listener that asks for client certificates has an address of its own", "set mtls_listen to host:port, for example :8444, and mtls_url where clients reach it by another name", checkMutual},
 	{"CL09", "clients can prove who they are in the way that they are registered for", "set mtls_listen and mtls_client_ca_file for certificates, attesters for attested apps; docs/guide/client-authentication.md", checkClientAuth},
+	{"AU19", "people are signed in in a bounded number of browsers", "remove people.sessions_max: the default is right for most", checkPeople},
 	{"LK01", "mail goes over TLS, and senders and recipients are addresses", "write server: smtps://mail.example.com and from: Sallyport <auth@example.com>", checkMail},
 	{"LK02", "the webhook is https and its calls are signed", "set webhook to an https address and webhook_secret_file to a file that openssl rand -base64 33 made", checkWebhook},
 	{"CL12", "clients register themselves only as far as the policy says", "set registration.policy to closed, token, software_statement or open", checkRegistration},

@@ -92,13 +92,14 @@ type memory struct {
 	mu       sync.Mutex
 	users    map[string]account.User
 	sessions map[secret.ID]account.Session
+	factors  map[string]account.Factors
 	touches  int
 	lookups  int
 	onLookup func() // while UserByName is about to return
 }
 
 func newMemory() *memory {
-	return &memory{users: map[string]account.User{}, sessions: map[secret.ID]account.Session{}}
+	return &memory{users: map[string]account.User{}, sessions: map[secret.ID]account.Session{}, factors: map[string]account.Factors{}}
 }
 
 func (m *memory) UserByName(_ context.Context, folded string) (account.User, error) {
@@ -224,8 +225,10 @@ func (m *memory) AddSession(_ context.Context, s account.Session, replaces secre
 	return nil
 }
 
-func (m *memory) Factors(context.Context, string) (account.Factors, error) {
-	return account.Factors{}, nil
+func (m *memory) Factors(_ context.Context, id string) (account.Factors, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.factors[id], nil
 }
 
 func (m *memory) Session(_ context.Context, id secret.ID) (account.Session, error) {

@@ -8,6 +8,7 @@ import (
 
 	"sallyport/internal/account"
 	"sallyport/internal/secret"
+	"sallyport/internal/token"
 )
 
 var sessionTests = []test{
@@ -15,11 +16,16 @@ var sessionTests = []test{
 	{"a new session ends the one it replaces and no grant", sessionReplaces},
 	{"signing out ends the grants of a replaced session of the same person", replacedSessionsGrants},
 	{"a session needs a person who may sign in", sessionNeedsUser},
+	{"AU19 a person has as many sessions as may be, and sixteen sign-ins at once make no more", sessionsAreBounded},
+	{"what was proven before the password was set opens no session", sessionOfAnOldVersion},
 	{"touching moves a living session forward only", touch},
 }
 
 func sessionRoundTrip(r *rig) {
-	s := r.addSession(r.addUser("ada"))
+	s := r.session(r.addUser("ada"))
+	s.Methods, s.Tier, s.Keep, s.Purpose, s.Device, s.Place = "pwd totp", token.TierHigh, true, "factors", "Firefox on Linux", "Bremen, Germany"
+	s.Provider, s.ProviderSID = "google", "x1"
+	r.ok(r.Account.AddSession(r.ctx(), s, secret.ID{}))
 	got, err := r.Account.Session(r.ctx(), s.ID)
 	r.ok(err)
 	if d := cmp.Diff(s, got); d != "" {
@@ -97,4 +103,56 @@ func (r *rig) endSession(ctx context.Context, sid secret.ID, reason string, now,
 	r.t.Helper()
 	_, err := r.OAuth.EndSession(ctx, sid, reason, now, keep)
 	r.ok(err)
+}
+
+func sessionsAreBounded(r *rig) {
+	u, bob := r.addUser("ada"), r.addSession(r.addUser("bob"))
+	var old []account.Session
+	for range 3 {
+		s := r.session(u)
+		s.Most = 3
+		r.ok(r.Account.AddSession(r.ctx(), s, secret.ID{}))
+		old = append(old, s)
+		r.advance(time.Minute)
+	}
+	r.ok(r.Account.TouchSession(r.ctx(), old[0].ID, r.clock(), r.clock().Add(time.Hour))) // the first is used again
+	g := r.addGrant(old[1])
+	next := r.session(u)
+	next.Most = 3
+	r.ok(r.Account.AddSession(r.ctx(), next, secret.ID{}))
+	for n, want := range map[int]error{0: nil, 1: account.ErrNotFound, 2: nil} {
+		_, err := r.Account.Session(r.ctx(), old[n].ID)
+		r.is("session", err, want)
+	}
+	r.wantAlive(g.ID) // apps stay connected
+	_, err := r.Account.Session(r.ctx(), bob.ID)
+	r.ok(err)
+
+	r.advance(time.Minute)
+	all := make([]account.Session, fighters)
+	for n := range all {
+		all[n] = r.session(u)
+		all[n].Most = 3
+	}
+	r.fight(nil, func(n int) error { return r.Account.AddSession(r.ctx(), all[n], secret.ID{}) })
+	alive := 0
+	for _, s := range append(all, old[0], old[2], next) {
+		if _, err := r.Account.Session(r.ctx(), s.ID); err == nil {
+			alive++
+		}
+	}
+	if alive != 3 {
+		r.t.Errorf("AU19 %d sessions, want 3", alive)
+	}
+}
+
+func sessionOfAnOldVersion(r *rig) {
+	u := r.addUser("ada")
+	s := r.session(u)
+	r.ok(r.Account.SetPassword(r.ctx(), u.ID, "$x", r.clock(), r.keep()))
+	r.is("before it", r.Account.AddSession(r.ctx(), s, secret.ID{}), account.ErrNotFound)
+	u, err := r.Account.UserByID(r.ctx(), u.ID)
+	r.ok(err)
+	r.ok(r.Account.UpgradePassword(r.ctx(), u.ID, "$x", "$y")) // the same password, hashed anew
+	r.ok(r.Account.AddSession(r.ctx(), r.session(u), secret.ID{}))
 }

@@ -37,14 +37,21 @@ const (
 	pageWaiting pageName = "waiting"
 )
 
-var pageNames = []pageName{pageLogin, pageSecond, pageEnrol, pageConsent, pageLogout, pageSignedOut, pageError, pageEmbedded, pageFormPost, pageDevice, pageDone, pageWaiting}
+// Pages of an account.
+const (
+	pageAccount pageName = "account"
+)
+
+var pageNames = []pageName{pageLogin, pageSecond, pageEnrol, pageConsent, pageLogout, pageSignedOut, pageError, pageEmbedded, pageFormPost, pageDevice, pageDone, pageWaiting,
+	pageAccount,
+}
 
 // templates are parsed at the start of the program; a mistake in one of them
 // never gets as far as a test.
 var templates = func() map[pageName]*template.Template {
 	m := map[pageName]*template.Template{}
 	for _, name := range pageNames {
-		m[name] = template.Must(template.ParseFS(files, "templates/layout.html", "templates/"+string(name)+".html"))
+		m[name] = template.Must(template.ParseFS(files, "templates/layout.html", "templates/account_nav.html", "templates/"+string(name)+".html"))
 	}
 	return m
 }()
@@ -61,6 +68,7 @@ type frame struct {
 	Embedded  bool // shown inside an app, whose client is registered with embedded_ua: warn
 	Wide      bool // much is on it: cards, and the way about beside them
 	Picker    *picker
+	Nav       []navItem // between the pages of an account
 }
 
 // T is a message without markup, H one with it; see locale.Language.
@@ -72,7 +80,7 @@ func (f *frame) H(key string, args ...any) template.HTML { return f.HTML(key, ar
 func (s *site) frame(r *http.Request, title string, failed bool) frame {
 	return frame{
 		Language: s.language(r), Title: title, Authority: s.authority, Prefix: s.prefix, Style: s.styleURL, Icon: s.iconURL,
-		Failed: failed, Picker: s.picker(r),
+		Failed: failed, Picker: s.picker(r), Nav: s.accountNav(r),
 	}
 }
 

@@ -60,6 +60,7 @@ var routes = []route{
 	{"GET", devicePath, classPage, (*site).showDevice},
 	{"POST", devicePath, classPage, (*site).device},
 	{"GET", cibaPath, classPage, (*site).waiting},
+	{"GET", accountPath, classPage, (*site).showAccount},
 	{"POST", languagePath, classPage, (*site).chooseLanguage},
 	{"GET", staticPath, classStatic, (*site).serveStatic},
 	{"GET", signals.MetadataPath, classDocument, (*site).serveSignalsMetadata},

@@ -77,7 +77,7 @@ func (s *site) login(w http.ResponseWriter, r *http.Request, p url.Values) error
 // and what that asks for. Every way of signing in starts with it.
 func (s *site) visit(r *http.Request, a *oauth.Authorization, p url.Values) (account.Visit, error) {
 	v := account.Visit{
-		Remote: remote(r), Locale: s.language(r).Tag,
+		Remote: remote(r), Locale: s.language(r).Tag, Device: account.DeviceName(r.UserAgent()),
 		Demand: account.Demand{ACR: a.ACRNeeded, Tier: s.sessionTier, Keep: p.Get("keep") == "yes"},
 	}
 	if a.Elsewhere != nil {

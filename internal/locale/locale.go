@@ -138,6 +138,17 @@ func (l *Language) HTML(key string, args ...any) template.HTML {
 	}))
 }
 
+// Key finds the message with this prefix of its key and exactly this text, so that
+// a sentence which is written down elsewhere can be said in another language.
+func (l *Language) Key(prefix, text string) (string, bool) {
+	for key, m := range l.messages {
+		if m.text == text && strings.HasPrefix(key, prefix) {
+			return key, true
+		}
+	}
+	return "", false
+}
+
 func (l *Language) find(key string, args []any) string {
 	m, ok := l.messages[key]
 	if !ok && l != Default {

@@ -110,6 +110,21 @@ func TestValuesAreEscapedIsolatedAndFilledOnce(t *testing.T) {
 	}
 }
 
+func TestSpansAreRoundedUp(t *testing.T) {
+	for in, want := range map[string]string{
+		"1s": "1 second", "300ms": "1 second", "59s": "59 seconds", "1m": "1 minute", "10m": "10 minutes", "61s": "2 minutes",
+		"1h": "1 hour", "24h": "1 day", "4320h": "180 days", "12h": "12 hours",
+	} {
+		d, err := time.ParseDuration(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := Default.Span(d); got != want {
+			t.Errorf("%s is %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestSpansAndMoments(t *testing.T) {
 	at := time.Date(2026, 3, 9, 7, 5, 59, 0, time.UTC)
 	for _, c := range []struct {

@@ -17,6 +17,11 @@ func (l *Language) Span(d time.Duration) string {
 	return ""
 }
 
+// Clock writes a time of day as people read it there, in UTC, to the minute.
+func (l *Language) Clock(t time.Time) string {
+	return l.Text("clock", "time", t.UTC().Format("15:04"))
+}
+
 // Moment writes a time as people read it there, in UTC, to the minute.
 func (l *Language) Moment(t time.Time) string {
 	t = t.UTC()

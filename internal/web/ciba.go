@@ -65,11 +65,11 @@ func (s *site) waiting(w http.ResponseWriter, r *http.Request, p url.Values) err
 }
 
 func (s *site) waitingOf(r *http.Request, session *oauth.Session, list []oauth.WaitingView) *waitingView {
-	v := waitingView{frame: s.frame(r, "What waits for you", false), Person: legible(session.Username)}
+	v := waitingView{frame: s.frame(r, s.language(r).Text("waiting.title"), false), Person: legible(session.Username)}
 	for _, x := range list {
 		v.List = append(v.List, waitingItem{
 			Address: s.prefix + cibaPath + "?request=" + url.QueryEscape(x.ID), App: legible(x.ClientName), Message: legible(x.Message),
-			Ago: inWords(max(1, s.now().Sub(x.AskedAt))),
+			Ago: v.Span(max(1, s.now().Sub(x.AskedAt))),
 		})
 	}
 	return &v

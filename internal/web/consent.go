@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"time"
 
+	"sallyport/internal/locale"
 	"sallyport/internal/oauth"
 )
 
@@ -60,19 +61,20 @@ func (s *site) showConsent(w http.ResponseWriter, r *http.Request, p url.Values)
 	if err != nil {
 		return err
 	}
-	view := consentOf(s.oauth.Consent(a))
-	view.Elsewhere = s.elsewhere(a)
-	view.frame, view.Flow, view.CSRF, view.Person = s.frame(r, "Give access?", false), p.Get("flow"), csrf, legible(session.Username)
+	l := s.language(r)
+	view := consentOf(l, s.oauth.Consent(a))
+	view.Elsewhere = s.elsewhere(l, a)
+	view.frame, view.Flow, view.CSRF, view.Person = s.frame(r, l.Text("consent.title"), false), p.Get("flow"), csrf, legible(session.Username)
 	view.Embedded = embedded(r) != ""
 	w.Header().Set("Content-Security-Policy", pagePolicy(a.RedirectURI))
 	return s.render(w, http.StatusOK, pageConsent, &view)
 }
 
-func consentOf(c oauth.ConsentView) consentView {
+func consentOf(l *locale.Language, c oauth.ConsentView) consentView {
 	v := consentView{
 		App: legible(c.ClientName), ClientID: legibleUpTo(c.ClientID, maxClientIDShown), Developer: legible(c.Developer), Publisher: legible(c.Publisher),
 		Verified: c.Verified, Registered: c.Registered, Proven: c.Proven, Imitates: imitates(c.ClientName) || imitates(c.Developer),
-		Access: inWords(c.AccessFor), Refresh: renewal(c.RefreshFor), Host: legible(c.RedirectHost), APIs: c.Audiences,
+		Access: l.Span(c.AccessFor), Refresh: renewal(l, c.RefreshFor), Host: legible(c.RedirectHost), APIs: c.Audiences,
 	}
 	if c.Vouched { // a stranger gets no link on a page of ours
 		v.Homepage, v.Policy, v.Terms = c.Homepage, c.Policy, c.Terms
@@ -82,7 +84,7 @@ func consentOf(c oauth.ConsentView) consentView {
 	}
 next:
 	for _, scope := range c.Scopes {
-		shown := oauth.ScopeView{Name: scope.Name, Text: legible(scope.Text), API: legible(scope.API)}
+		shown := oauth.ScopeView{Name: scope.Name, Text: legible(scopeText(l, scope)), API: legible(scope.API)}
 		for i := range v.Groups {
 			if v.Groups[i].API == shown.API {
 				v.Groups[i].Scopes = append(v.Groups[i].Scopes, shown)
@@ -135,9 +137,18 @@ func (s *site) consent(w http.ResponseWriter, r *http.Request, p url.Values) err
 }
 
 // renewal says how long an app may go on, or nothing.
-func renewal(d time.Duration) string {
+func renewal(l *locale.Language, d time.Duration) string {
 	if d == 0 {
 		return ""
 	}
-	return inWords(d)
+	return l.Span(d)
+}
+
+// scopeText is what a scope means. The issuer's own are in the catalogues; what
+// those of an API mean is in the words of the configuration.
+func scopeText(l *locale.Language, scope oauth.ScopeView) string {
+	if key := "scope." + scope.Name; scope.API == "" && scope.Text == locale.Default.Text(key) {
+		return l.Text(key)
+	}
+	return scope.Text
 }

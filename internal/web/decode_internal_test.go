@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 )
 
@@ -64,21 +63,6 @@ func TestLG04WhatIsLoggedIsHarmless(t *testing.T) {
 	} {
 		if got := safe(in, maxLogged); got != want {
 			t.Errorf("safe(%q) = %q, want %q", in, got, want)
-		}
-	}
-}
-
-func TestInWords(t *testing.T) {
-	for in, want := range map[string]string{
-		"1s": "1 second", "300ms": "1 second", "59s": "59 seconds", "1m": "1 minute", "10m": "10 minutes", "61s": "2 minutes",
-		"1h": "1 hour", "24h": "1 day", "4320h": "180 days", "12h": "12 hours",
-	} {
-		d, err := time.ParseDuration(in)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := inWords(d); got != want {
-			t.Errorf("inWords(%s) = %q, want %q", in, got, want)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sallyport/internal/audit"
+	"sallyport/internal/locale"
 	"sallyport/internal/oauth"
 	"sallyport/internal/ratelimit"
 )
@@ -57,14 +58,11 @@ func (s *site) devicePage(w http.ResponseWriter, r *http.Request, status int, vi
 	if err != nil {
 		return err
 	}
-	view.frame, view.CSRF = s.frame(r, "Connect a device", view.Problem != ""), csrf
+	view.frame, view.CSRF = s.frame(r, s.language(r).Text("device.title"), view.Problem != ""), csrf
 	return s.render(w, status, pageDevice, &view)
 }
 
-// Whatever is wrong with a code has the same words.
-const wrongUserCode = "No device waits with that code. Compare it with what the device shows, or start again there."
-
-// device takes a code.
+// device takes a code. Whatever is wrong with one has the same words.
 func (s *site) device(w http.ResponseWriter, r *http.Request, p url.Values) error {
 	if done, err := s.turnedAway(w, r, ""); done { // no app is known yet
 		return err
@@ -73,7 +71,7 @@ func (s *site) device(w http.ResponseWriter, r *http.Request, p url.Values) erro
 	if err != nil {
 		return err
 	}
-	bounds := codeBounds(r, session)
+	l, bounds := s.language(r), codeBounds(r, session)
 	for i, b := range bounds {
 		ok, wait := s.limits.Allow(s.now(), b.name, b.key)
 		if ok {
@@ -83,13 +81,13 @@ func (s *site) device(w http.ResponseWriter, r *http.Request, p url.Values) erro
 		note(r, audit.RequestRefused, string(b.name))
 		setRetryAfter(w.Header(), wait)
 		return s.devicePage(w, r, http.StatusTooManyRequests, deviceView{
-			Problem: "Too many wrong codes. Wait " + inWords(wait) + " and try again.", SignIn: b.name == ratelimit.CodeAll,
+			Problem: l.Text("device.throttled", "for", l.Span(wait)), SignIn: b.name == ratelimit.CodeAll,
 		})
 	}
 	a, err := s.oauth.OpenUserCode(r.Context(), p.Get("user_code"))
 	if errors.Is(err, oauth.ErrUserCode) {
 		note(r, audit.DeviceCodeWrong, "")
-		return s.devicePage(w, r, http.StatusBadRequest, deviceView{Problem: wrongUserCode})
+		return s.devicePage(w, r, http.StatusBadRequest, deviceView{Problem: l.Text("device.wrong")})
 	}
 	s.refund(bounds)
 	if err != nil {
@@ -130,15 +128,15 @@ type elsewhereView struct {
 	At, Ago  string
 }
 
-func (s *site) elsewhere(a *oauth.Authorization) *elsewhereView {
+func (s *site) elsewhere(l *locale.Language, a *oauth.Authorization) *elsewhereView {
 	e := a.Elsewhere
 	if e == nil {
 		return nil
 	}
-	at := time.Unix(e.AskedAt, 0).UTC()
+	at := time.Unix(e.AskedAt, 0)
 	return &elsewhereView{
 		UserCode: e.UserCode, Message: legible(e.Message), From: legible(e.From),
-		At: at.Format("15:04 UTC"), Ago: inWords(max(time.Second, s.now().Sub(at))),
+		At: l.Clock(at), Ago: l.Span(max(time.Second, s.now().Sub(at))),
 	}
 }
 
@@ -150,10 +148,11 @@ type doneView struct {
 
 func (s *site) done(w http.ResponseWriter, r *http.Request, how string) error {
 	view := doneView{Allowed: how == oauth.DoneAllowed}
-	title := "Access denied"
+	title := "done.denied"
 	if view.Allowed {
-		title = "Access given"
+		title = "done.allowed"
 	}
-	view.frame = s.frame(r, title, false)
+	view.frame = s.frame(r, s.language(r).Text(title), false)
+	view.Picker = nil // what it was about is over
 	return s.render(w, http.StatusOK, pageDone, &view)
 }

@@ -109,7 +109,7 @@ type embeddedView struct {
 }
 
 func (s *site) wayOut(r *http.Request) *embeddedView {
-	v := &embeddedView{errorView: errorView{frame: s.frame(r, "Open this in your browser", false), Code: oauth.AccessDenied}}
+	v := &embeddedView{errorView: errorView{frame: s.frame(r, s.language(r).Text("embedded.title"), false), Code: oauth.AccessDenied}}
 	ua := r.UserAgent()
 	switch {
 	case strings.Contains(ua, "Android"):

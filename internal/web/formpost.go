@@ -45,7 +45,8 @@ func (s *site) formPost(w http.ResponseWriter, r *http.Request, p *oauth.FormPos
 	if u, err := url.Parse(p.Action); err == nil {
 		host = legible(u.Host)
 	}
-	v := formPostView{frame: s.frame(r, "Back to the app", false), Action: template.URL(p.Action), Host: host, Script: submitScript} //nolint:gosec // registered, and never from a request alone
+	v := formPostView{frame: s.frame(r, s.language(r).Text("form_post.title"), false), Action: template.URL(p.Action), Host: host, Script: submitScript} //nolint:gosec // registered, and never from a request alone
+	v.Picker = nil                                                                                                                                       // the answer is on its way already
 	for name, values := range p.Params {
 		v.Fields = append(v.Fields, formField{name, values[0]})
 	}

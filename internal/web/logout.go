@@ -55,7 +55,7 @@ func (s *site) logout(w http.ResponseWriter, r *http.Request, p url.Values) erro
 	}
 	w.Header().Set("Content-Security-Policy", pagePolicy(view.Location))
 	return s.render(w, http.StatusOK, pageLogout, &logoutView{
-		frame: s.frame(r, "Sign out?", false), Flow: flow, CSRF: csrf, App: legible(view.ClientName), Person: legible(who.Username),
+		frame: s.frame(r, s.language(r).Text("logout.title"), false), Flow: flow, CSRF: csrf, App: legible(view.ClientName), Person: legible(who.Username),
 	})
 }
 
@@ -140,7 +140,7 @@ func (s *site) endSession(w http.ResponseWriter, r *http.Request, view oauth.Log
 	case done == http.StatusSeeOther:
 		return seeOther(w, s.local(logoutPath, ""))
 	}
-	return s.render(w, done, pageSignedOut, &signedOutView{frame: s.frame(r, "Signed out", false)})
+	return s.render(w, done, pageSignedOut, &signedOutView{frame: s.frame(r, s.language(r).Text("signed_out.title"), false)})
 }
 
 // sealLogout makes the handle under which a logout request, or what is left to do

@@ -106,32 +106,6 @@ func (s *site) render(w http.ResponseWriter, status int, name pageName, view pag
 	return nil
 }
 
-// errorView is what the error page shows. The code is the OAuth error code.
-type errorView struct {
-	frame
-	Heading     string
-	Description string
-	Code        string
-	ID          string
-	Ours        bool // the fault is ours
-}
-
-func (s *site) writeErrorPage(w http.ResponseWriter, r *http.Request, p problem) {
-	v := errorView{Heading: "That did not work", Description: sentence(legible(p.description)), Code: p.code, ID: p.id}
-	switch {
-	case p.status >= 500:
-		v.Heading, v.Ours = "Something went wrong", true
-	case p.status == http.StatusNotFound:
-		v.Heading = "Nothing is here"
-	case p.status == http.StatusForbidden:
-		v.Heading = "Nothing was changed"
-	}
-	v.frame = s.frame(r, v.Heading, false)
-	if err := s.render(w, p.status, pageError, &v); err != nil {
-		http.Error(w, p.code, p.status)
-	}
-}
-
 // busyFor is what a client is told to wait when the server cannot answer now.
 const busyFor = time.Second
 

@@ -34,7 +34,7 @@ func (s *site) signedOut(w http.ResponseWriter, r *http.Request, p url.Values) e
 	if err != nil {
 		return err
 	}
-	view := signedOutView{frame: s.frame(r, "Signed out", false), Script: s.continueURL}
+	view := signedOutView{frame: s.frame(r, s.language(r).Text("signed_out.title"), false), Script: s.continueURL}
 	for _, text := range after["frame"] {
 		id, clientID, _ := strings.Cut(text, " ")
 		sid, err := secret.ParseID(id)

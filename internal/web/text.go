@@ -1,9 +1,7 @@
 package web
 
 import (
-	"strconv"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -77,23 +75,4 @@ func sentence(s string) string {
 		return s
 	}
 	return s + "."
-}
-
-// inWords says how long d is, in the largest unit that fits, rounded up.
-func inWords(d time.Duration) string {
-	units := []struct {
-		of   time.Duration
-		name string
-	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}}
-	for _, u := range units {
-		if d < u.of && u.of > time.Second {
-			continue
-		}
-		n := int64((d + u.of - 1) / u.of)
-		if n == 1 {
-			return "1 " + u.name
-		}
-		return strconv.FormatInt(n, 10) + " " + u.name + "s"
-	}
-	return ""
 }

@@ -20,6 +20,7 @@ type mailConfig struct {
 	Username     string `yaml:"username" example:"sallyport" doc:"Name to authenticate with. Without it there is no authentication."`
 	PasswordFile string `yaml:"password_file" example:"mail.password" doc:"File with the password."`
 	From         string `yaml:"from" example:"Sallyport <auth@example.com>" doc:"The sender."`
+	Folder       string `yaml:"folder" example:"mail" doc:"Folder into which mails are written as files, instead of sending them: for trying out. Everybody who reads them can sign in as those that they are for."`
 	CAFile       string `yaml:"ca_file" example:"mail-ca.pem" doc:"PEM file with the authorities that the server's certificate leads to, instead of the system's."`
 }
 
@@ -32,6 +33,9 @@ type leaksConfig struct {
 
 // maxContacts bounds the addresses of one client.
 const maxContacts = 5
+
+// sends reports whether people can be written to.
+func (m *mailConfig) sends() bool { return m.Server != "" || m.Folder != "" }
 
 // mailServer is where mail is handed in.
 func (m *mailConfig) mailServer() (notify.MailOptions, error) {
@@ -73,6 +77,10 @@ func checkMail(j *judge) {
 			j.failf(fmt.Sprintf("leaks.notify[%d]", i), "%q is not a plain address like security@example.com", a)
 		}
 	}
+	if m.Folder != "" {
+		j.mailFolder()
+		return
+	}
 	if m.Server == "" {
 		if *m != (mailConfig{}) {
 			j.failf("mail.server", "is missing beside the other settings of mail")
@@ -104,6 +112,18 @@ func checkMail(j *judge) {
 	if len(j.c.Leaks.Notify) == 0 {
 		j.warnf("leaks.notify", "is empty, so nobody who runs the server is told of a leak")
 	}
+}
+
+// mailFolder judges mail that is written into a folder.
+func (j *judge) mailFolder() {
+	m := &j.c.Mail
+	if m.Server != "" {
+		j.failf("mail.folder", "and mail.server exclude each other")
+	}
+	if _, err := netmail.ParseAddress(m.From); err != nil {
+		j.failf("mail.from", "%q is not an address: write for example Sallyport <auth@example.com>", m.From)
+	}
+	j.warnf("mail.folder", "means that no mail is sent: everybody who can read the folder can use the codes in it")
 }
 
 // unheardProblem says that the contacts of a client are told nothing.
@@ -175,6 +195,9 @@ func (c *config) mailRoots() (*x509.CertPool, error) {
 
 // mailer is nil where no mail is sent.
 func (c *config) mailer() (*notify.Mailer, error) {
+	if c.Mail.Folder != "" {
+		return notify.NewMailer(notify.MailOptions{Folder: c.file(c.Mail.Folder), From: c.Mail.From})
+	}
 	if c.Mail.Server == "" {
 		return nil, nil //nolint:nilnil // there is none
 	}

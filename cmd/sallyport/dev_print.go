@@ -60,6 +60,7 @@ type devReady struct {
 	MutualTLS         string   `json:"mtls"`
 	ServiceClientID   string   `json:"service_client_id"`
 	ServiceSecretFile string   `json:"service_secret_file"`
+	Mails             string   `json:"mails"`
 }
 
 type devAPI struct {
@@ -76,6 +77,7 @@ func (d *dev) print(w io.Writer, asJSON bool) error {
 		Issuer: d.issuer, CAFile: d.caFile, Username: demoUser, Password: d.password.Reveal(),
 		ClientID: demoNative, RedirectURI: demoRedirect, PID: os.Getpid(), Metrics: "http://" + d.doors.ops.Addr().String() + "/metrics",
 		App: d.appURL, MutualTLS: d.mutualURL, ServiceClientID: demoService, ServiceSecretFile: d.state.file(devServiceSecret),
+		Mails: d.state.file(devMailFolder),
 	}
 	for _, a := range d.config.APIs {
 		r.APIs = append(r.APIs, devAPI{a.Name, d.issuer + a.Path, a.Tier, a.Audience})

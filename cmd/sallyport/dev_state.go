@@ -25,6 +25,7 @@ const (
 	devPasswordFile  = "demo-password"
 	devWebSecret     = "demo-web.secret"
 	devServiceSecret = "demo-service.secret"
+	devMailFolder    = "mail" // mails that would have been sent
 )
 
 // devFiles are all files that dev makes, in the order in which a reset removes
@@ -101,7 +102,7 @@ func foreign(dir string) ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if !marked || !e.Type().IsRegular() || !isDevFile(e.Name()) {
+		if mails := e.IsDir() && e.Name() == devMailFolder; !marked || !mails && (!e.Type().IsRegular() || !isDevFile(e.Name())) {
 			names = append(names, e.Name())
 		}
 	}
@@ -125,10 +126,14 @@ func (s *devState) reset() error {
 		return fmt.Errorf("read the state folder: %w", err)
 	}
 	for _, e := range entries {
-		if e.Name() == devLockFile || !isDevFile(e.Name()) {
+		remove := os.Remove
+		switch {
+		case e.IsDir() && e.Name() == devMailFolder:
+			remove = os.RemoveAll
+		case e.Name() == devLockFile || !isDevFile(e.Name()):
 			continue
 		}
-		if err := os.Remove(s.file(e.Name())); err != nil {
+		if err := remove(s.file(e.Name())); err != nil {
 			return fmt.Errorf("reset: %w", err)
 		}
 	}

@@ -249,6 +249,7 @@ func (n *node) assembleEdge(c *config, ring *token.Ring) error {
 		Store: n.store.Account(), Now: n.now, Ring: ring, Limits: limits,
 		MaxSessions: c.People.SessionsMax,
 		Breached:    lists,
+		Mail:        c.Mail.sends(),
 	})
 	registry := prometheus.NewRegistry()
 	n.registerMetrics(registry)

@@ -36,6 +36,7 @@ func (n *node) assembleNotices(ctx context.Context, c *config) error {
 	n.notices = notify.NewWorker(notify.Options{
 		Outbox: n.store.Outbox(), Directory: directory{c, n.store.OAuth()}, Issuer: c.Issuer, Operators: c.Leaks.Notify,
 		Mailer: mailer, Webhook: hook, Now: n.now, Record: n.recordLeak, Report: n.reportDelivery,
+		OpenLetter: func(id, sealed string) (secret.Value, error) { return n.accounts.OpenLetter(id, sealed) },
 	})
 	return nil
 }

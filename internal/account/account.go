@@ -25,6 +25,7 @@ type Options struct {
 	Ring         *token.Ring      // seals sign-ins under way and what is kept of factors; nil: nobody can sign in in two steps
 	MaxSessions  int              // that a person may have at once; 0: defaultMaxSessions
 	Limits       *ratelimit.Table // nil: one of its own
+	Mail         bool             // mail can be sent; without it letters are not written
 	HashesAtOnce int              // password hashes that run at once; 0: GOMAXPROCS
 	Params       Argon2Params     // of new hashes; zero: 19 MiB, 2 passes, 1 thread
 
@@ -44,6 +45,7 @@ type Service struct {
 
 	limits *ratelimit.Table
 	hasher *hasher
+	mail   bool
 
 	breached breached.Filters
 }
@@ -63,7 +65,7 @@ func New(o Options) *Service {
 		o.Params = defaultParams
 	}
 	return &Service{
-		store: o.Store, now: o.Now, ring: o.Ring,
+		store: o.Store, now: o.Now, ring: o.Ring, mail: o.Mail,
 		maxSessions: cmp.Or(o.MaxSessions, defaultMaxSessions),
 		limits:      o.Limits,
 

@@ -21,6 +21,7 @@ var (
 // in the same transaction, with the entry kept until keep.
 type Store interface {
 	LocaleStore
+	LetterStore
 
 	// UserByName and UserByID return ErrNotFound for an unknown person. Names
 	// compare by their folded form, see FoldUsername.

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	netmail "net/mail"
 	"net/textproto"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -28,6 +30,9 @@ type MailOptions struct {
 	Password secret.Value
 	From     string // an address, with or without a name
 	RootCAs  *x509.CertPool
+	// Folder takes mails as files, and no server is asked: then Host and Port are not
+	// needed.
+	Folder string
 }
 
 // mailTimeout bounds a whole conversation with the server.
@@ -47,7 +52,9 @@ func NewMailer(o MailOptions) (*Mailer, error) {
 		return nil, errors.New("mail: the sender is not an address")
 	}
 	m := &Mailer{o: o, from: from, domain: from.Address[strings.LastIndexByte(from.Address, '@')+1:]}
-	_, err = m.client()
+	if o.Folder == "" {
+		_, err = m.client()
+	}
 	return m, err
 }
 
@@ -77,21 +84,39 @@ func (m *Mailer) client() (*mail.Client, error) {
 // errRefused: the server says that it will never take mail for the address.
 var errRefused = errors.New("the mail server refuses the address for good")
 
-// send returns when the server has taken the mail to one address: in a mail to
-// several, one that is dead would silence the others. id makes the Message-ID, so
-// that a mail that is sent twice is known as one. The error is errRefused, or is
-// worth another attempt; it quotes neither text nor address.
+// message is a mail to one address. id makes the Message-ID, so that a mail that is
+// sent twice is known as one.
+type message struct {
+	to, id, subject, text string
+	language              string // BCP 47; empty: not said
+	at                    time.Time
+}
+
+// send is hand for a text in English, of which the subject is ASCII.
 func (m *Mailer) send(ctx context.Context, to, id, subject, text string, now time.Time) error {
+	return m.hand(ctx, message{to: to, id: id, subject: oneLine(subject), text: text, at: now})
+}
+
+// hand returns when the server has taken the mail to one address: in a mail to
+// several, one that is dead would silence the others. The error is errRefused, or
+// is worth another attempt; it quotes neither text nor address.
+func (m *Mailer) hand(ctx context.Context, one message) error {
 	msg := mail.NewMsg(mail.WithNoDefaultUserAgent())
 	msg.FromMailAddress(m.from)
-	if !plainAddress(to) || msg.To(to) != nil {
+	if !plainAddress(one.to) || msg.To(one.to) != nil {
 		return fmt.Errorf("%w: it is not a plain address", errRefused)
 	}
-	msg.Subject(oneLine(subject))
-	msg.SetMessageIDWithValue(id + "@" + m.domain)
-	msg.SetDateWithValue(now)
+	msg.Subject(one.subject)
+	msg.SetMessageIDWithValue(one.id + "@" + m.domain)
+	msg.SetDateWithValue(one.at)
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834 §5: nobody answers by itself
-	msg.SetBodyString(mail.TypeTextPlain, text)
+	if one.language != "" {
+		msg.SetGenHeader("Content-Language", one.language)
+	}
+	msg.SetBodyString(mail.TypeTextPlain, one.text)
+	if m.o.Folder != "" {
+		return m.file(msg, one.id)
+	}
 	c, err := m.client()
 	if err != nil {
 		return err
@@ -102,6 +127,19 @@ func (m *Mailer) send(ctx context.Context, to, id, subject, text string, now tim
 		return mailProblem(err)
 	}
 	return nil
+}
+
+// file writes a mail into the folder, for who tries things out without a server.
+func (m *Mailer) file(msg *mail.Msg, id string) error {
+	if err := os.MkdirAll(m.o.Folder, 0o700); err != nil {
+		return fmt.Errorf("folder of mails: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(m.o.Folder, id+".eml"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("write mail: %w", err)
+	}
+	_, err = msg.WriteTo(f)
+	return errors.Join(err, f.Close())
 }
 
 // mailProblem keeps the codes of what the server said: its words may quote the

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sallyport/internal/audit"
+	"sallyport/internal/secret"
 )
 
 // Directory knows where people are reached. It returns nothing for who has no
@@ -32,6 +33,8 @@ type Options struct {
 	Now       func() time.Time
 	Record    func(audit.Leak) // writes the record of one leak, each once
 	Report    func(Delivery)   // what became of notices to people and machines
+	// OpenLetter opens what a letter has sealed, by its ID; nil: no letter has anything.
+	OpenLetter func(id, sealed string) (secret.Value, error)
 }
 
 // Delivery says what became of notices to one recipient.
@@ -78,6 +81,9 @@ func (w *Worker) Run(ctx context.Context) {
 // errNobody: there is no way to the recipient, and there will be none.
 var errNobody = errors.New("there is no address")
 
+// errUnreadable: the keys that a letter was sealed with are gone.
+var errUnreadable = errors.New("it cannot be opened")
+
 // deliver sends one batch and settles it in the outbox.
 func (w *Worker) deliver(ctx context.Context, list []Notice) {
 	to := list[0].To
@@ -100,7 +106,7 @@ func (w *Worker) deliver(ctx context.Context, list []Notice) {
 	}
 	var lost, again []Notice
 	for _, n := range list[len(sent):] {
-		if errors.Is(err, errNobody) || errors.Is(err, errRefused) || w.o.Now().Sub(n.CreatedAt) >= giveUp {
+		if errors.Is(err, errNobody) || errors.Is(err, errRefused) || errors.Is(err, errUnreadable) || w.o.Now().Sub(n.CreatedAt) >= giveUp {
 			lost = append(lost, n)
 		} else {
 			again = append(again, n)
@@ -126,6 +132,9 @@ const (
 
 // send returns what it has sent, in order, and why it stopped.
 func (w *Worker) send(ctx context.Context, to string, list []Notice) ([]Notice, error) {
+	if strings.HasPrefix(to, ToLetter) {
+		return w.letters(ctx, list)
+	}
 	if strings.HasPrefix(to, toAsk) {
 		return w.ask(ctx, to, list)
 	}

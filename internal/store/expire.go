@@ -37,6 +37,7 @@ var expiring = []struct {
 	{"events of people", account.EventsKept, `DELETE FROM user_events WHERE id IN (SELECT id FROM user_events WHERE created_s <= $1 ORDER BY created_s LIMIT $2)`},
 	{"browsers", account.BrowserLife, `DELETE FROM known_browsers WHERE (user_id, mark) IN
 		(SELECT user_id, mark FROM known_browsers WHERE last_s <= $1 ORDER BY last_s LIMIT $2)`},
+	{"letter counts", 2 * time.Hour, `DELETE FROM letter_counts WHERE (mark, hour_s) IN (SELECT mark, hour_s FROM letter_counts WHERE hour_s <= $1 ORDER BY hour_s LIMIT $2)`},
 	{"feed", clockError, `DELETE FROM feed WHERE seq IN (SELECT seq FROM feed WHERE expires_s <= $1 ORDER BY expires_s LIMIT $2)`},
 	{"marks", clockError, `DELETE FROM feed_marks WHERE seq IN (SELECT seq FROM feed_marks
 		WHERE expires_s <= $1 AND seq < (SELECT max(seq) FROM feed_marks) ORDER BY seq LIMIT $2)`},

@@ -36,3 +36,13 @@ CREATE TABLE invitations (
     expires_s  BIGINT NOT NULL
 ) /*clustered*/;
 CREATE INDEX invitations_end ON invitations (expires_s);
+
+-- How many letters an address was sent in an hour. mark is a digest of the address
+-- and the kind of letters.
+CREATE TABLE letter_counts (
+    mark    TEXT    NOT NULL,
+    hour_s  BIGINT  NOT NULL,
+    n       INTEGER NOT NULL,
+    PRIMARY KEY (mark, hour_s)
+) /*clustered*/;
+CREATE INDEX letter_counts_end ON letter_counts (hour_s);

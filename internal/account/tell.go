@@ -2,5 +2,11 @@ package account
 
 import "context"
 
-// tell writes to a person about an event.
-func (s *Service) tell(_ context.Context, _ UserEvent, _ *Visit) error { return nil }
+// tell writes the letter of an event to every address of its person.
+func (s *Service) tell(ctx context.Context, e UserEvent, v *Visit) error {
+	l := Letter{UserID: e.UserID, Kind: string(e.Kind), Params: map[string]string{"device": e.Device, "place": e.Place, "detail": e.Detail}}
+	if v != nil {
+		l.Locale = v.Locale
+	}
+	return s.Write(ctx, l)
+}

@@ -49,13 +49,12 @@ func (w *Worker) letters(ctx context.Context, list []Notice) ([]Notice, error) {
 func writeLetter(issuer string, l *audit.Letter, within secret.Value) message {
 	lang := locale.For(l.Locale)
 	args := []any{"site", strings.TrimPrefix(issuer, "https://"), "when", lang.Moment(l.At), "until", lang.Moment(l.Until)}
-	for _, name := range []string{"device", "place"} {
-		if l.Params[name] == "" {
-			args = append(args, name, lang.Text("letter.unknown"))
-		}
+	if l.Params["place"] == "" {
+		args = append(args, "place", lang.Text("letter.unknown"))
 	}
+	args = append(args, "device", line(lang.Device(l.Params["device"])))
 	for name, value := range l.Params {
-		if value != "" {
+		if value != "" && name != "device" {
 			args = append(args, name, line(value))
 		}
 	}

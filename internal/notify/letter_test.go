@@ -73,8 +73,8 @@ func posted(t *testing.T, list ...notify.Notice) (mails []*netmail.Message, text
 func TestLettersAreInTheLanguageOfThePerson(t *testing.T) {
 	for tag, want := range map[string][2]string{
 		"en": {"Your password was changed", "Device: Firefox on Linux"},
-		"de": {"Ihr Passwort wurde geändert", "Gerät: Firefox on Linux"},
-		"ar": {"تم تغيير كلمة مرورك", "الجهاز: Firefox on Linux"},
+		"de": {"Ihr Passwort wurde geändert", "Gerät: Firefox"},
+		"ar": {"تم تغيير كلمة مرورك", "الجهاز: Firefox"},
 	} {
 		mails, texts, _ := posted(t, letterNotice(t, audit.Letter{
 			Address: "ada@example.com", Kind: "password_changed", Locale: tag, Until: farAhead(), Params: map[string]string{"device": "Firefox on Linux"},

@@ -4,7 +4,7 @@ import "sallyport/internal/token"
 
 // peopleConfig is how people sign in.
 type peopleConfig struct {
-	SessionTier  string `yaml:"session_tier" default:"standard" enum:"low,standard,high" example:"standard" doc:"Whose limits the sessions of people have: low 30 days, standard an hour unused and a day in all, high 15 minutes unused and 12 hours in all."`
+	SessionTier  string `yaml:"session_tier" default:"standard" enum:"low,standard,high" example:"standard" doc:"Whose limits the sessions of people have: low 30 days, standard an hour unused and a day in all, high 15 minutes unused and 12 hours in all. An app that asks for an API of a higher tier gets a sign-in within the limits of that."`
 	SecondFactor string `yaml:"second_factor" default:"offered" enum:"offered,required" example:"required" doc:"Whether people must sign in with two factors to use any app. Those who have set one up are always asked for it; tier high and acr ask for it anyway."`
 	SessionsMax  int    `yaml:"sessions_max" default:"20" example:"20" doc:"In how many browsers a person may be signed in at once, 1 to 1000. The one unused for longest ends; apps stay connected."`
 

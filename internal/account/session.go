@@ -60,10 +60,14 @@ func (s *Service) Session(ctx context.Context, cookie secret.Value) (Session, er
 	if !now.Before(session.IdleUntil) || !now.Before(session.AbsoluteUntil) {
 		return Session{}, ErrNotFound
 	}
-	if now.Sub(session.LastSeen) < touchEvery {
-		return session, nil
+	idle := now.Sub(session.LastSeen)
+	if idle >= touchEvery {
+		if session, err = s.touch(ctx, session, seconds(now)); err != nil {
+			return Session{}, err
+		}
 	}
-	return s.touch(ctx, session, seconds(now))
+	session.Idle = idle
+	return session, nil
 }
 
 // Previous returns the ID of the session that a cookie was given for, also if it

@@ -109,6 +109,7 @@ type Session struct {
 	ProviderSID   string     // and as what
 	CreatedAt     time.Time
 	LastSeen      time.Time
+	Idle          time.Duration // how long it was unused until now; Service.Session says it, and no store
 	IdleUntil     time.Time
 	AbsoluteUntil time.Time
 }

@@ -313,3 +313,46 @@ func TestAU15AU20APurposeIsSignedInForAnew(t *testing.T) {
 		t.Errorf("AU20 another session: step %v, %v", step, err)
 	}
 }
+
+// AU14: an API of a higher tier than the sessions of the deployment asks for a
+// sign-in of its own limits.
+func TestAU14ARiskyAPIAsksForALaterSignIn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.Service = r.node(r.feed, func(o *oauth.Options) {
+		o.Resources = append(o.Resources, oauth.Resource{Name: "vault", Audience: "https://api.example.com/vault", Tier: token.TierHigh, Scopes: []string{"vault.read"}})
+		o.Clients = append(o.Clients, oauth.Client{ID: "both", Type: oauth.Native, Scope: "openid catalog.read vault.read", RedirectURIs: []string{callback}})
+	})
+	for name, c := range map[string]struct {
+		scope     string
+		idle, age time.Duration
+		login     bool
+	}{
+		"just used":                     {"openid vault.read", 0, time.Hour, false},
+		"unused for a quarter":          {"openid vault.read", 15 * time.Minute, time.Hour, true},
+		"signed in twelve hours ago":    {"openid vault.read", 0, 12 * time.Hour, true},
+		"the same for a lower tier":     {"openid catalog.read", 15 * time.Minute, 12 * time.Hour, false},
+		"its own limits, an hour":       {"openid catalog.read", time.Hour, time.Hour, true},
+		"its own limits, a day":         {"openid catalog.read", 0, 24 * time.Hour, true},
+		"both, and the riskier decides": {"openid catalog.read vault.read", 15 * time.Minute, time.Hour, true},
+	} {
+		params := authorizeParams("client_id", "both", "scope", c.scope)
+		if strings.Contains(c.scope, "catalog.read vault.read") {
+			params["resource"] = []string{"https://api.example.com/catalog", "https://api.example.com/vault"}
+		}
+		a, err := r.Authorize(t.Context(), params)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		session := *r.session
+		session.Idle, session.AuthTime = c.idle, r.clock.now().Add(-c.age)
+		step, err := r.Next(t.Context(), a, &session)
+		if err != nil || (step == oauth.StepLogin) != c.login {
+			t.Errorf("%s: step %v, %v", name, step, err)
+		}
+		session.Idle = 0 // the next page
+		if step, err = r.Next(t.Context(), a, &session); err != nil || (step == oauth.StepLogin) != c.login {
+			t.Errorf("%s, on the next page: step %v, %v", name, step, err)
+		}
+	}
+}

@@ -24,6 +24,7 @@ type Session struct {
 	ACR      string
 	AMR      string
 	AuthTime time.Time
+	Idle     time.Duration // how long it was unused before this request
 }
 
 // Step is what an authorization needs next.
@@ -113,6 +114,10 @@ func (s *Service) Next(ctx context.Context, a *Authorization, session *Session) 
 		return 0, s.redirectError(ctx, a, LoginRequired, "somebody else has signed in")
 	}
 	login, weak := s.needsLogin(a, session), s.tooWeak(a, session)
+	if !login && s.tooOld(a, session) {
+		// Loading the next page makes the session look used, so it is written down.
+		login, a.Prompt = true, append(slices.Clip(a.Prompt), "login")
+	}
 	switch {
 	case (login || weak) && silent && session == nil && a.client.lessTrusted():
 		return 0, &PageError{LoginRequired, "nobody is signed in"}
@@ -164,6 +169,28 @@ func (s *Service) needsLogin(a *Authorization, session *Session) bool {
 		return false
 	}
 	return *a.MaxAge == 0 || s.now().Sub(session.AuthTime) > time.Duration(*a.MaxAge)*time.Second
+}
+
+// tooOld reports whether the sign-in is older, or was unused for longer, than the
+// riskiest API of the request allows: sessions have the limits of the deployment,
+// which may be those of a lower tier (AU14).
+func (s *Service) tooOld(a *Authorization, session *Session) bool {
+	if session.ID == a.LoginBy {
+		return false
+	}
+	tier := token.TierLow
+	for _, m := range fields(a.Scope) {
+		if res := s.byScope[m]; res != nil {
+			tier = max(tier, res.Tier)
+		}
+	}
+	for _, audience := range locationsOf(a.Terms.Details) {
+		if res := s.byAudience(audience); res != nil {
+			tier = max(tier, res.Tier)
+		}
+	}
+	limits := tier.Limits()
+	return session.Idle >= limits.SessionIdle || s.now().Sub(session.AuthTime) >= limits.SessionAbsolute
 }
 
 // tooWeak reports whether more has to be proven than the session has. Pages of ours

@@ -83,7 +83,7 @@ func (s *site) named(r *http.Request, session account.Session) (*oauth.Session, 
 	}
 	note := oauth.Session{
 		ID: session.ID, SID: session.SID, UserID: session.UserID, Username: user.Username,
-		ACR: session.ACR, AMR: session.AMR, AuthTime: session.AuthTime,
+		ACR: session.ACR, AMR: session.AMR, AuthTime: session.AuthTime, Idle: session.Idle,
 	}
 	subject(r, session.UserID)
 	return &note, nil

@@ -29,6 +29,8 @@ type Options struct {
 	HashesAtOnce int              // password hashes that run at once; 0: GOMAXPROCS
 	Params       Argon2Params     // of new hashes; zero: 19 MiB, 2 passes, 1 thread
 
+	Places *Places // nil: no place is known
+
 	Breached []*breached.Filter // of the operator, besides the bundled one
 }
 
@@ -46,6 +48,8 @@ type Service struct {
 	limits *ratelimit.Table
 	hasher *hasher
 	mail   bool
+
+	places *Places
 
 	breached breached.Filters
 }
@@ -68,6 +72,7 @@ func New(o Options) *Service {
 		store: o.Store, now: o.Now, ring: o.Ring, mail: o.Mail,
 		maxSessions: cmp.Or(o.MaxSessions, defaultMaxSessions),
 		limits:      o.Limits,
+		places:      o.Places,
 
 		hasher:   newHasher(o.Params, o.HashesAtOnce),
 		breached: filters(o.Breached),

@@ -3,9 +3,11 @@ package account
 import (
 	"context"
 	"encoding/hex"
-	"fmt"
+	"errors"
 	"time"
 
+	"sallyport/internal/audit"
+	"sallyport/internal/ratelimit"
 	"sallyport/internal/secret"
 )
 
@@ -46,21 +48,32 @@ func mark(browser secret.Value) string {
 	return hex.EncodeToString(digest(browser))
 }
 
+// moved tells the person that their cookie is on another kind of device, not more
+// often than the limit says: whoever has it could fill the list of events.
+func (s *Service) moved(ctx context.Context, session Session, device string) {
+	if ok, _ := s.limits.Allow(s.now(), ratelimit.SessionMoved, session.ID.String()); ok {
+		s.Happened(ctx, session.UserID, SessionMoved, &Visit{Device: device}, "")
+	}
+}
+
 // met notes from where somebody has signed in, and tells the person of the first
 // time that a browser is used (AU16). The very first sign-in of an account is no
 // news: there was nobody before who could mind.
-func (s *Service) met(ctx context.Context, v *Visit, user User) error {
+func (s *Service) met(ctx context.Context, v *Visit, user User) {
 	if v.Browser.IsZero() {
-		return nil
+		return
 	}
 	now := seconds(s.now())
 	known, others, err := s.store.KnowBrowser(ctx, KnownBrowser{UserID: user.ID, Mark: mark(v.Browser), Device: v.Device, Place: s.place(v.Remote), At: now})
-	if err != nil {
-		return fmt.Errorf("note browser: %w", err)
+	if errors.Is(err, ErrNotFound) {
+		return // gone meanwhile
+	}
+	if err != nil { // the person is signed in already; better told once too often
+		note(ctx, audit.AccountEventLost, user.ID, "browser")
+		others = true
 	}
 	// Browsers are forgotten, so an old account may have none left; then it is told.
 	if !known && (others || now.Sub(user.CreatedAt) > BrowserLife) {
 		s.Happened(ctx, user.ID, SignedInNewDevice, v, "")
 	}
-	return nil
 }

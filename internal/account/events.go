@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"sallyport/internal/audit"
@@ -149,7 +150,7 @@ func (s *Service) Events(ctx context.Context, userID string) ([]UserEvent, error
 // tidy makes a text of somebody else fit for a page of its owner.
 func tidy(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || invisible(r) {
+		if r == utf8.RuneError || invisible(r) || unicode.In(r, unicode.Zl, unicode.Zp) {
 			return -1
 		}
 		return r

@@ -67,6 +67,7 @@ func (s *Service) complete(ctx context.Context, v Visit, user User, proven Metho
 		return Progress{}, err
 	}
 	note(ctx, audit.LoginSucceeded, user.ID, "")
+	s.met(ctx, &v, user)
 	return Progress{User: user, Session: session, Cookie: cookie}, nil
 }
 

@@ -28,7 +28,8 @@ func (s *Service) open(ctx context.Context, v Visit, user User, proven Methods, 
 		ID: id, SID: id, Hash: cookie.Hash(), UserID: user.ID, UserVersion: user.Version,
 		Methods: proven, ACR: proven.ACR(), AMR: proven.AMR(), AuthTime: since, CreatedAt: now, LastSeen: now,
 		IdleUntil: now.Add(min(limits.SessionIdle, limits.SessionAbsolute)), AbsoluteUntil: since.Add(limits.SessionAbsolute),
-		Tier: v.Demand.Tier, Keep: v.Demand.Keep && v.Demand.Tier < token.TierHigh, Most: s.maxSessions, Purpose: v.Demand.Purpose, Device: v.Device,
+		Tier: v.Demand.Tier, Keep: v.Demand.Keep && v.Demand.Tier < token.TierHigh, Most: s.maxSessions, Purpose: v.Demand.Purpose,
+		Device: v.Device, Place: s.place(v.Remote),
 	}
 	if session.IdleUntil.After(session.AbsoluteUntil) {
 		session.IdleUntil = session.AbsoluteUntil
@@ -52,9 +53,21 @@ func (s *Service) open(ctx context.Context, v Visit, user User, proven Methods, 
 // that it is in use. A cookie that is malformed, unknown or forged, and a
 // session that has ended or expired, give ErrNotFound alike.
 func (s *Service) Session(ctx context.Context, cookie secret.Value) (Session, error) {
+	return s.SessionOn(ctx, cookie, "")
+}
+
+// SessionOn is Session for a request from a device, as DeviceName calls it. A
+// cookie that turns up with another kind of device than it was given to is as
+// good as none: the person signs in anew (AU18). Another network alone is what
+// every phone shows several times a day.
+func (s *Service) SessionOn(ctx context.Context, cookie secret.Value, device string) (Session, error) {
 	session, err := s.find(ctx, cookie)
 	if err != nil {
 		return Session{}, err
+	}
+	if session.Device != "" && device != "" && session.Device != device {
+		s.moved(ctx, session, device)
+		return Session{}, ErrNotFound
 	}
 	now := s.now()
 	if !now.Before(session.IdleUntil) || !now.Before(session.AbsoluteUntil) {

@@ -11,6 +11,7 @@ const (
 	LoginAddress     Name = "login_address"
 	LoginNetwork     Name = "login_network"
 	LoginAccount     Name = "login_account"
+	SessionMoved     Name = "session_moved"
 	ClientAuth       Name = "client_auth"
 	ClientAuthAll    Name = "client_auth_all"
 	Introspect       Name = "introspect"
@@ -64,6 +65,10 @@ var Limits = []Limit{
 	{
 		LoginAccount, 100, time.Minute, "account",
 		"guesses at one account from everywhere; past it attempts are delayed, not refused, so that no stranger locks a person out",
+	},
+	{
+		SessionMoved, 2, 6 * time.Hour, "session",
+		"events of its person about a cookie that is on another device: whoever holds it could fill the list",
 	},
 	{
 		ClientAuth, 20, 10 * time.Second, "client and address",

@@ -61,7 +61,7 @@ func (s *site) session(r *http.Request) (*account.Session, error) {
 	if err != nil || cookie.IsZero() {
 		return nil, err
 	}
-	session, err := s.accounts.Session(r.Context(), cookie)
+	session, err := s.accounts.SessionOn(r.Context(), cookie, device(r))
 	who, err := s.found(r)(session, err) // nobody, too, if the person is gone or disabled
 	if err != nil || who == nil {
 		return nil, err

@@ -48,7 +48,7 @@ func (s *site) visitor(r *http.Request) (*oauth.Session, error) {
 	if err != nil || cookie.IsZero() {
 		return nil, err
 	}
-	return s.found(r)(s.accounts.Session(r.Context(), cookie))
+	return s.found(r)(s.accounts.SessionOn(r.Context(), cookie, device(r)))
 }
 
 // formerVisitor is visitor that also knows who was signed in here until the
@@ -60,6 +60,9 @@ func (s *site) formerVisitor(r *http.Request) (*oauth.Session, error) {
 	}
 	return s.found(r)(s.accounts.Former(r.Context(), cookie))
 }
+
+// device is what the browser calls itself, in our words.
+func device(r *http.Request) string { return account.DeviceName(r.UserAgent()) }
 
 func (s *site) found(r *http.Request) func(account.Session, error) (*oauth.Session, error) {
 	return func(session account.Session, err error) (*oauth.Session, error) {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"sallyport/internal/account"
 	"sallyport/internal/audit"
 	"sallyport/internal/oauth"
 	"sallyport/internal/secret"
@@ -42,6 +43,16 @@ func (s *site) browser(w http.ResponseWriter, r *http.Request) (secret.Value, er
 	setCookie(w, browserCookie, v, 0)
 	wishes(r).browser = v
 	return v, nil
+}
+
+// keepBrowser lets a browser in which somebody has signed in be known for as long
+// as the store remembers it. It is no credential: it lets nobody in.
+func (s *site) keepBrowser(w http.ResponseWriter, r *http.Request) error {
+	v, err := one(r, browserCookie)
+	if err == nil && validBrowser(v) {
+		setCookie(w, browserCookie, v, account.BrowserLife)
+	}
+	return err
 }
 
 func validBrowser(v secret.Value) bool {

@@ -77,7 +77,7 @@ func (s *site) login(w http.ResponseWriter, r *http.Request, p url.Values) error
 // and what that asks for. Every way of signing in starts with it.
 func (s *site) visit(r *http.Request, a *oauth.Authorization, p url.Values) (account.Visit, error) {
 	v := account.Visit{
-		Remote: remote(r), Locale: s.language(r).Tag, Device: account.DeviceName(r.UserAgent()),
+		Remote: remote(r), Device: device(r), Locale: s.language(r).Tag,
 		Demand: account.Demand{ACR: a.ACRNeeded, Tier: s.sessionTier, Keep: p.Get("keep") == "yes"},
 	}
 	if a.Elsewhere != nil {
@@ -129,6 +129,9 @@ func (s *site) advance(w http.ResponseWriter, r *http.Request, a *oauth.Authoriz
 		life = session.AbsoluteUntil.Sub(s.now())
 	}
 	setCookie(w, sessionCookie, progress.Cookie, life)
+	if err := s.keepBrowser(w, r); err != nil {
+		return err
+	}
 	now, err := s.named(r, session)
 	if err != nil {
 		return err

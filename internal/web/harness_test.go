@@ -104,6 +104,7 @@ type options struct {
 
 	mutualTLS string
 	change    func(*oauth.Options)
+	edge      func(*web.Options)
 	// push answers what is sent to receivers of signals; nil: there are no signals.
 	push func(url string, header map[string]string, body []byte) (int, []byte, error)
 }
@@ -180,11 +181,15 @@ func newHouse(t testing.TB, o options) *house {
 		})
 		must(err)
 	}
-	h.handler, err = web.New(web.Options{
+	edge := web.Options{
 		Issuer: o.issuer, OAuth: h.oauth, Accounts: h.accounts, Ring: ring, Gateway: o.gateway, Now: h.clock.now,
 		Logger:      slog.New(slog.NewJSONHandler(o.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		SessionTier: token.TierStandard, Signals: h.signals, MutualTLS: o.mutualTLS, Registerer: h.registry, BrowserOrigins: o.origins, Audiences: []string{"https://api.example.com/catalog"},
-	})
+	}
+	if o.edge != nil {
+		o.edge(&edge)
+	}
+	h.handler, err = web.New(edge)
 	must(err)
 	return h
 }

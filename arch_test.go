@@ -28,6 +28,7 @@ revocation: secret token
 notify: secret locale audit
 oauth: secret audit token token/jose
 account: secret locale audit ratelimit breached token
+passkey: account
 gateway: secret audit ratelimit outbound token token/jose revocation
 signals: secret audit token token/jose revocation oauth
 store/storetest: secret audit notify token token/jose revocation oauth account signals

@@ -245,8 +245,12 @@ func (n *node) assembleEdge(c *config, ring *token.Ring) error {
 	if err != nil {
 		return err
 	}
+	passkeys, err := c.passkeys()
+	if err != nil {
+		return err
+	}
 	n.accounts = account.New(account.Options{
-		Store: n.store.Account(), Now: n.now, Ring: ring, Limits: limits,
+		Store: n.store.Account(), Now: n.now, Ring: ring, Limits: limits, WebAuthn: passkeys,
 		MaxSessions: c.People.SessionsMax,
 		Breached:    lists,
 		Mail:        c.Mail.sends(),

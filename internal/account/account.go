@@ -32,6 +32,7 @@ type Options struct {
 	Places *Places // nil: no place is known
 
 	Breached []*breached.Filter // of the operator, besides the bundled one
+	WebAuthn WebAuthn           // nil: there are no passkeys
 }
 
 // defaultMaxSessions is in how many browsers a person is signed in at once.
@@ -52,6 +53,7 @@ type Service struct {
 	places *Places
 
 	breached breached.Filters
+	webauthn WebAuthn
 }
 
 // New returns a Service. It panics without a store or a clock.
@@ -76,6 +78,7 @@ func New(o Options) *Service {
 
 		hasher:   newHasher(o.Params, o.HashesAtOnce),
 		breached: filters(o.Breached),
+		webauthn: o.WebAuthn,
 	}
 }
 

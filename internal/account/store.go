@@ -22,6 +22,7 @@ var (
 type Store interface {
 	LocaleStore
 	LetterStore
+	PasskeyStore
 
 	// UserByName and UserByID return ErrNotFound for an unknown person. Names
 	// compare by their folded form, see FoldUsername.

@@ -61,6 +61,12 @@ const (
 	SignalsLost          Name = "signal.lost"
 )
 
+// Events of passkeys.
+const (
+	PasskeyRefused   Name = "passkey.refused"
+	PasskeyRegressed Name = "passkey.regressed"
+)
+
 // Events of requests that are decided elsewhere.
 const (
 	DeviceAsked     Name = "device.asked"
@@ -105,6 +111,8 @@ var Events = []struct {
 	{LoginSucceeded, "a person proved who they are", "nothing"},
 	{LoginFailed, "wrong name or password", "look for many from one address"},
 	{LoginThrottled, "too many attempts for an account or from an address", "look for an attack on the account"},
+	{PasskeyRefused, "a person could not add a passkey; the reason says which rule its answer breaks", "many: an authenticator or browser that is not supported, or somebody who tries"},
+	{PasskeyRegressed, "a passkey was right but its signature counter did not go up, so it was refused", "ask the person: the key may have been copied; have them remove the passkey"},
 	{SessionEnded, "a person signed out, and the grants of that session ended", "nothing"},
 	{SessionsEnded, "a partner had every session and grant of a person ended; reason nobody: there is no such person", "find out why, if you did not expect it"},
 	{ConsentGiven, "a person let a client act for them", "nothing"},

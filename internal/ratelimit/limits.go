@@ -12,6 +12,8 @@ const (
 	LoginNetwork     Name = "login_network"
 	LoginAccount     Name = "login_account"
 	SessionMoved     Name = "session_moved"
+	PasskeyAddress   Name = "passkey_address"
+	PasskeyNetwork   Name = "passkey_network"
 	ClientAuth       Name = "client_auth"
 	ClientAuthAll    Name = "client_auth_all"
 	Introspect       Name = "introspect"
@@ -69,6 +71,14 @@ var Limits = []Limit{
 	{
 		SessionMoved, 2, 6 * time.Hour, "session",
 		"events of its person about a cookie that is on another device: whoever holds it could fill the list",
+	},
+	{
+		PasskeyAddress, 50, 10 * time.Second, "address",
+		"answers of authenticators that are wrong; counted apart from passwords, so that who guesses those takes the passkeys away from nobody",
+	},
+	{
+		PasskeyNetwork, 500, time.Second, "network",
+		"the same from somebody who owns a block of addresses",
 	},
 	{
 		ClientAuth, 20, 10 * time.Second, "client and address",

@@ -26,6 +26,7 @@ import (
 	"sallyport/internal/account"
 	"sallyport/internal/oauth"
 	"sallyport/internal/outbound"
+	"sallyport/internal/passkey"
 	"sallyport/internal/revocation"
 	"sallyport/internal/secret"
 	"sallyport/internal/signals"
@@ -168,7 +169,9 @@ func newHouse(t testing.TB, o options) *house {
 	must(err)
 	must(feed.CatchUp(t.Context()))
 	h.feed = feed
-	h.accounts = account.New(account.Options{Store: h.store.Account(), Now: h.clock.now, Ring: ring, Params: account.Argon2Params{MemoryKiB: 64, Passes: 1, Threads: 1}})
+	passkeys, err := passkey.New(o.issuer)
+	must(err)
+	h.accounts = account.New(account.Options{Store: h.store.Account(), Now: h.clock.now, Ring: ring, WebAuthn: passkeys, Params: account.Argon2Params{MemoryKiB: 64, Passes: 1, Threads: 1}})
 	h.user, err = h.accounts.AddUser(t.Context(), account.NewUser{Username: "ada", Name: "Ada L.", Email: "ada@example.com", Password: secret.New(password)})
 	must(err)
 	if o.push != nil {

@@ -24,6 +24,7 @@ type Options struct {
 	Now          func() time.Time
 	Ring         *token.Ring      // seals sign-ins under way and what is kept of factors; nil: nobody can sign in in two steps
 	MaxSessions  int              // that a person may have at once; 0: defaultMaxSessions
+	NeedSecond   bool             // nobody may be left without a second factor
 	Limits       *ratelimit.Table // nil: one of its own
 	Mail         bool             // mail can be sent; without it letters are not written
 	HashesAtOnce int              // password hashes that run at once; 0: GOMAXPROCS
@@ -45,6 +46,7 @@ type Service struct {
 	ring  *token.Ring
 
 	maxSessions int
+	needSecond  bool
 
 	limits *ratelimit.Table
 	hasher *hasher
@@ -73,6 +75,7 @@ func New(o Options) *Service {
 	return &Service{
 		store: o.Store, now: o.Now, ring: o.Ring, mail: o.Mail,
 		maxSessions: cmp.Or(o.MaxSessions, defaultMaxSessions),
+		needSecond:  o.NeedSecond,
 		limits:      o.Limits,
 		places:      o.Places,
 

@@ -16,8 +16,3 @@ func (s *Service) WithCode(ctx context.Context, v Visit, code string) (Progress,
 	}
 	return s.prove(ctx, v, user, m)
 }
-
-// checkCode says which of ways the code proves.
-func (s *Service) checkCode(context.Context, Visit, User, []Method, string) (Method, error) {
-	return "", ErrWrongCredentials
-}

@@ -61,6 +61,7 @@ type Store interface {
 	// Factors says what a person can prove who they are with, besides a password.
 	Factors(ctx context.Context, userID string) (Factors, error)
 
+	FactorStore
 	EventStore
 	BrowserStore
 }

@@ -39,6 +39,12 @@ const (
 	CodeAll     Name = "user_code_all"
 )
 
+// Limits of the codes of second factors.
+const (
+	FactorAddress Name = "factor_address"
+	FactorAccount Name = "factor_account"
+)
+
 // Limit lets Burst events happen at once, and one more each time Every has
 // passed: in any span d, at most Burst + d/Every.
 type Limit struct {
@@ -147,6 +153,14 @@ var Limits = []Limit{
 	{
 		CodeAll, 1000, time.Second, "nothing: one for all who are not signed in",
 		"the same from many addresses at once: 1600 guesses at 2.56e10 codes in the ten minutes that one lives; past it people sign in first",
+	},
+	{
+		FactorAddress, 30, 30 * time.Second, "address",
+		"guesses at the codes of people whose first factor is known",
+	},
+	{
+		FactorAccount, 20, 15 * time.Minute, "account",
+		"the same for one account, from somebody who has its first factor; the person's own right codes do not give them back",
 	},
 	{
 		LogNetwork, 200, 100 * time.Millisecond, "network",

@@ -15,35 +15,37 @@ import (
 // AddSession implements account.Store. ErrNotFound also if the person is gone or
 // disabled by now, ErrExists if the ID is taken.
 func (a Account) AddSession(ctx context.Context, s account.Session, replaces secret.ID) error {
-	return a.s.write(ctx, "add session", func(ctx context.Context, t *tx) error {
-		var disabled, version int64
-		err := row(ctx, t, []any{&disabled, &version}, `SELECT disabled, version FROM users WHERE id = $1`+t.forUpdate, s.UserID)
-		if errors.Is(err, sql.ErrNoRows) || err == nil && (disabled != 0 || version != s.UserVersion) {
-			return account.ErrNotFound
-		}
-		if err != nil {
-			return err
-		}
-		sid := s.SID
-		if sid.IsZero() {
-			sid = s.ID
-		}
-		err = changed(ctx, t, account.ErrExists, `INSERT INTO sessions
-			(id, sid, hash, user_id, acr, amr, auth_time_s, created_s, last_seen_s, idle_until_s, absolute_until_s,
-				methods, tier, keep, purpose, device, place, provider, provider_sid)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) ON CONFLICT DO NOTHING`,
-			s.ID.String(), sid.String(), hex.EncodeToString(s.Hash[:]), s.UserID, s.ACR, s.AMR, seconds(s.AuthTime), seconds(s.CreatedAt),
-			seconds(s.LastSeen), seconds(s.IdleUntil), seconds(s.AbsoluteUntil),
-			string(s.Methods), s.Tier.String(), number(s.Keep), s.Purpose, s.Device, s.Place, s.Provider, s.ProviderSID)
-		if err == nil && !replaces.IsZero() {
-			_, err = t.exec(ctx, `DELETE FROM sessions WHERE id = $1 AND id <> $2`, replaces.String(), s.ID.String())
-		}
-		if err == nil && s.Most > 0 {
-			_, err = t.exec(ctx, `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE user_id = $1 AND id <> $2
-				ORDER BY last_seen_s DESC, id DESC LIMIT 1000 OFFSET $3)`, s.UserID, s.ID.String(), s.Most-1)
-		}
+	return a.s.write(ctx, "add session", func(ctx context.Context, t *tx) error { return t.addSession(ctx, s, replaces) })
+}
+
+func (t *tx) addSession(ctx context.Context, s account.Session, replaces secret.ID) error {
+	var disabled, version int64
+	err := row(ctx, t, []any{&disabled, &version}, `SELECT disabled, version FROM users WHERE id = $1`+t.forUpdate, s.UserID)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && (disabled != 0 || version != s.UserVersion) {
+		return account.ErrNotFound
+	}
+	if err != nil {
 		return err
-	})
+	}
+	sid := s.SID
+	if sid.IsZero() {
+		sid = s.ID
+	}
+	err = changed(ctx, t, account.ErrExists, `INSERT INTO sessions
+		(id, sid, hash, user_id, acr, amr, auth_time_s, created_s, last_seen_s, idle_until_s, absolute_until_s,
+			methods, tier, keep, purpose, device, place, provider, provider_sid)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) ON CONFLICT DO NOTHING`,
+		s.ID.String(), sid.String(), hex.EncodeToString(s.Hash[:]), s.UserID, s.ACR, s.AMR, seconds(s.AuthTime), seconds(s.CreatedAt),
+		seconds(s.LastSeen), seconds(s.IdleUntil), seconds(s.AbsoluteUntil),
+		string(s.Methods), s.Tier.String(), number(s.Keep), s.Purpose, s.Device, s.Place, s.Provider, s.ProviderSID)
+	if err == nil && !replaces.IsZero() {
+		_, err = t.exec(ctx, `DELETE FROM sessions WHERE id = $1 AND id <> $2`, replaces.String(), s.ID.String())
+	}
+	if err == nil && s.Most > 0 {
+		_, err = t.exec(ctx, `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE user_id = $1 AND id <> $2
+			ORDER BY last_seen_s DESC, id DESC LIMIT 1000 OFFSET $3)`, s.UserID, s.ID.String(), s.Most-1)
+	}
+	return err
 }
 
 const sessionColumns = `id, sid, hash, user_id, acr, amr, auth_time_s, created_s, last_seen_s, idle_until_s, absolute_until_s,

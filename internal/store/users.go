@@ -171,7 +171,7 @@ func (a Account) DeleteUser(ctx context.Context, userID string, now, keep time.T
 
 // ofPerson are the tables whose rows go with a person.
 var ofPerson = []string{
-	"consents", "grants", "authenticators", "recovery_codes", "passkeys", "identities", "addresses", "mail_codes", "user_events", "known_browsers",
+	"consents", "grants", "authenticators", "recovery_codes", "factor_tries", "passkeys", "identities", "addresses", "mail_codes", "user_events", "known_browsers",
 }
 
 // Factors implements account.Store.

@@ -20,3 +20,13 @@ CREATE TABLE recovery_codes (
     created_s  BIGINT NOT NULL,
     PRIMARY KEY (user_id, hash)
 ) /*clustered*/;
+
+-- Codes that were tried without a right one after them, by method. Before next_s none
+-- is looked at.
+CREATE TABLE factor_tries (
+    user_id  TEXT    NOT NULL REFERENCES users (id),
+    method   TEXT    NOT NULL,
+    failed   INTEGER NOT NULL,
+    next_s   BIGINT  NOT NULL,
+    PRIMARY KEY (user_id, method)
+) /*clustered*/;

@@ -8,10 +8,8 @@ import (
 	"sallyport/internal/secret"
 )
 
-// What a change of factors can come to, beside ErrNotFound.
+// What a change of factors can come to, beside ErrNotFound and ErrTooMany.
 var (
-	// ErrTooMany: the person has as many of these as may be.
-	ErrTooMany = errors.New("there are as many as there may be")
 	// ErrLastFactor: people must have a second factor here, and this is the last one.
 	ErrLastFactor = errors.New("a second factor is required, and this is the last one")
 	// ErrCodesStopped: codes of the person's authenticator apps no longer count, as

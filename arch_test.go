@@ -19,6 +19,7 @@ locale:
 audit:
 ratelimit:
 breached:
+passhash:
 outbound:
 token/jose:
 token: secret token/jose
@@ -27,7 +28,7 @@ shared: secret
 revocation: secret token
 notify: secret locale audit
 oauth: secret audit token token/jose
-account: secret locale audit ratelimit breached token
+account: secret locale audit ratelimit breached passhash token
 passkey: account
 gateway: secret audit ratelimit outbound token token/jose revocation
 signals: secret audit token token/jose revocation oauth
@@ -48,6 +49,7 @@ var sealed = map[string][]string{
 	"oauth":      {"net/http", "database/sql"},
 	"account":    {"net/http", "database/sql"},
 	"locale":     {"net/http", "database/sql"},
+	"passhash":   {"net/http", "database/sql"},
 	"breached":   {"net/http", "database/sql"},
 	"signals":    {"net/http", "database/sql"},
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"sallyport/internal/breached"
+	"sallyport/internal/passhash"
 	"sallyport/internal/ratelimit"
 	"sallyport/internal/secret"
 	"sallyport/internal/token"
@@ -70,7 +71,7 @@ func New(o Options) *Service {
 		o.HashesAtOnce = runtime.GOMAXPROCS(0)
 	}
 	if o.Params == (Argon2Params{}) {
-		o.Params = defaultParams
+		o.Params = passhash.DefaultParams
 	}
 	return &Service{
 		store: o.Store, now: o.Now, ring: o.Ring, mail: o.Mail,
@@ -79,7 +80,7 @@ func New(o Options) *Service {
 		limits:      o.Limits,
 		places:      o.Places,
 
-		hasher:   newHasher(o.Params, o.HashesAtOnce),
+		hasher:   newHasher(o.Params, pepperOf(o.Ring), o.HashesAtOnce),
 		breached: filters(o.Breached),
 		webauthn: o.WebAuthn,
 	}
@@ -139,7 +140,7 @@ func (s *Service) hashNew(ctx context.Context, password secret.Value, u User) (s
 	if err != nil {
 		return "", err
 	}
-	hash, err := s.hasher.hash(ctx, normal)
+	hash, err := s.hasher.hash(ctx, "", normal)
 	if err != nil {
 		return "", fmt.Errorf("hash password: %w", err)
 	}

@@ -4,61 +4,63 @@ import (
 	"context"
 	"sync/atomic"
 
-	"sallyport/internal/secret"
+	"sallyport/internal/passhash"
 )
 
-// queuePerSlot is how many may wait for each hash that runs. At 50 ms a hash,
-// the last in a full queue waits under two seconds.
-const queuePerSlot = 32
-
-// hasher runs at most cap(slots) Argon2 computations at once, because each
-// takes a core and its megabytes. Safe for concurrent use.
+// hasher computes password hashes, few at once, because each takes a core and its
+// megabytes. Safe for concurrent use.
 type hasher struct {
-	params  Argon2Params
-	dummy   phc
-	slots   chan struct{}
-	waiting atomic.Int64
-	done    atomic.Int64
+	params passhash.Argon2Params
+	pepper passhash.Pepper // nil: none
+	dummy  passhash.Hash
+	queue  *queue
+	done   atomic.Int64
 }
 
-func newHasher(params Argon2Params, atOnce int) *hasher {
-	return &hasher{
-		params: params,
-		slots:  make(chan struct{}, atOnce),
-		// No password has this hash: it is random, not computed.
-		dummy: phc{params: params, salt: secret.Random(saltBytes), hash: secret.Random(hashBytes)},
-	}
+func newHasher(params passhash.Argon2Params, by passhash.Pepper, atOnce int) *hasher {
+	return &hasher{params: params, pepper: by, dummy: passhash.Dummy(params), queue: newQueue(atOnce, atOnce*queuePerSlot)}
 }
 
-// run computes when its turn comes, or returns ErrBusy if the queue is full or
-// ctx ends first.
-func (h *hasher) run(ctx context.Context, compute func()) error {
-	if h.waiting.Add(1) > int64(cap(h.slots)*(1+queuePerSlot)) {
-		h.waiting.Add(-1)
-		return ErrBusy
+// run computes when its turn comes, or returns ErrBusy if there is no room to wait
+// or ctx ends first. source is who asks, for fairness.
+func (h *hasher) run(ctx context.Context, source string, compute func()) error {
+	if err := h.queue.enter(ctx, source); err != nil {
+		return err
 	}
-	defer h.waiting.Add(-1)
-	select {
-	case h.slots <- struct{}{}:
-	case <-ctx.Done():
-		return ErrBusy
-	}
-	defer func() { <-h.slots }()
+	defer h.queue.leave()
 	compute()
 	h.done.Add(1)
 	return nil
 }
 
-// verify reports whether password has the hash want.
-func (h *hasher) verify(ctx context.Context, want phc, password string) (bool, error) {
-	match := false
-	err := h.run(ctx, func() { match = want.matches(password) })
+// verify reports whether one of the forms of a password has the hash want.
+func (h *hasher) verify(ctx context.Context, source string, want passhash.Hash, forms ...string) (match bool, err error) {
+	var failed error
+	err = h.run(ctx, source, func() {
+		for _, form := range forms {
+			if match, failed = want.Matches(form, h.pepper); match || failed != nil {
+				return
+			}
+		}
+	})
+	if err == nil {
+		err = failed
+	}
 	return match, err
 }
 
-// hash returns a new PHC string for password.
-func (h *hasher) hash(ctx context.Context, password string) (string, error) {
-	out := phc{params: h.params, salt: secret.Random(saltBytes), hash: make([]byte, hashBytes)}
-	err := h.run(ctx, func() { out.hash = out.compute(password) })
-	return out.String(), err
+// hash returns a new hash of password as it is stored.
+func (h *hasher) hash(ctx context.Context, source, password string) (string, error) {
+	var out passhash.Hash
+	var failed error
+	if err := h.run(ctx, source, func() { out, failed = passhash.New(h.params, h.pepper, password) }); err != nil {
+		return "", err
+	}
+	if failed != nil {
+		return "", failed
+	}
+	return out.String(), nil
 }
+
+// current reports whether want is what a new hash looks like.
+func (h *hasher) current(want passhash.Hash) bool { return passhash.Current(want, h.params, h.pepper) }

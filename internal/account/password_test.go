@@ -262,20 +262,20 @@ func TestAU05TimingTellsNoNames(t *testing.T) {
 
 func TestBusyWhenTheQueueIsFull(t *testing.T) {
 	t.Parallel()
-	store := newMemory()
-	h := newHouse(t, store, func(o *account.Options) {
+	const room = 1 + 128
+	h := newHouse(t, newMemory(), func(o *account.Options) {
 		o.HashesAtOnce, o.Params = 1, account.Argon2Params{MemoryKiB: 64 << 10, Passes: 8, Threads: 1}
 	})
 	ctx, cancel := context.WithCancel(t.Context())
-	errs := make(chan error, 100)
-	for i := range 100 {
+	errs := make(chan error, 200)
+	for i := range 200 {
 		go func() {
 			_, _, err := h.signIn(ctx, fmt.Sprint("user", i), good, fmt.Sprintf("10.%d.2.1", i))
 			errs <- err
 		}()
 	}
-	// 33 find room. The others must not wait for them.
-	for range 67 {
+	// So many find room. The others must not wait for them.
+	for range 200 - room - 1 {
 		if err := <-errs; !errors.Is(err, account.ErrBusy) {
 			t.Fatalf("%v, want ErrBusy", err)
 		}
@@ -283,12 +283,12 @@ func TestBusyWhenTheQueueIsFull(t *testing.T) {
 	// Who waits for a hash stops when the browser has gone.
 	cancel()
 	busy := 0
-	for range 33 {
+	for range room + 1 {
 		if err := <-errs; errors.Is(err, account.ErrBusy) {
 			busy++
 		}
 	}
-	if busy < 31 {
+	if busy < room-2 {
 		t.Errorf("%d of the waiting gave up, want all but the running one", busy)
 	}
 }

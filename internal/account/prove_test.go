@@ -13,12 +13,11 @@ import (
 	"sallyport/internal/token"
 )
 
-// stepHouse is a house with a key ring, so that sign-ins can take two steps.
-func stepHouse(t *testing.T) (*house, *memory) {
+// newRing is a key ring of its own.
+func newRing(t *testing.T) *token.Ring {
 	t.Helper()
-	m := newMemory()
-	clock := &clock{t: start}
-	st, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "keys.db"), store.Options{Now: clock.now})
+	now := (&clock{t: start}).now
+	st, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "keys.db"), store.Options{Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,13 +29,18 @@ func stepHouse(t *testing.T) (*house, *memory) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring, err := token.OpenRing(t.Context(), st.Keys(), master, clock.now)
+	ring, err := token.OpenRing(t.Context(), st.Keys(), master, now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{store: m, clock: clock}
-	h.Service = account.New(account.Options{Store: m, Now: clock.now, Params: cheap, Ring: ring})
-	return h, m
+	return ring
+}
+
+// stepHouse is a house with a key ring, so that sign-ins can take two steps.
+func stepHouse(t *testing.T) (*house, *memory) {
+	t.Helper()
+	m := newMemory()
+	return newHouse(t, m, func(o *account.Options) { o.Ring = newRing(t) }), m
 }
 
 func visit(browser string) account.Visit {

@@ -1,11 +1,15 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"sallyport/internal/audit"
+	"sallyport/internal/passhash"
+	"sallyport/internal/ratelimit"
 	"sallyport/internal/secret"
 )
 
@@ -16,8 +20,8 @@ import (
 // It returns ErrWrongCredentials, *ThrottledError or ErrBusy. An unknown name,
 // a disabled person, one without a password and a wrong password cost the same
 // work, one hash, and give the same answer (AU05). Between a hash with old
-// parameters and the rest there is a difference in time until its owner signs
-// in, which renews it.
+// parameters, or one that was imported, and the rest there is a difference in time
+// until its owner signs in, which renews it.
 //
 // Failures are limited for account and address, address and network; see
 // begin. A success is not counted.
@@ -30,7 +34,7 @@ func (s *Service) SignIn(ctx context.Context, v Visit, username string, password
 	if err != nil {
 		return Progress{}, err
 	}
-	user, err := s.authenticate(ctx, name, password)
+	user, due, err := s.authenticate(ctx, name, password, v.Remote)
 	if err != nil {
 		if !errors.Is(err, ErrWrongCredentials) {
 			a.refund()
@@ -38,38 +42,57 @@ func (s *Service) SignIn(ctx context.Context, v Visit, username string, password
 		return Progress{}, err
 	}
 	a.refund()
-	return s.prove(ctx, v, user, Password)
+	p, err := s.prove(ctx, v, user, Password)
+	p.PasswordDue = due && err == nil
+	return p, err
 }
 
 // authenticate computes exactly one hash for every name, and one more when it
-// renews the parameters after a success.
-func (s *Service) authenticate(ctx context.Context, name string, password secret.Value) (User, error) {
-	user, err := s.store.UserByName(ctx, name)
+// renews a hash after a success. due says that the password should be replaced: the
+// rules for new ones would refuse it, or an imported hash has never compared all of it.
+func (s *Service) authenticate(ctx context.Context, name string, password secret.Value, remote netip.Addr) (user User, due bool, err error) {
+	user, err = s.store.UserByName(ctx, name)
 	if err != nil && !errors.Is(err, ErrNotFound) {
-		return User{}, fmt.Errorf("find user: %w", err)
+		return User{}, false, fmt.Errorf("find user: %w", err)
 	}
 	want, reason := s.usableHash(user, err == nil)
 	normal, fits := normalPassword(password)
-	match, err := s.hasher.verify(ctx, want, normal)
-	if err != nil {
-		return User{}, err
-	}
-	if !match && reason == "" {
-		reason = "wrong_password"
+	source := ratelimit.Network(remote)
+	match, err := s.hasher.verify(ctx, source, want, s.forms(want, normal, password)...)
+	switch {
+	case errors.Is(err, ErrBusy):
+		return User{}, false, err
+	case err != nil: // the key over it has been destroyed: nothing can fit
+		match, reason = false, cmp.Or(reason, "unusable_hash")
+	case !match:
+		reason = cmp.Or(reason, "wrong_password")
 	}
 	if reason != "" || !fits {
 		note(ctx, audit.LoginFailed, user.ID, reason)
-		return User{}, ErrWrongCredentials
+		return User{}, false, ErrWrongCredentials
 	}
-	if !want.current(s.hasher.params) {
-		s.renew(ctx, user, normal)
+	if passhash.Truncates(want, normal) {
+		return user, true, nil
 	}
-	return user, nil
+	if !s.hasher.current(want) {
+		s.renew(ctx, source, user, normal)
+	}
+	_, err = s.checkNew(ctx, secret.New(normal), user)
+	return user, err != nil, nil
+}
+
+// forms are what a password is compared as: NFC, which our hashes are made of, and
+// for a hash from elsewhere also just as it was typed.
+func (s *Service) forms(want passhash.Hash, normal string, typed secret.Value) []string {
+	if normal == "" || s.hasher.current(want) || typed.Reveal() == normal {
+		return []string{normal}
+	}
+	return []string{normal, typed.Reveal()}
 }
 
 // usableHash returns the hash to compare with, and why nothing can match it:
 // "" if something can.
-func (s *Service) usableHash(user User, found bool) (want phc, reason string) {
+func (s *Service) usableHash(user User, found bool) (want passhash.Hash, reason string) {
 	switch {
 	case !found:
 		return s.hasher.dummy, "unknown_user"
@@ -78,17 +101,17 @@ func (s *Service) usableHash(user User, found bool) (want phc, reason string) {
 	case user.PasswordHash == "":
 		return s.hasher.dummy, "no_password"
 	}
-	want, err := parsePHC(user.PasswordHash)
+	want, err := passhash.Parse(user.PasswordHash)
 	if err != nil {
 		return s.hasher.dummy, "unusable_hash"
 	}
 	return want, ""
 }
 
-// renew replaces a hash with old parameters. If that fails, the old one stays and
-// the next sign-in tries again.
-func (s *Service) renew(ctx context.Context, user User, normal string) {
-	if fresh, err := s.hasher.hash(ctx, normal); err == nil {
+// renew replaces a hash that is not what a new one would be. If that fails, the old
+// one stays and the next sign-in tries again.
+func (s *Service) renew(ctx context.Context, source string, user User, normal string) {
+	if fresh, err := s.hasher.hash(ctx, source, normal); err == nil {
 		_ = s.store.UpgradePassword(ctx, user.ID, user.PasswordHash, fresh)
 	}
 }

@@ -45,6 +45,10 @@ type Progress struct {
 	Cookie  secret.Value // of Session
 	Ticket  secret.Value // carries what is proven to the next step
 	Next    []Method     // any of these completes it
+
+	// PasswordDue: the password that was typed should be replaced, see SignIn. The sign-in
+	// goes on all the same.
+	PasswordDue bool
 }
 
 // Done reports whether the person is signed in.

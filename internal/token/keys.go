@@ -27,6 +27,7 @@ const (
 	MACForm     Purpose = "mac_form"     // CSRF tokens of pages
 	MACNonce    Purpose = "mac_nonce"    // nonces for DPoP proofs
 	MACPairwise Purpose = "mac_pairwise" // pairwise subjects
+	MACPassword Purpose = "mac_password" // the pepper of password hashes
 	SignIDToken Purpose = "sign_id"      // ID tokens
 	SignAccess  Purpose = "sign_access"  // RFC 9068 access tokens
 	SignInner   Purpose = "sign_inner"   // what a backend receives

@@ -60,6 +60,11 @@ var Policies = []Policy{
 			"who has the key can tell which accounts of different clients are one person",
 	},
 	{
+		MACPassword, HS256, "", 0, privateLead, 100 * 365 * day, 0, false,
+		"no password that was hashed with the key fits any more: those people sign in by a passkey or set a new password through recovery; " +
+			"a key that has leaked without the password hashes does no harm by itself, and can stay",
+	},
+	{
 		SignIDToken, ES256, GroupSigning, 30 * day, publicLead, 35 * day, time.Hour, false,
 		"ID tokens are no longer accepted as hints, so signing out asks for confirmation; apps that keep the key set may trust forged ID tokens " +
 			"until they read it again, which is five minutes at most for those that heed max-age",

@@ -1,0 +1,68 @@
+package passhash
+
+import (
+	"errors"
+	"strings"
+)
+
+// maxText bounds a stored hash.
+const maxText = 768
+
+// ErrHash: not a hash that we know, not spelt as we spell it, or one that asks for
+// more memory or time than a sign-in may cost.
+var ErrHash = errors.New("not a password hash that is known, or its parameters are out of bounds")
+
+// Pepper is the key over our hashes. It is kept apart from them, so that a copy of
+// the database alone is nothing to guess at (AU03).
+type Pepper interface {
+	// Make returns the keyed form of sum, and the name of the key.
+	Make(sum []byte) (key string, keyed []byte, err error)
+	// By returns the keyed form of sum under a key of that name, or an error if there is none.
+	By(key string, sum []byte) ([]byte, error)
+}
+
+// Hash is what a password is compared with.
+type Hash interface {
+	// String is the form that is stored: Parse reads it.
+	String() string
+	// Scheme is a name for people and statistics.
+	Scheme() string
+	// Matches reports whether password fits. An error means that the pepper is missing.
+	Matches(password string, by Pepper) (bool, error)
+}
+
+// schemes are the hashes that can be stored, by how they begin.
+var schemes = []struct {
+	prefix string
+	parse  func(string) (Hash, error)
+}{
+	{argonPrefix, parseArgon},
+	{ownPrefix, parseOwn},
+	{"$2a$", parseBcrypt},
+	{"$2b$", parseBcrypt},
+	{"$2y$", parseBcrypt},
+	{"$pbkdf2$", parsePBKDF2},
+	{"$pbkdf2-sha256$", parsePBKDF2},
+	{"$pbkdf2-sha512$", parsePBKDF2},
+	{"$scrypt$", parseScrypt},
+	{"$firebase-scrypt$", parseFirebase},
+	{"$bcrypt-sha256$", parseBcryptSHA256},
+}
+
+// Parse reads what String of a Hash wrote, and nothing that is spelt differently.
+func Parse(s string) (Hash, error) {
+	if len(s) > maxText {
+		return nil, ErrHash
+	}
+	for _, line := range schemes {
+		if !strings.HasPrefix(s, line.prefix) {
+			continue
+		}
+		h, err := line.parse(s)
+		if err != nil || h.String() != s {
+			return nil, ErrHash
+		}
+		return h, nil
+	}
+	return nil, ErrHash
+}

@@ -28,6 +28,7 @@ shared: secret
 revocation: secret token
 notify: secret locale audit
 oauth: secret audit token token/jose
+upstream: secret audit outbound token token/jose
 account: secret locale audit ratelimit breached passhash token
 passkey: account
 gateway: secret audit ratelimit outbound token token/jose revocation
@@ -35,7 +36,7 @@ signals: secret audit token token/jose revocation oauth
 store/storetest: secret audit notify token token/jose revocation oauth account signals
 store/storetest/pgtest:
 store: secret audit notify token token/jose revocation oauth account signals
-web: secret audit ratelimit locale token token/jose revocation oauth account signals
+web: secret audit ratelimit locale token token/jose revocation oauth account signals upstream
 `
 
 // sealed packages reach none of these, at any depth: they speak in values that

@@ -28,6 +28,8 @@ type ticket struct {
 	Since     int64   `json:"s"` // when the first was proven
 	Browser   []byte  `json:"b"` // digest
 	Keep      bool    `json:"k,omitempty"`
+	Provider  string  `json:"p,omitempty"` // that was one of them
+	SID       string  `json:"i,omitempty"` // there
 	ExpiresAt int64   `json:"e"`
 }
 
@@ -52,7 +54,7 @@ func (s *Service) prove(ctx context.Context, v Visit, user User, m Method) (Prog
 	}
 	sealed, err := s.sealTicket(ticket{
 		UserID: user.ID, Version: user.Version, Methods: proven, Since: since.Unix(), Browser: digest(v.Browser),
-		Keep: v.Demand.Keep, ExpiresAt: now.Add(ticketLife).Unix(),
+		Keep: v.Demand.Keep, ExpiresAt: now.Add(ticketLife).Unix(), Provider: v.Provider, SID: v.ProviderSID,
 	})
 	return Progress{User: user, Ticket: sealed, Next: next}, err
 }
@@ -76,13 +78,23 @@ func (s *Service) complete(ctx context.Context, v Visit, user User, proven Metho
 func (s *Service) carried(v *Visit, user User, now time.Time) (Methods, time.Time) {
 	if t, err := s.openTicket(*v); err == nil && t.UserID == user.ID && t.Version == user.Version {
 		v.Demand.Keep = v.Demand.Keep || t.Keep
+		v.elsewhere(t.Provider, t.SID)
 		return t.Methods, time.Unix(t.Since, 0).UTC()
 	}
 	if c := v.Current; c != nil && c.UserID == user.ID && s.recent(c) {
 		v.Demand.Keep = v.Demand.Keep || c.Keep
+		v.elsewhere(c.Provider, c.ProviderSID)
 		return c.Methods, c.AuthTime
 	}
 	return "", now
+}
+
+// elsewhere remembers where part of what counts was proven, so that the session ends
+// when that at the provider does.
+func (v *Visit) elsewhere(provider, sid string) {
+	if v.Provider == "" {
+		v.Provider, v.ProviderSID = provider, sid
+	}
 }
 
 // recent reports whether what a session has proven counts towards more.

@@ -30,6 +30,7 @@ func (s *Service) open(ctx context.Context, v Visit, user User, proven Methods, 
 		IdleUntil: now.Add(min(limits.SessionIdle, limits.SessionAbsolute)), AbsoluteUntil: since.Add(limits.SessionAbsolute),
 		Tier: v.Demand.Tier, Keep: v.Demand.Keep && v.Demand.Tier < token.TierHigh, Most: s.maxSessions, Purpose: v.Demand.Purpose,
 		Device: v.Device, Place: s.place(v.Remote),
+		Provider: v.Provider, ProviderSID: v.ProviderSID,
 	}
 	if session.IdleUntil.After(session.AbsoluteUntil) {
 		session.IdleUntil = session.AbsoluteUntil
@@ -41,6 +42,9 @@ func (s *Service) open(ctx context.Context, v Visit, user User, proven Methods, 
 		}
 		if err == nil && before.UserID == user.ID { // signing out must end what either has led to
 			session.SID = before.SID
+			if session.Provider == "" {
+				session.Provider, session.ProviderSID = before.Provider, before.ProviderSID
+			}
 		}
 	}
 	if err := s.store.AddSession(ctx, session, v.Previous); err != nil {

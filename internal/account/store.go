@@ -23,6 +23,7 @@ type Store interface {
 	LocaleStore
 	LetterStore
 	PasskeyStore
+	IdentityStore
 
 	// UserByName and UserByID return ErrNotFound for an unknown person. Names
 	// compare by their folded form, see FoldUsername.

@@ -18,6 +18,9 @@ type Visit struct {
 	Current  *Session     // who is signed in here and is to prove more: its methods count. nil: everything is proven anew
 	Ticket   secret.Value // what was proven before in this sign-in; zero: nothing
 	Demand   Demand
+
+	Provider    string // issuer of the other provider that has signed the person in; empty: none
+	ProviderSID string // its name for the session there; empty: unsaid
 }
 
 // Demand is what a sign-in is asked for.

@@ -103,11 +103,16 @@ func (a Account) AddUser(ctx context.Context, u account.User) error {
 		return fmt.Errorf("add user: %w", err)
 	}
 	return a.s.write(ctx, "add user", func(ctx context.Context, t *tx) error {
-		return changed(ctx, t, account.ErrExists, `INSERT INTO users
-			(id, folded, username, name, email, email_verified, password_hash, disabled, created_s, locale)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
-			u.ID, folded, u.Username, u.Name, u.Email, number(u.EmailVerified), u.PasswordHash, number(u.Disabled), seconds(u.CreatedAt), u.Locale)
+		return t.insertUser(ctx, folded, &u)
 	})
+}
+
+// insertUser returns account.ErrExists if the ID or the name is taken.
+func (t *tx) insertUser(ctx context.Context, folded string, u *account.User) error {
+	return changed(ctx, t, account.ErrExists, `INSERT INTO users
+		(id, folded, username, name, email, email_verified, password_hash, disabled, created_s, locale)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
+		u.ID, folded, u.Username, u.Name, u.Email, number(u.EmailVerified), u.PasswordHash, number(u.Disabled), seconds(u.CreatedAt), u.Locale)
 }
 
 // SetPassword implements account.Store. ErrNotFound for an unknown person.

@@ -21,6 +21,7 @@ type Claims struct {
 	room    [16]member
 	key     *Key
 	typ     string
+	alg     Algorithm
 }
 
 type member struct {
@@ -197,3 +198,6 @@ func (c *Claims) Type() string { return c.typ }
 
 // Key returns the key that verified the token.
 func (c *Claims) Key() *Key { return c.key }
+
+// Algorithm returns alg as the header has it: the one that verified the token.
+func (c *Claims) Algorithm() Algorithm { return c.alg }

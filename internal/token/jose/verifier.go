@@ -147,7 +147,7 @@ func (v *Verifier) Verify(ctx context.Context, compact string) (*Claims, error) 
 	if err != nil {
 		return nil, err
 	}
-	c.key, c.typ = key, s.header.typ
+	c.key, c.typ, c.alg = key, s.header.typ, s.header.alg
 	if err := v.judge(c); err != nil {
 		return nil, err
 	}

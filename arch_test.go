@@ -16,6 +16,7 @@ import (
 const allowed = `
 secret:
 locale:
+theme:
 audit:
 ratelimit:
 breached:
@@ -36,7 +37,7 @@ signals: secret audit token token/jose revocation oauth
 store/storetest: secret audit notify token token/jose revocation oauth account signals
 store/storetest/pgtest:
 store: secret audit notify token token/jose revocation oauth account signals
-web: secret audit ratelimit locale token token/jose revocation oauth account signals upstream
+web: secret audit ratelimit locale theme token token/jose revocation oauth account signals upstream
 `
 
 // sealed packages reach none of these, at any depth: they speak in values that
@@ -51,6 +52,7 @@ var sealed = map[string][]string{
 	"account":    {"net/http", "database/sql"},
 	"locale":     {"net/http", "database/sql"},
 	"passhash":   {"net/http", "database/sql"},
+	"theme":      {"net/http", "database/sql"},
 	"breached":   {"net/http", "database/sql"},
 	"signals":    {"net/http", "database/sql"},
 }

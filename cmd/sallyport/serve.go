@@ -257,10 +257,14 @@ func (n *node) assembleEdge(c *config, ring *token.Ring) error {
 	})
 	registry := prometheus.NewRegistry()
 	n.registerMetrics(registry)
+	look, err := c.theme()
+	if err != nil {
+		return fmt.Errorf("people.theme: %w", err)
+	}
 	handler, err := web.New(web.Options{
 		Issuer: c.Issuer, OAuth: n.oauth, Accounts: n.accounts, Ring: ring, Gateway: n.gateway, Logger: n.log,
 		Registerer: registry, Limits: limits, Now: n.now, Audiences: c.audiences(),
-		MutualTLS: c.mutualURL(), Signals: n.signals, SessionTier: c.People.sessionTier(),
+		MutualTLS: c.mutualURL(), Signals: n.signals, SessionTier: c.People.sessionTier(), Theme: look,
 	})
 	if err != nil {
 		return err

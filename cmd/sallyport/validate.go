@@ -52,6 +52,7 @@ var rules = []rule{
 	{"RV19", "events wait for their receivers for a bounded time", "remove signals.keep: the default is right for most", checkSignals},
 	{ruleShared, "what may be used once is known to all nodes", "set shared to rediss://HOST:PORT, or shared_file to a file with the address; docs/reference/shared-state.md", checkShared},
 	{"AU02", "the filter of breached passwords can be read", "build it with sallyport user passwords build-filter FILE…", checkBreached},
+	{"CF13", "the theme can be read by everybody, and its logo is a picture and nothing else", "take the colour that is proposed, or remove the value: ours pass", checkTheme},
 	{"CF10", "files with keys and secrets can be read by their owner only", "chmod 600 FILE", checkPermissions},
 	{"CF11", "the listener has a certificate that is valid for the issuer and fits its key", "set tls.cert_file and tls.key_file to a valid pair", checkTLS},
 }

@@ -222,6 +222,8 @@ func TestRules(t *testing.T) {
 		"KY05 networks without keys":                    {"apis:\n", "apis:\n" + verifying("jwks_file: api.jwks\n    jwks_networks: [10.0.0.0/8]"), "KY05", "is for jwks_uri"},
 		"KY05 a network that is none":                   {"apis:\n", "apis:\n" + verifying("jwks_uri: https://c.example.com/jwks\n    jwks_networks: [ten]"), "KY05", "is not a network"},
 		"KY05 client with keys by http":                 {redirect, redirect + ", jwks_uri: \"http://c.example.com/jwks\", id_token_encrypted_response_alg: ECDH-ES", "KY05", "use https"},
+		"theme that cannot be read":                     {"apis:\n", "people: {theme: {accent: \"#ffcc00\"}}\napis:\n", "CF13", "the nearest colour that has it is #886d00"},
+		"theme whose logo is not there":                 {"apis:\n", "people: {theme: {logo_file: nowhere.svg}}\napis:\n", "CF13", "read logo:"},
 		"API without path and scopes":                   {"apis:\n", "apis:\n  - {name: c, audience: \"https://c.example.com\"}\n", "CF12", "apis[0].scopes: are missing"},
 		"API without path, two scopes in one":           {"apis:\n", "apis:\n  - {name: c, audience: \"https://c.example.com\", scopes: [\"c d\"]}\n", "CF12", "not one scope value"},
 		"API without path, the audience of another":     {"apis:\n", "apis:\n  - {name: c, audience: \"https://api.example.com/a\", scopes: [c.read]}\n", "CF12", "is that of c"},

@@ -12,6 +12,8 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"sallyport/internal/theme"
 )
 
 // serveMetadata serves both discovery documents, which are one (RFC 8414 §3.2,
@@ -84,10 +86,7 @@ func (s *site) loadAssets() error {
 		if err != nil {
 			return fmt.Errorf("web: static files: %w", err)
 		}
-		sum, ext := sha256.Sum256(body), path.Ext(e.Name())
-		address := s.prefix + "/static/" + strings.TrimSuffix(e.Name(), ext) + "." + hex.EncodeToString(sum[:5]) + ext
-		d := newDocument(mime.TypeByExtension(ext), body)
-		s.assets[address] = &d
+		address := s.addAsset(e.Name(), body)
 		switch e.Name() {
 		case "style.css":
 			s.styleURL = address
@@ -98,6 +97,29 @@ func (s *site) loadAssets() error {
 		}
 	}
 	return nil
+}
+
+// addAsset returns the address of a file, which has its content in its name.
+func (s *site) addAsset(name string, body []byte) string {
+	sum, ext := sha256.Sum256(body), path.Ext(name)
+	address := s.prefix + "/static/" + strings.TrimSuffix(name, ext) + "." + hex.EncodeToString(sum[:5]) + ext
+	d := newDocument(mime.TypeByExtension(ext), body)
+	s.assets[address] = &d
+	return address
+}
+
+// loadTheme adds what an operator has chosen to our own look.
+func (s *site) loadTheme(t *theme.Theme) {
+	if t == nil {
+		return
+	}
+	s.name = t.Name
+	if t.Style != nil {
+		s.themeURL = s.addAsset("theme.css", t.Style)
+	}
+	if t.Logo != nil {
+		s.logoURL = s.addAsset("logo"+string(t.Kind), t.Logo)
+	}
 }
 
 func (s *site) serveStatic(w http.ResponseWriter, r *http.Request, _ url.Values) error {

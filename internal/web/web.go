@@ -17,6 +17,7 @@ import (
 	"sallyport/internal/oauth"
 	"sallyport/internal/ratelimit"
 	"sallyport/internal/signals"
+	"sallyport/internal/theme"
 	"sallyport/internal/token"
 )
 
@@ -31,6 +32,7 @@ type Options struct {
 
 	Gateway        http.Handler          // whatever is not the issuer's; nil: not found
 	Audiences      []string              // of the APIs behind Gateway: their hosts are served too
+	Theme          *theme.Theme          // how pages look; nil: ours
 	Registerer     prometheus.Registerer // nil: no metrics
 	Limits         *ratelimit.Table      // of client authentication; nil: one of its own
 	BrowserOrigins []string              // exact origins of browser apps that may call the token endpoint
@@ -70,6 +72,9 @@ type site struct {
 	assets      map[string]*document // by path
 	metadata    document
 	styleURL    string
+	themeURL    string // empty: no colour is changed
+	logoURL     string // empty: none
+	name        string // of those who run the service; empty: not told
 	iconURL     string
 	continueURL string
 	meters      *meters
@@ -117,6 +122,7 @@ func New(o Options) (http.Handler, error) {
 	if err := s.loadAssets(); err != nil {
 		return nil, err
 	}
+	s.loadTheme(o.Theme)
 	s.metadata = newDocument("application/json", o.OAuth.Metadata())
 	s.endpoints = s.compileRoutes()
 	var err error

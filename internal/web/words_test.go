@@ -95,7 +95,7 @@ func TestTemplatesHaveNoWordsOfTheirOwn(t *testing.T) {
 func keysSaid(t *testing.T, have map[string]bool) (keys, prefixes map[string]string) {
 	t.Helper()
 	keys, prefixes = map[string]string{}, map[string]string{}
-	for _, dir := range []string{".", "../account", "../locale", "../../cmd/sallyport"} {
+	for _, dir := range []string{".", "../account", "../locale", "../notify", "../passkey", "../../cmd/sallyport"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)

@@ -25,8 +25,9 @@ type ticket struct {
 	UserID    string  `json:"u"`
 	Version   int64   `json:"v"`
 	Methods   Methods `json:"m"`
-	Since     int64   `json:"s"` // when the first was proven
-	Browser   []byte  `json:"b"` // digest
+	Since     int64   `json:"s"`           // when the first was proven
+	Browser   []byte  `json:"b"`           // digest
+	Purpose   string  `json:"a,omitempty"` // the act that it was proven for
 	Keep      bool    `json:"k,omitempty"`
 	Provider  string  `json:"p,omitempty"` // that was one of them
 	SID       string  `json:"i,omitempty"` // there
@@ -54,7 +55,7 @@ func (s *Service) prove(ctx context.Context, v Visit, user User, m Method) (Prog
 	}
 	sealed, err := s.sealTicket(ticket{
 		UserID: user.ID, Version: user.Version, Methods: proven, Since: since.Unix(), Browser: digest(v.Browser),
-		Keep: v.Demand.Keep, ExpiresAt: now.Add(ticketLife).Unix(), Provider: v.Provider, SID: v.ProviderSID,
+		Purpose: v.Demand.Purpose, Keep: v.Demand.Keep, ExpiresAt: now.Add(ticketLife).Unix(), Provider: v.Provider, SID: v.ProviderSID,
 	})
 	return Progress{User: user, Ticket: sealed, Next: next}, err
 }
@@ -153,7 +154,7 @@ func (s *Service) openTicket(v Visit) (ticket, error) {
 	if err := json.Unmarshal(plain, &t); err != nil {
 		return ticket{}, ErrTicket
 	}
-	if s.now().Unix() >= t.ExpiresAt || subtle.ConstantTimeCompare(t.Browser, digest(v.Browser)) != 1 {
+	if s.now().Unix() >= t.ExpiresAt || t.Purpose != v.Demand.Purpose || subtle.ConstantTimeCompare(t.Browser, digest(v.Browser)) != 1 {
 		return ticket{}, ErrTicket
 	}
 	return t, nil

@@ -107,10 +107,13 @@ func TestAU20TicketsAreBoundAndEnd(t *testing.T) {
 	forged[len(forged)/2] ^= 1
 	changed := ada
 	changed.Version++
+	elsewhere := with("a", p.Ticket)
+	elsewhere.Demand.Purpose = account.PurposeFactors
 	for name, c := range map[string]struct {
 		visit account.Visit
 		user  account.User
 	}{
+		"AU20 for another purpose":        {elsewhere, ada},
 		"AU20 in another browser":         {with("b", p.Ticket), ada},
 		"AU20 for another person":         {with("a", p.Ticket), bob},
 		"forged":                          {with("a", secret.New(string(forged))), ada},

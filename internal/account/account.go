@@ -55,6 +55,8 @@ type Service struct {
 
 	places *Places
 
+	stuffing *stuffing
+
 	breached breached.Filters
 	webauthn WebAuthn
 }
@@ -79,6 +81,7 @@ func New(o Options) *Service {
 		needSecond:  o.NeedSecond,
 		limits:      o.Limits,
 		places:      o.Places,
+		stuffing:    newStuffing(),
 
 		hasher:   newHasher(o.Params, pepperOf(o.Ring), o.HashesAtOnce),
 		breached: filters(o.Breached),

@@ -52,7 +52,7 @@ var EventKinds = []struct {
 }{
 	{SignedInNewDevice, audit.AccountNewDevice, true},
 	{SessionMoved, audit.AccountSessionMoved, false},
-	{PasswordOnly, audit.AccountPasswordOnly, true},
+	{PasswordOnly, audit.AccountPasswordOnly, false},
 	{PasswordChanged, audit.AccountPasswordChanged, true},
 	{FactorAdded, audit.AccountFactorAdded, true},
 	{FactorRemoved, audit.AccountFactorRemoved, true},

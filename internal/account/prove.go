@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"encoding/json"
@@ -31,6 +32,7 @@ type ticket struct {
 	Keep      bool    `json:"k,omitempty"`
 	Provider  string  `json:"p,omitempty"` // that was one of them
 	SID       string  `json:"i,omitempty"` // there
+	Danger    string  `json:"d,omitempty"`
 	ExpiresAt int64   `json:"e"`
 }
 
@@ -55,7 +57,7 @@ func (s *Service) prove(ctx context.Context, v Visit, user User, m Method) (Prog
 	}
 	sealed, err := s.sealTicket(ticket{
 		UserID: user.ID, Version: user.Version, Methods: proven, Since: since.Unix(), Browser: digest(v.Browser),
-		Purpose: v.Demand.Purpose, Keep: v.Demand.Keep, ExpiresAt: now.Add(ticketLife).Unix(), Provider: v.Provider, SID: v.ProviderSID,
+		Purpose: v.Demand.Purpose, Keep: v.Demand.Keep, ExpiresAt: now.Add(ticketLife).Unix(), Provider: v.Provider, SID: v.ProviderSID, Danger: v.danger,
 	})
 	return Progress{User: user, Ticket: sealed, Next: next}, err
 }
@@ -71,6 +73,9 @@ func (s *Service) complete(ctx context.Context, v Visit, user User, proven Metho
 	}
 	note(ctx, audit.LoginSucceeded, user.ID, "")
 	s.met(ctx, &v, user)
+	if v.danger != "" && proven == Methods(Password) {
+		s.Happened(ctx, user.ID, PasswordOnly, &v, "")
+	}
 	return Progress{User: user, Session: session, Cookie: cookie}, nil
 }
 
@@ -78,7 +83,7 @@ func (s *Service) complete(ctx context.Context, v Visit, user User, proven Metho
 // Their wish to stay signed in comes along.
 func (s *Service) carried(v *Visit, user User, now time.Time) (Methods, time.Time) {
 	if t, err := s.openTicket(*v); err == nil && t.UserID == user.ID && t.Version == user.Version {
-		v.Demand.Keep = v.Demand.Keep || t.Keep
+		v.Demand.Keep, v.danger = v.Demand.Keep || t.Keep, cmp.Or(v.danger, t.Danger)
 		v.elsewhere(t.Provider, t.SID)
 		return t.Methods, time.Unix(t.Since, 0).UTC()
 	}
@@ -128,6 +133,9 @@ func (s *Service) missing(ctx context.Context, v Visit, user User, proven Method
 	if len(next) > 0 && f.RecoveryCodes > 0 {
 		next = append(next, Recovery)
 	}
+	if len(next) == 0 && v.danger != "" && proven == Methods(Password) && s.mayMailCode(user) {
+		next = append(next, Email)
+	}
 	return next, nil
 }
 
@@ -164,7 +172,7 @@ func (s *Service) openTicket(v Visit) (ticket, error) {
 // the one of its ticket, or the session that is to prove more. Nothing means that
 // the person has nothing better. ErrTicket: everything is proven anew.
 func (s *Service) Underway(ctx context.Context, v Visit) (User, []Method, error) {
-	id, version, proven, err := s.underway(v)
+	id, version, proven, err := s.underway(&v)
 	if err != nil {
 		return User{}, nil, err
 	}
@@ -179,8 +187,9 @@ func (s *Service) Underway(ctx context.Context, v Visit) (User, []Method, error)
 	return user, next, err
 }
 
-func (s *Service) underway(v Visit) (id string, version *int64, proven Methods, err error) {
-	if t, err := s.openTicket(v); err == nil {
+func (s *Service) underway(v *Visit) (id string, version *int64, proven Methods, err error) {
+	if t, err := s.openTicket(*v); err == nil {
+		v.danger = t.Danger
 		return t.UserID, &t.Version, t.Methods, nil
 	}
 	if c := v.Current; c != nil && s.recent(c) {

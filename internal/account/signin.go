@@ -24,24 +24,30 @@ import (
 // until its owner signs in, which renews it.
 //
 // Failures are limited for account and address, address and network; see
-// begin. A success is not counted.
+// begin. A success is not counted. Where passwords are being tried in bulk, one
+// alone may be too little in a browser that is not known for the person; see danger.
 func (s *Service) SignIn(ctx context.Context, v Visit, username string, password secret.Value) (Progress, error) {
 	name, err := FoldUsername(username)
 	if err != nil {
 		name = "\x00" + username // nobody has it, and it is counted all the same
 	}
-	a, err := s.begin(ctx, name, v.Remote)
+	a, err := s.begin(ctx, &v, name)
 	if err != nil {
 		return Progress{}, err
 	}
 	user, due, err := s.authenticate(ctx, name, password, v.Remote)
 	if err != nil {
-		if !errors.Is(err, ErrWrongCredentials) {
+		if errors.Is(err, ErrWrongCredentials) {
+			s.failed(ctx, &v, name, password)
+		} else {
 			a.refund()
 		}
 		return Progress{}, err
 	}
 	a.refund()
+	if v.danger, err = s.danger(ctx, &v, name, a.failures, password); err != nil {
+		return Progress{}, err
+	}
 	p, err := s.prove(ctx, v, user, Password)
 	p.PasswordDue = due && err == nil
 	return p, err

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -9,15 +10,24 @@ import (
 	"sallyport/internal/ratelimit"
 )
 
-// slowDown is the most that an attempt is delayed when its account is being
-// guessed at from many places.
-const slowDown = 2 * time.Second
+const (
+	// accountFree failures of an account cost nothing; then an attempt waits for a
+	// second, and for twice as long after each further accountStep of them.
+	accountFree = 20
+	accountStep = 20
+	// slowest is the most that an attempt waits.
+	slowest = 8 * time.Second
+	// guessed is how many failures of an account from everywhere make a password
+	// alone, from an unknown browser, too little (NIST SP 800-63B-4 §3.2.2).
+	guessed = 100
+)
 
 // attempt is what a sign-in has spent in advance, so that parallel attempts
 // cannot be more than the limits allow. A success takes it back.
 type attempt struct {
-	limits *ratelimit.Table
-	spent  []spending
+	limits   *ratelimit.Table
+	spent    []spending
+	failures int // of the account from everywhere, before this attempt
 }
 
 type spending struct {
@@ -37,42 +47,103 @@ func (a *attempt) refund() {
 // Three of them refuse: failures of this account from this address, of this
 // address and of this network for all accounts. None of them can be used up
 // from elsewhere, so nobody can lock a person out from afar. The fourth, for
-// the account from everywhere, only delays, by at most two seconds: a guess
-// costs a botnet more time, and the person with the right password gets in.
-// NIST SP 800-63B-4 §3.2.2 has at most 100 consecutive failures for an
-// account; we hold that for each address and not over all of them, because a
-// stop for all would be a lock-out that a stranger can cause (AU04).
+// the account from everywhere, delays: the more failures, the longer, by eight
+// seconds at most. A guess costs a botnet more time, and the person with the right
+// password gets in.
+//
+// A browser in which this person has signed in before passes all four, ten times,
+// by a count of its own: neither a neighbour nor a botnet slows a person on their
+// own devices (device cookies, OWASP Authentication Cheat Sheet).
+//
+// NIST SP 800-63B-4 §3.2.2 has a password disabled after 100 consecutive failures.
+// Turning it off would be a lock-out that a stranger can cause (AU04), so here it
+// counts no more by itself: see danger and docs/adr/0030.
 //
 // Names are counted alike whether somebody has them or not.
-func (s *Service) begin(ctx context.Context, name string, remote netip.Addr) (*attempt, error) {
+func (s *Service) begin(ctx context.Context, v *Visit, name string) (*attempt, error) {
 	now := s.now()
-	address := ratelimit.Address(remote)
 	a := &attempt{limits: s.limits}
+	limit, wait, ok := s.spend(now, a, name, v.Remote)
+	if ok && wait == 0 {
+		return a, nil
+	}
+	own, err := s.byOwnCount(ctx, now, v, name)
+	if err != nil || own != nil {
+		a.refund()
+		return own, err
+	}
+	note(ctx, audit.LoginThrottled, "", string(limit))
+	if !ok {
+		a.refund()
+		return nil, &ThrottledError{RetryAfter: wait}
+	}
+	if !pause(ctx, wait) {
+		a.refund()
+		return nil, ErrBusy
+	}
+	return a, nil
+}
+
+// spend takes one attempt from each limit. ok: none refuses, and the attempt waits.
+// Otherwise wait is how long until limit allows one.
+func (s *Service) spend(now time.Time, a *attempt, name string, remote netip.Addr) (limit ratelimit.Name, wait time.Duration, ok bool) {
+	address := ratelimit.Address(remote)
 	for _, l := range []spending{
 		{ratelimit.LoginNetwork, ratelimit.Network(remote)},
 		{ratelimit.LoginAddress, address},
 		{ratelimit.LoginPair, ratelimit.Key(name, address)},
 	} {
-		ok, retryAfter := s.limits.Allow(now, l.name, l.key)
-		if !ok {
-			a.refund()
-			note(ctx, audit.LoginThrottled, "", string(l.name))
-			return nil, &ThrottledError{RetryAfter: retryAfter}
+		allowed, retryAfter := s.limits.Allow(now, l.name, l.key)
+		if !allowed {
+			return l.name, retryAfter, false
 		}
 		a.spent = append(a.spent, l)
 	}
-	account := spending{ratelimit.LoginAccount, name}
-	ok, retryAfter := s.limits.Allow(now, account.name, account.key)
-	if ok {
-		a.spent = append(a.spent, account)
-		return a, nil
+	a.failures = s.limits.Level(now, ratelimit.LoginAccount, name)
+	wait = slowness(a.failures)
+	if allowed, _ := s.limits.Allow(now, ratelimit.LoginAccount, name); allowed {
+		a.spent = append(a.spent, spending{ratelimit.LoginAccount, name})
 	}
-	note(ctx, audit.LoginThrottled, "", string(account.name))
-	if !pause(ctx, min(retryAfter, slowDown)) {
-		a.refund()
-		return nil, ErrBusy
+	return ratelimit.LoginAccount, wait, true
+}
+
+// slowness is how long an attempt waits after that many failures of its account.
+func slowness(failures int) time.Duration {
+	if failures < accountFree {
+		return 0
 	}
-	return a, nil
+	return min(time.Second<<min((failures-accountFree)/accountStep, 30), slowest)
+}
+
+// byOwnCount lets an attempt pass by the count of its browser; nil: the browser is
+// not known for the person, or has used its count up.
+func (s *Service) byOwnCount(ctx context.Context, now time.Time, v *Visit, name string) (*attempt, error) {
+	known, err := s.knows(ctx, now, v, name)
+	if err != nil || !known {
+		return nil, err
+	}
+	l := spending{ratelimit.LoginBrowser, ratelimit.Key(name, mark(v.Browser))}
+	if ok, _ := s.limits.Allow(now, l.name, l.key); !ok {
+		return nil, nil //nolint:nilnil // no attempt is the answer
+	}
+	return &attempt{limits: s.limits, spent: []spending{l}}, nil
+}
+
+// knows reports whether the person of a name has signed in from this browser. It
+// asks the store, and no more often than the limit says: beyond it no browser is
+// known.
+func (s *Service) knows(ctx context.Context, now time.Time, v *Visit, name string) (bool, error) {
+	if v.Browser.IsZero() {
+		return false, nil
+	}
+	if ok, _ := s.limits.Allow(now, ratelimit.LoginKnown, ratelimit.Network(v.Remote)); !ok {
+		return false, nil
+	}
+	known, err := s.store.BrowserKnown(ctx, name, mark(v.Browser))
+	if err != nil {
+		return false, fmt.Errorf("find browser: %w", err)
+	}
+	return known, nil
 }
 
 // pause reports false if ctx ends first.

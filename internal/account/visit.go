@@ -21,6 +21,8 @@ type Visit struct {
 
 	Provider    string // issuer of the other provider that has signed the person in; empty: none
 	ProviderSID string // its name for the session there; empty: unsaid
+
+	danger string // why a password alone is too little here; empty: it is enough
 }
 
 // Demand is what a sign-in is asked for.

@@ -11,6 +11,8 @@ const (
 	LoginAddress     Name = "login_address"
 	LoginNetwork     Name = "login_network"
 	LoginAccount     Name = "login_account"
+	LoginBrowser     Name = "login_browser"
+	LoginKnown       Name = "login_known"
 	SessionMoved     Name = "session_moved"
 	PasskeyAddress   Name = "passkey_address"
 	PasskeyNetwork   Name = "passkey_network"
@@ -71,8 +73,16 @@ var Limits = []Limit{
 		"the same from somebody who owns a block of addresses",
 	},
 	{
-		LoginAccount, 100, time.Minute, "account",
-		"guesses at one account from everywhere; past it attempts are delayed, not refused, so that no stranger locks a person out",
+		LoginAccount, 200, time.Minute, "account",
+		"guesses at one account from everywhere: the more, the longer an attempt waits, and none is refused, so that no stranger locks a person out",
+	},
+	{
+		LoginBrowser, 10, 5 * time.Minute, "account and browser that the person has signed in from",
+		"guesses from there, when one of the others is used up: nobody else slows a person on their own device",
+	},
+	{
+		LoginKnown, 300, 200 * time.Millisecond, "network",
+		"questions to the store whether a browser is known; past it none is",
 	},
 	{
 		SessionMoved, 2, 6 * time.Hour, "session",

@@ -61,6 +61,16 @@ func (s *shard) makeRoom(r rule, now int64) bool {
 	return true
 }
 
+func (s *shard) level(r rule, key uint64, now int64) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i, found := s.index[key]
+	if !found || s.heap[i].cell <= now {
+		return 0
+	}
+	return int((min(s.heap[i].cell-now, r.depth) + r.every - 1) / r.every)
+}
+
 func (s *shard) refund(r rule, key uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

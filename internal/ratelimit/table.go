@@ -64,6 +64,13 @@ func (t *Table) Allow(now time.Time, name Name, key string) (ok bool, retryAfter
 	return s.spend(l.rule, h, now.UnixNano(), l.perShard)
 }
 
+// Level is how many events of key count at now: those that were allowed, less one
+// for each Every that has passed.
+func (t *Table) Level(now time.Time, name Name, key string) int {
+	l, s, h := t.find(name, key)
+	return s.level(l.rule, h, now.UnixNano())
+}
+
 // Refund takes back one event that Allow has allowed.
 func (t *Table) Refund(name Name, key string) {
 	l, s, h := t.find(name, key)

@@ -92,6 +92,8 @@ func (s *site) loadAssets() error {
 			s.styleURL = address
 		case "icon.svg":
 			s.iconURL = address
+		case "webauthn.js":
+			s.passkeyURL = address
 		case "continue.js":
 			s.continueURL = address
 		}

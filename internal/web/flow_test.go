@@ -320,7 +320,7 @@ func TestAU05EveryFailedSignInLooksAlike(t *testing.T) {
 }
 
 func blank(page string) string {
-	return formMAC.ReplaceAllString(sealed.ReplaceAllString(page, ""), "")
+	return asked.ReplaceAllString(formMAC.ReplaceAllString(sealed.ReplaceAllString(page, ""), ""), "")
 }
 
 func TestThrottledSignInSaysWhen(t *testing.T) {

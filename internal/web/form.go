@@ -73,12 +73,12 @@ func (s *site) formToken(w http.ResponseWriter, r *http.Request, page, flow stri
 	return base64.RawURLEncoding.EncodeToString(s.ring.MAC(token.MACForm, parts...)), nil
 }
 
-// formParts are of fixed length but for the last. The login form is not bound
-// to a session, so that signing in twice in two windows works; nor is the choice
+// formParts are of fixed length but for the last. Forms of signing in are not
+// bound to a session, so that signing in twice in two windows works; nor is the choice
 // of a language.
 func formParts(r *http.Request, browser secret.Value, page, flow string) ([][]byte, error) {
 	var session secret.Value
-	if page != loginPath && page != languagePath {
+	if page != loginPath && page != passkeyPath && page != languagePath {
 		var err error
 		if session, err = one(r, sessionCookie); err != nil {
 			return nil, err

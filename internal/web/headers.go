@@ -20,9 +20,10 @@ var (
 )
 
 const (
-	// permissions that no page of ours uses.
+	// permissions that no page of ours uses, and those of passkeys, for ours alone.
 	permissions = "accelerometer=(), autoplay=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), " +
-		"magnetometer=(), microphone=(), midi=(), payment=(), usb=()"
+		"magnetometer=(), microphone=(), midi=(), payment=(), usb=(), " +
+		"publickey-credentials-get=(self), publickey-credentials-create=(self)"
 )
 
 func (s *site) commonHeaders(h http.Header) {

@@ -20,6 +20,7 @@ type loginView struct {
 	CSRF     string
 	Username string // as the app suggested, never what was typed: people type passwords there
 	Problem  string
+	Passkey  *passkeyForm
 	MayKeep  bool // the person may stay signed in when the browser closes
 }
 
@@ -42,12 +43,16 @@ func (s *site) loginPage(w http.ResponseWriter, r *http.Request, a *oauth.Author
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Security-Policy", pagePolicy(a.RedirectURI))
+	passkey, err := s.passkeySignIn(w, r, loginPath, flow, "")
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Security-Policy", scripted(pagePolicy(a.RedirectURI)))
 	f := s.frame(r, s.language(r).Text("login.title"), problem != "")
 	f.Embedded = embedded(r) != ""
 	return s.render(w, status, pageLogin, &loginView{
 		frame: f, App: legible(a.Client().DisplayName()), Flow: flow, CSRF: csrf,
-		Username: legible(a.LoginHint), Problem: problem,
+		Username: legible(a.LoginHint), Problem: problem, Passkey: passkey,
 		MayKeep: s.sessionTier < token.TierHigh && (a.Elsewhere == nil || a.Elsewhere.Purpose == ""),
 	})
 }

@@ -19,7 +19,7 @@ type secondView struct {
 	Person   string
 	Code     bool // by an authenticator app
 	Recovery bool // by a recovery code, and this page asks for one
-	Passkey  bool
+	Passkey  *passkeyForm
 	Problem  string
 
 	MayRecover bool // there are recovery codes, and this page asks for something else
@@ -60,14 +60,19 @@ func (s *site) second(w http.ResponseWriter, r *http.Request, a *oauth.Authoriza
 	subject(r, user.ID)
 	view := &secondView{
 		frame: s.frame(r, s.language(r).Text("second.title"), problem != ""), App: legible(a.Client().DisplayName()), Flow: p.Get("flow"), CSRF: csrf,
-		Person: legible(user.Username), Problem: problem, Passkey: slices.Contains(ways, account.Passkey),
+		Person: legible(user.Username), Problem: problem,
+	}
+	if slices.Contains(ways, account.Passkey) && p.Get("recovery") == "" {
+		if view.Passkey, err = s.passkeySignIn(w, r, secondPath, p.Get("flow"), user.ID); err != nil {
+			return err
+		}
 	}
 	view.Embedded = embedded(r) != ""
 	recovery := slices.Contains(ways, account.Recovery)
 	view.Recovery = recovery && p.Get("recovery") != ""
 	view.MayRecover = recovery && !view.Recovery
 	view.Code = slices.Contains(ways, account.TOTP) && !view.Recovery
-	w.Header().Set("Content-Security-Policy", pagePolicy(a.RedirectURI))
+	w.Header().Set("Content-Security-Policy", scripted(pagePolicy(a.RedirectURI)))
 	return s.render(w, status, pageSecond, view)
 }
 

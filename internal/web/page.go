@@ -22,6 +22,7 @@ const (
 	pageLogin     pageName = "login"
 	pageSecond    pageName = "second"
 	pageEnrol     pageName = "enrol"
+	pagePasskeys  pageName = "passkeys"
 	pageConsent   pageName = "consent"
 	pageLogout    pageName = "logout"
 	pageSignedOut pageName = "signed_out"
@@ -42,7 +43,7 @@ const (
 	pageAccount pageName = "account"
 )
 
-var pageNames = []pageName{pageLogin, pageSecond, pageEnrol, pageConsent, pageLogout, pageSignedOut, pageError, pageEmbedded, pageFormPost, pageDevice, pageDone, pageWaiting,
+var pageNames = []pageName{pageLogin, pageSecond, pageEnrol, pagePasskeys, pageConsent, pageLogout, pageSignedOut, pageError, pageEmbedded, pageFormPost, pageDevice, pageDone, pageWaiting,
 	pageAccount,
 }
 

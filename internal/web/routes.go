@@ -51,6 +51,10 @@ var routes = []route{
 	{"POST", loginPath, classPage, (*site).login},
 	{"GET", secondPath, classPage, (*site).showSecond},
 	{"POST", secondPath, classPage, (*site).secondCode},
+	{"POST", passkeyPath, classPage, (*site).loginPasskey},
+	{"GET", passkeysPath, classPage, (*site).showPasskeys},
+	{"POST", passkeysPath, classPage, (*site).passkeys},
+	{"GET", passkeyEndpointsPath, classDocument, (*site).servePasskeyEndpoints},
 	{"GET", enrolPath, classPage, (*site).showEnrol},
 	{"POST", enrolPath, classPage, (*site).enrol},
 	{"GET", consentPath, classPage, (*site).showConsent},
@@ -84,9 +88,14 @@ const (
 	metadataPath  = wellKnown + "oauth-authorization-server"
 	openIDPath    = wellKnown + "openid-configuration"
 	jwksPath      = wellKnown + "jwks.json"
+
+	passkeyEndpointsPath = wellKnown + "passkey-endpoints"
+
 	loginPath     = "/login"
 	secondPath    = "/login/second"
 	enrolPath     = "/login/enrol"
+	passkeyPath   = "/login/passkey"
+	passkeysPath  = accountPath + "/security/passkeys"
 	consentPath   = "/consent"
 	languagePath  = "/language"
 	logoutPath    = "/oauth/logout"
@@ -104,6 +113,7 @@ const (
 // where a page of the issuer is, or will be.
 var reserved = []string{
 	"/oauth", loginPath, consentPath, "/static", devicePath, cibaPath, "/account", "/admin", "/bff", leaksPath, languagePath,
+	passkeyEndpointsPath,
 	metadataPath, openIDPath, jwksPath, signals.MetadataPath,
 }
 

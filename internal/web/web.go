@@ -58,6 +58,7 @@ type site struct {
 	sessionTier token.Tier
 
 	prefix    string          // path of the issuer, "" for most
+	hostname  string          // of the issuer
 	authority string          // host and port of the issuer, as people see it
 	origin    string          // scheme and authority
 	hosts     map[string]bool // Host headers that are the issuer's
@@ -77,6 +78,7 @@ type site struct {
 	name        string // of those who run the service; empty: not told
 	iconURL     string
 	continueURL string
+	passkeyURL  string
 	meters      *meters
 }
 
@@ -141,7 +143,7 @@ func (s *site) setIssuer(issuer string) error {
 	if err != nil {
 		return err
 	}
-	s.prefix, s.authority, s.origin = u.Path, u.Host, u.Scheme+"://"+u.Host
+	s.prefix, s.hostname, s.authority, s.origin = u.Path, u.Hostname(), u.Host, u.Scheme+"://"+u.Host
 	// A browser would remember it for the other servers of this machine too.
 	s.hsts = u.Scheme == "https" && !slices.Contains(loopbackNames, strings.ToLower(u.Hostname()))
 	s.hosts = map[string]bool{}

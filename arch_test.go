@@ -32,6 +32,7 @@ oauth: secret audit token token/jose
 upstream: secret audit outbound token token/jose
 account: secret locale audit ratelimit breached passhash token
 passkey: account
+roster: passhash
 gateway: secret audit ratelimit outbound token token/jose revocation
 signals: secret audit token token/jose revocation oauth
 store/storetest: secret audit notify token token/jose revocation oauth account signals

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -17,7 +16,7 @@ func (p *program) userCommand() *cobra.Command {
 	t := &target{}
 	cmd := &cobra.Command{
 		Use:     "user",
-		Short:   "Add, list, change and remove people",
+		Short:   "Add, list, change, delete, import and export people",
 		Long:    "These commands work on the store, whether the server runs or not. What ends tokens is in force within a second.",
 		Example: "  sallyport user add ada --generate-password\n  sallyport user list --json",
 		Args:    subcommand,
@@ -39,6 +38,10 @@ func (p *program) userCommand() *cobra.Command {
 			}),
 		}
 	}
+	gone := one("delete", "Delete a person, and end all they have", "  sallyport user delete ada",
+		func(ctx context.Context, s *account.Service, u account.User) error { return s.DeleteUser(ctx, u.ID) },
+		"is deleted; all sessions and tokens end within a second")
+	gone.Aliases = []string{"remove"} // as it was called before
 	cmd.AddCommand(
 		p.userAdd(t), p.userList(t), p.userShow(t), p.userSetPassword(t),
 		one("disable", "Keep a person from signing in, and end all they have", "  sallyport user disable ada",
@@ -55,9 +58,7 @@ func (p *program) userCommand() *cobra.Command {
 			func(ctx context.Context, s *account.Service, u account.User) error { return s.EndSessions(ctx, u.ID) },
 			"is signed out everywhere; all sessions and tokens end within a second"),
 		p.userLogoutAll(t), p.userPasswords(),
-		one("remove", "Remove a person, and end all they have", "  sallyport user remove ada",
-			func(ctx context.Context, s *account.Service, u account.User) error { return s.DeleteUser(ctx, u.ID) },
-			"is removed; all sessions and tokens end within a second"),
+		gone, p.userReset(t), p.userImport(t), p.userExport(t),
 	)
 	return cmd
 }
@@ -193,44 +194,4 @@ func (p *program) userSetPassword(t *target) *cobra.Command {
 	}
 	from.flags(cmd)
 	return cmd
-}
-
-func (p *program) userShow(t *target) *cobra.Command {
-	return &cobra.Command{
-		Use: "show NAME", Short: "Show a person", Example: "  sallyport user show ada --json", Args: oneArg("NAME"),
-		RunE: t.run(p, func(ctx context.Context, a *admin, args []string) error {
-			u, err := a.userNamed(ctx, args[0])
-			if err != nil {
-				return err
-			}
-			v := viewUser(u)
-			return a.print(v, "username  %s\nid        %s\nname      %s\nemail     %s (verified: %t)\ndisabled  %t\ncreated   %s",
-				v.Username, v.ID, v.Name, v.Email, v.EmailVerified, v.Disabled, v.CreatedAt)
-		}),
-	}
-}
-
-func (p *program) userList(t *target) *cobra.Command {
-	return &cobra.Command{
-		Use: "list", Short: "List everybody", Example: "  sallyport user list", Args: noArgs,
-		RunE: t.run(p, func(ctx context.Context, a *admin, _ []string) error {
-			users, err := a.accounts().Users(ctx)
-			if err != nil {
-				return err
-			}
-			views := make([]userView, 0, len(users))
-			for _, u := range users {
-				views = append(views, viewUser(u))
-			}
-			if a.asJSON {
-				return a.print(views, "")
-			}
-			w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "USERNAME\tNAME\tDISABLED\tCREATED")
-			for _, v := range views {
-				fmt.Fprintf(w, "%s\t%s\t%t\t%s\n", v.Username, v.Name, v.Disabled, v.CreatedAt)
-			}
-			return w.Flush()
-		}),
-	}
 }

@@ -64,3 +64,6 @@ func (h *hasher) hash(ctx context.Context, source, password string) (string, err
 
 // current reports whether want is what a new hash looks like.
 func (h *hasher) current(want passhash.Hash) bool { return passhash.Current(want, h.params, h.pepper) }
+
+// fits reports whether a hash can be verified here: the key over it is one of ours.
+func (h *hasher) fits(stored passhash.Hash) bool { return passhash.Usable(stored, h.pepper) }

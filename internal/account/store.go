@@ -21,6 +21,7 @@ var (
 // in the same transaction, with the entry kept until keep.
 type Store interface {
 	LocaleStore
+	PeopleStore
 	LetterStore
 	PasskeyStore
 	IdentityStore

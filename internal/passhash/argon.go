@@ -81,6 +81,19 @@ func Current(h Hash, params Argon2Params, by Pepper) bool {
 	return ok && a.params == params && a.inner == nil && len(a.salt) == saltBytes && len(a.hash) == hashBytes && (a.key != "") == (by != nil)
 }
 
+// Usable reports whether the key over h is there, if one is needed.
+func Usable(h Hash, by Pepper) bool {
+	a, ok := h.(argon)
+	if !ok || a.key == "" {
+		return true
+	}
+	if by == nil {
+		return false
+	}
+	_, err := by.By(a.key, a.hash)
+	return err == nil
+}
+
 func (h argon) Scheme() string {
 	switch {
 	case h.inner != nil:

@@ -19,6 +19,8 @@ var userTests = []test{
 	{"RV08 disabling ends sessions, grants and tokens once", setDisabled},
 	{"deleting a person leaves nothing but the entry", deleteUser},
 	{"changing an unknown person is not found", unknownUser},
+	{"people are listed by filters and in pages", listUsers},
+	{"AU03 an import leaves or changes who is there, and adds each person once", importUsers},
 }
 
 func userRoundTrip(r *rig) {
@@ -145,4 +147,106 @@ func unknownUser(r *rig) {
 	r.is("enable", r.Account.SetDisabled(r.ctx(), "nobody", false, r.clock(), r.keep()), account.ErrNotFound)
 	r.is("delete", r.Account.DeleteUser(r.ctx(), "nobody", r.clock(), r.keep()), account.ErrNotFound)
 	r.wantFeed()
+}
+
+// listUsers: filters and pages, and % and _ are letters like others.
+func listUsers(r *rig) {
+	names := func(f account.UserFilter) (out []string) {
+		r.t.Helper()
+		list, err := r.Account.ListUsers(r.ctx(), f)
+		r.ok(err)
+		for _, u := range list {
+			out = append(out, u.Username)
+		}
+		return out
+	}
+	for _, name := range []string{"Dora", "ada", "a_b", "carl"} {
+		r.addUser(name)
+	}
+	carl, err := r.Account.UserByName(r.ctx(), "carl")
+	r.ok(err)
+	r.ok(r.Account.SetDisabled(r.ctx(), carl.ID, true, r.clock(), r.keep()))
+	yes, no := true, false
+	for _, c := range []struct {
+		filter account.UserFilter
+		want   []string
+	}{
+		{account.UserFilter{Text: "a. carl"}, []string{"carl"}},
+		{account.UserFilter{Text: "dora@"}, []string{"Dora"}},
+		{account.UserFilter{Text: "a_b"}, []string{"a_b"}},
+		{account.UserFilter{Text: "a%a"}, nil},
+		{account.UserFilter{Text: "\x00"}, nil},
+		{account.UserFilter{Disabled: &yes}, []string{"carl"}},
+		{account.UserFilter{Disabled: &no, After: "carl"}, []string{"Dora"}},
+		{account.UserFilter{Text: "example.com", Disabled: &no, After: "carl", Limit: 5}, []string{"Dora"}},
+	} {
+		if d := cmp.Diff(c.want, names(c.filter)); d != "" {
+			r.t.Errorf("%+v: %s", c.filter, d)
+		}
+	}
+	var all []string
+	for after := ""; ; {
+		page := names(account.UserFilter{After: after, Limit: 3})
+		all = append(all, page...)
+		if len(page) < 3 {
+			break
+		}
+		after = page[2]
+	}
+	if d := cmp.Diff(names(account.UserFilter{}), all); d != "" || len(all) != 4 {
+		r.t.Errorf("pages: %s", d)
+	}
+}
+
+// importUsers: what is there stays, or is changed with what it had ending.
+func importUsers(r *rig) {
+	ada := r.addUser("ada")
+	s := r.addSession(ada)
+	list := []account.User{
+		{ID: "new-1", Username: "Bob", Name: "B", CreatedAt: r.clock()},
+		{ID: "new-2", Username: "ADA", Name: "Changed", Email: "new@example.com", CreatedAt: r.clock()},
+		{ID: ada.ID, Username: "eve", CreatedAt: r.clock()},
+	}
+	do := func(update bool, want ...account.ImportResult) {
+		r.t.Helper()
+		got, err := r.Account.ImportUsers(r.ctx(), list, update, r.clock(), r.keep())
+		r.ok(err)
+		if d := cmp.Diff(want, got); d != "" {
+			r.t.Error(d)
+		}
+	}
+	do(false, account.Imported, account.Unchanged, account.IDTaken)
+	do(true, account.Updated, account.Updated, account.IDTaken)
+	got, err := r.Account.UserByName(r.ctx(), "ada")
+	r.ok(err)
+	if got.ID != ada.ID || got.Name != "Changed" || got.PasswordHash != ada.PasswordHash || got.Email != "new@example.com" || got.Version == ada.Version {
+		r.t.Errorf("changed to %+v", got)
+	}
+	_, err = r.Account.Session(r.ctx(), s.ID)
+	r.ok(err) // nothing of how ada signs in has changed
+	use, err := r.Account.UserUse(r.ctx(), ada.ID)
+	r.ok(err)
+	if use.Sessions != 1 || !use.LastSeen.Equal(s.LastSeen) {
+		r.t.Errorf("use %+v", use)
+	}
+	list[1].PasswordHash = "$another"
+	do(true, account.Updated, account.Updated, account.IDTaken)
+	_, err = r.Account.Session(r.ctx(), s.ID)
+	r.is("session after another password", err, account.ErrNotFound)
+
+	// Sixteen imports of one list: each person once.
+	for i := range list {
+		list[i].Username = "fighter-" + string(rune('a'+i))
+		list[i].ID = "fighter-" + string(rune('a'+i))
+	}
+	won := r.fight(account.ErrExists, func(int) error {
+		results, err := r.Account.ImportUsers(r.ctx(), list, false, r.clock(), r.keep())
+		if err == nil && results[0] != account.Imported {
+			err = account.ErrExists
+		}
+		return err
+	})
+	if won != 1 {
+		r.t.Errorf("%d imports have added a person, want 1", won)
+	}
 }

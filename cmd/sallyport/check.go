@@ -27,14 +27,15 @@ var readable = rule{ID: "CF00", What: "every line of the configuration is unders
 
 func (p *program) checkCommand() *cobra.Command {
 	var file string
-	var asJSON, schema, offline bool
+	var asJSON, schema, offline, providers bool
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Judge a configuration: each rule, passed or failed, and how to fix it",
 		Long: "Check reads the configuration and judges it by every rule. It changes nothing. It looks into the store, if it can be\n" +
 			"opened, for its master key and for secrets of the file that have been compromised, and asks the shared state whether\n" +
 			"it answers, without which serve does not start. The hosts of redirect URIs are asked about the apps that clients name\n" +
-			"in app_links, unless --offline is set. Nothing else is asked: not mail, webhook, upstreams or addresses of keys.\n" +
+			"in app_links, unless --offline is set. Nothing else is asked: not mail, webhook, upstreams or addresses of keys;\n" +
+			"providers that people sign in at only with --providers.\n" +
 			"It ends with 0 if no rule fails, 1 if one does, 2 if there is no file. A warning stops nothing: serve starts.",
 		Example: "  sallyport check\n  sallyport check -c /etc/sallyport/sallyport.yaml --json\n  sallyport check --schema > sallyport.schema.json",
 		Args:    noArgs,
@@ -43,12 +44,13 @@ func (p *program) checkCommand() *cobra.Command {
 				_, err := p.stdout.Write(configSchema())
 				return err
 			}
-			return p.check(cmd.Context(), file, asJSON, offline)
+			return p.check(cmd.Context(), file, asJSON, offline, providers)
 		},
 	}
 	configFlag(cmd, &file)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON")
 	cmd.Flags().BoolVar(&offline, "offline", false, "do not ask the hosts of redirect URIs whether they know the app")
+	cmd.Flags().BoolVar(&providers, "providers", false, "ask the other providers that people may sign in at for their metadata and keys")
 	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of the configuration file instead")
 	return cmd
 }
@@ -57,7 +59,7 @@ func configFlag(cmd *cobra.Command, file *string) {
 	cmd.Flags().StringVarP(file, "config", "c", defaultConfig, "configuration `FILE`")
 }
 
-func (p *program) check(ctx context.Context, file string, asJSON, offline bool) error {
+func (p *program) check(ctx context.Context, file string, asJSON, offline, providers bool) error {
 	c, err := readConfig(file, p.env)
 	reading := verdict{Rule: readable}
 	if unread := (*problemsError)(nil); errors.As(err, &unread) {
@@ -69,6 +71,9 @@ func (p *program) check(ctx context.Context, file string, asJSON, offline bool) 
 	c.askShared(ctx, p.now, verdicts)
 	if !offline {
 		c.askLinks(ctx, verdicts)
+	}
+	if providers {
+		c.askProviders(ctx, p.now, verdicts)
 	}
 	verdicts = append(verdicts, c.judgeStored(ctx, p.now)...)
 	findings, failed := make([]finding, 0, len(verdicts)), 0

@@ -26,6 +26,7 @@ type config struct {
 	MasterKeyFile    string              `yaml:"master_key_file" need:"yes" example:"master.key" doc:"The file with the key that wraps all other keys. Keep it apart from the database, with a copy."`
 	Mail             mailConfig          `yaml:"mail" doc:"The mail server. People are told of leaks by mail."`
 	People           peopleConfig        `yaml:"people" doc:"How people sign in, and for how long."`
+	Providers        []providerConfig    `yaml:"providers" doc:"Other providers that people may sign in at: Google, Microsoft, Apple, GitHub, or any OpenID provider."`
 	Leaks            leaksConfig         `yaml:"leaks" doc:"Who is told when a credential of ours is found where it should not be."`
 	Signals          signalsConfig       `yaml:"signals" doc:"Security events for other systems: that a session has ended, that a password was changed."`
 	Keys             keysConfig          `yaml:"keys" doc:"How often keys change by themselves."`

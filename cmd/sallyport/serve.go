@@ -255,6 +255,10 @@ func (n *node) assembleEdge(c *config, ring *token.Ring) error {
 		Breached:    lists,
 		Mail:        c.Mail.sends(),
 	})
+	elsewhere, err := c.upstreamService(ring, n.now, n.spendState)
+	if err != nil {
+		return err
+	}
 	registry := prometheus.NewRegistry()
 	n.registerMetrics(registry)
 	look, err := c.theme()
@@ -264,7 +268,7 @@ func (n *node) assembleEdge(c *config, ring *token.Ring) error {
 	handler, err := web.New(web.Options{
 		Issuer: c.Issuer, OAuth: n.oauth, Accounts: n.accounts, Ring: ring, Gateway: n.gateway, Logger: n.log,
 		Registerer: registry, Limits: limits, Now: n.now, Audiences: c.audiences(),
-		MutualTLS: c.mutualURL(), Signals: n.signals, SessionTier: c.People.sessionTier(), Theme: look,
+		MutualTLS: c.mutualURL(), Signals: n.signals, SessionTier: c.People.sessionTier(), Theme: look, Upstream: elsewhere,
 	})
 	if err != nil {
 		return err

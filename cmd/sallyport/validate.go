@@ -20,6 +20,7 @@ type rule struct {
 const (
 	ruleShared    = "PP09"
 	ruleRedirects = "CL03"
+	ruleProviders = "ID09"
 )
 
 // rules lists all rules. Each looks at what it names and leaves the rest to
@@ -53,6 +54,7 @@ var rules = []rule{
 	{ruleShared, "what may be used once is known to all nodes", "set shared to rediss://HOST:PORT, or shared_file to a file with the address; docs/reference/shared-state.md", checkShared},
 	{"AU02", "the filter of breached passwords can be read", "build it with sallyport user passwords build-filter FILE…", checkBreached},
 	{"CF13", "the theme can be read by everybody, and its logo is a picture and nothing else", "take the colour that is proposed, or remove the value: ours pass", checkTheme},
+	{ruleProviders, "other providers are complete, and this server can prove itself there", "docs/guide/people.md has working settings for each kind; sallyport check --providers asks them", checkProviders},
 	{"CF10", "files with keys and secrets can be read by their owner only", "chmod 600 FILE", checkPermissions},
 	{"CF11", "the listener has a certificate that is valid for the issuer and fits its key", "set tls.cert_file and tls.key_file to a valid pair", checkTLS},
 }

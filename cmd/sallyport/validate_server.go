@@ -219,6 +219,11 @@ func checkPermissions(j *judge) {
 	for i, c := range j.c.Clients {
 		private = append(private, struct{ path, file string }{fmt.Sprintf("clients[%d].secret_file", i), c.SecretFile})
 	}
+	for i, p := range j.c.Providers {
+		private = append(private, []struct{ path, file string }{
+			{fmt.Sprintf("providers[%d].client_secret_file", i), p.ClientSecretFile}, {fmt.Sprintf("providers[%d].private_key_file", i), p.PrivateKeyFile},
+		}...)
+	}
 	for _, p := range private {
 		info, err := os.Stat(j.c.file(p.file))
 		if p.file == "" || err != nil {

@@ -70,7 +70,9 @@ type Options struct {
 	EmailDomains []string
 	// MultiFactor are values of acr and amr that stand for two factors, and are believed.
 	MultiFactor []string
-	Door        *outbound.Client
+	// Joins: an account is made for people who have none, if their address is verified.
+	Joins bool
+	Door  *outbound.Client
 }
 
 // ServiceOptions are all providers, and what they need. All but Providers must be set.
@@ -131,6 +133,7 @@ func (o *Options) Check() []error {
 	for _, d := range o.EmailDomains {
 		need(d == "*" || d == strings.ToLower(d) && strings.Contains(d, ".") && !strings.ContainsAny(d, "@ *"), "email_domains", fmt.Sprintf("has %q, which is no domain in lower case, nor \"*\"", d))
 	}
+	need(!o.Joins || len(o.EmailDomains) > 0, "sign_up", "needs email_domains: nobody joins whose address is not made sure of")
 	if o.Door != nil && len(list) == 0 {
 		if err := o.Door.Check(o.issuer()); err != nil {
 			need(false, "issuer", "will never be asked: "+err.Error())

@@ -63,6 +63,11 @@ func (s *Service) Providers() []About {
 	return list
 }
 
+// MayJoin reports whether an account may be made for people of a provider.
+func (s *Service) MayJoin(name string) bool {
+	return s != nil && s.providers[name] != nil && s.providers[name].Joins
+}
+
 // Label is what people call the provider that has this issuer: the label of one that
 // is configured, or the issuer.
 func (s *Service) Label(issuer string) string {

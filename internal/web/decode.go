@@ -35,7 +35,7 @@ var knownParams = map[string]bool{
 	"request": false, "request_uri": false, "dpop_jkt": false, "ui_locales": false, "display": false,
 	"flow": true, "csrf": true, "decision": false, "post_logout_redirect_uri": false, "logout_hint": false,
 	"subject_token_type": false, "actor_token_type": false, "requested_token_type": false, "audience": false,
-	"resource": false, "authorization_details": false, "claims": false,
+	"resource": false, "authorization_details": false, "claims": false, "logout_token": true,
 }
 
 // mayRepeat are parameters of extensions that a request may have more than

@@ -78,7 +78,7 @@ func (s *site) formToken(w http.ResponseWriter, r *http.Request, page, flow stri
 // of a language.
 func formParts(r *http.Request, browser secret.Value, page, flow string) ([][]byte, error) {
 	var session secret.Value
-	if page != loginPath && page != passkeyPath && page != languagePath {
+	if page != loginPath && page != passkeyPath && page != elsewherePath && page != languagePath {
 		var err error
 		if session, err = one(r, sessionCookie); err != nil {
 			return nil, err

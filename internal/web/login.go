@@ -22,6 +22,8 @@ type loginView struct {
 	Problem  string
 	Passkey  *passkeyForm
 	MayKeep  bool // the person may stay signed in when the browser closes
+
+	Elsewhere []elsewhereButton
 }
 
 func (s *site) showLogin(w http.ResponseWriter, r *http.Request, p url.Values) error {
@@ -43,6 +45,10 @@ func (s *site) loginPage(w http.ResponseWriter, r *http.Request, a *oauth.Author
 	if err != nil {
 		return err
 	}
+	elsewhere, err := s.buttons(w, r, flow)
+	if err != nil {
+		return err
+	}
 	passkey, err := s.passkeySignIn(w, r, loginPath, flow, "")
 	if err != nil {
 		return err
@@ -52,7 +58,7 @@ func (s *site) loginPage(w http.ResponseWriter, r *http.Request, a *oauth.Author
 	f.Embedded = embedded(r) != ""
 	return s.render(w, status, pageLogin, &loginView{
 		frame: f, App: legible(a.Client().DisplayName()), Flow: flow, CSRF: csrf,
-		Username: legible(a.LoginHint), Problem: problem, Passkey: passkey,
+		Username: legible(a.LoginHint), Problem: problem, Passkey: passkey, Elsewhere: elsewhere,
 		MayKeep: s.sessionTier < token.TierHigh && (a.Elsewhere == nil || a.Elsewhere.Purpose == ""),
 	})
 }

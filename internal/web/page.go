@@ -31,6 +31,13 @@ const (
 	pageFormPost  pageName = "form_post"
 )
 
+// Pages of people who sign in at another provider.
+const (
+	pageSent    pageName = "sent"
+	pageUnknown pageName = "unknown"
+	pageLinked  pageName = "linked"
+)
+
 // Pages of requests that are decided elsewhere.
 const (
 	pageDevice  pageName = "device"
@@ -43,7 +50,7 @@ const (
 	pageAccount pageName = "account"
 )
 
-var pageNames = []pageName{pageLogin, pageSecond, pageEnrol, pagePasskeys, pageConsent, pageLogout, pageSignedOut, pageError, pageEmbedded, pageFormPost, pageDevice, pageDone, pageWaiting,
+var pageNames = []pageName{pageLogin, pageSecond, pageEnrol, pagePasskeys, pageConsent, pageLogout, pageSignedOut, pageError, pageEmbedded, pageFormPost, pageDevice, pageDone, pageWaiting, pageSent, pageUnknown, pageLinked,
 	pageAccount,
 }
 

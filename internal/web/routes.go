@@ -57,6 +57,14 @@ var routes = []route{
 	{"GET", passkeyEndpointsPath, classDocument, (*site).servePasskeyEndpoints},
 	{"GET", enrolPath, classPage, (*site).showEnrol},
 	{"POST", enrolPath, classPage, (*site).enrol},
+	{"POST", elsewherePath, classPage, (*site).goElsewhere},
+	{"POST", elsewhereOverPath, classProtocol, (*site).upstreamLogout},
+	{"GET", callbackPath, classEntry, (*site).callback},
+	{"POST", callbackPath, classEntry, (*site).callbackPost},
+	{"GET", unknownPath, classPage, (*site).showUnknown},
+	{"POST", unknownPath, classPage, (*site).unknown},
+	{"GET", linkedPath, classPage, (*site).showLinked},
+	{"POST", linkedPath, classPage, (*site).changeLinked},
 	{"GET", consentPath, classPage, (*site).showConsent},
 	{"POST", consentPath, classPage, (*site).consent},
 	{"POST", "/oauth/device", classProtocol, (*site).deviceAuthorization},
@@ -143,6 +151,15 @@ func (s *site) compileRoutes() map[string]*endpoint {
 	for i := range routes {
 		r := &routes[i]
 		switch r.path {
+		case elsewherePath, elsewhereOverPath, callbackPath:
+			for _, p := range s.upstream.Providers() {
+				add(s.prefix+strings.Replace(r.path, "*", p.Name, 1), r)
+			}
+			continue
+		case unknownPath, linkedPath:
+			if len(s.upstream.Providers()) == 0 {
+				continue
+			}
 		case staticPath:
 			for path := range s.assets {
 				add(path, r)

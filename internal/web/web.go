@@ -19,6 +19,7 @@ import (
 	"sallyport/internal/signals"
 	"sallyport/internal/theme"
 	"sallyport/internal/token"
+	"sallyport/internal/upstream"
 )
 
 // Options configure the edge. Those up to Now are needed.
@@ -39,13 +40,15 @@ type Options struct {
 	Signals        *signals.Service      // nil: nobody receives signals
 	SessionTier    token.Tier            // whose limits sessions of people have; zero: TierLow
 	MutualTLS      string                // base URL of the listener that asks for client certificates; empty: there is none
+	Upstream       *upstream.Service     // other providers that people may sign in at; nil: none
 }
 
 // site is the edge. Safe for concurrent use.
 type site struct {
 	oauth    *oauth.Service
 	accounts *account.Service
-	signals  *signals.Service // nil where there are no signals
+	signals  *signals.Service  // nil where there are no signals
+	upstream *upstream.Service // nil where there are none
 	ring     *token.Ring
 	gateway  http.Handler
 	log      *slog.Logger
@@ -92,7 +95,7 @@ func New(o Options) (http.Handler, error) {
 		return nil, fmt.Errorf("web: issuer %q is not the service's, %q", o.Issuer, o.OAuth.Issuer())
 	}
 	s := &site{
-		oauth: o.OAuth, accounts: o.Accounts, signals: o.Signals, ring: o.Ring, gateway: o.Gateway, log: o.Logger, now: o.Now,
+		oauth: o.OAuth, accounts: o.Accounts, signals: o.Signals, upstream: o.Upstream, ring: o.Ring, gateway: o.Gateway, log: o.Logger, now: o.Now,
 		limits: o.Limits, origins: map[string]bool{}, csrf: http.NewCrossOriginProtection(),
 		sessionTier: o.SessionTier,
 	}

@@ -210,6 +210,7 @@ var forMakers = []string{
 	"this origin is not registered", "the query is too long", "this host is not served here", "the body is too large",
 	"the token is not revoked yet; try again", "no client attestations are accepted here", "client_id is repeated", "redirect_uri is repeated",
 	"id_token_hint is not an ID token of this issuer", "client_id is not the one that id_token_hint was issued to", "state is too long", "this form asks for nothing that is done here",
+	"the logout_token is not valid", "the logout_token was used before",
 }
 
 // descriptions are the literals that may be shown on the error page: those of the

@@ -91,11 +91,11 @@ var routes = []route{
 }
 
 const (
-	staticPath    = "/static/*" // each file by its own name, nothing else
-	wellKnown     = "/.well-known/"
-	metadataPath  = wellKnown + "oauth-authorization-server"
-	openIDPath    = wellKnown + "openid-configuration"
-	jwksPath      = wellKnown + "jwks.json"
+	staticPath   = "/static/*" // each file by its own name, nothing else
+	wellKnown    = "/.well-known/"
+	metadataPath = wellKnown + "oauth-authorization-server"
+	openIDPath   = wellKnown + "openid-configuration"
+	jwksPath     = wellKnown + "jwks.json"
 
 	passkeyEndpointsPath = wellKnown + "passkey-endpoints"
 

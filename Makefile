@@ -1,5 +1,5 @@
 # The list of targets is made from the comments after them.
-.PHONY: help build setup test unit race race-all e2e check lint fmt vuln fuzz bench bench-peer breached-filter clean
+.PHONY: help build setup test unit race race-all e2e check lint fmt vuln fuzz bench bench-peer bench-signins breached-filter clean
 
 GO    ?= go
 TOOL  := $(GO) tool -modfile=tools.mod
@@ -52,6 +52,9 @@ lint: ## golangci-lint, staticcheck and gofumpt, as pinned in tools.mod (the fir
 
 fmt: ## format all Go files
 	$(TOOL) gofumpt -w $$(git ls-files --cached --others --exclude-standard '*.go')
+
+bench-signins: build ## what 2,000 sign-ins at once do to the calls of an API (Linux)
+	ulimit -n 8192 && $(GO) run ./bench/signins -bin bin/sallyport
 
 breached-filter: ## build the bundled filter of breached passwords again (npm, pip)
 	cd internal/breached && ./fetch.sh > all.list && $(GO) run ../../cmd/sallyport user passwords build-filter -o bundled.filter all.list && rm all.list

@@ -28,7 +28,7 @@ type Options struct {
 	NeedSecond   bool             // nobody may be left without a second factor
 	Limits       *ratelimit.Table // nil: one of its own
 	Mail         bool             // mail can be sent; without it letters are not written
-	HashesAtOnce int              // password hashes that run at once; 0: GOMAXPROCS
+	HashesAtOnce int              // password hashes that run at once; 0: half of GOMAXPROCS
 	Params       Argon2Params     // of new hashes; zero: 19 MiB, 2 passes, 1 thread
 
 	Places *Places // nil: no place is known
@@ -70,7 +70,7 @@ func New(o Options) *Service {
 		o.Limits = ratelimit.New(ratelimit.Options{})
 	}
 	if o.HashesAtOnce <= 0 {
-		o.HashesAtOnce = runtime.GOMAXPROCS(0)
+		o.HashesAtOnce = max(1, runtime.GOMAXPROCS(0)/2) // the other half is for tokens: see bench/signins
 	}
 	if o.Params == (Argon2Params{}) {
 		o.Params = passhash.DefaultParams

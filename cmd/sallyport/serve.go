@@ -251,7 +251,7 @@ func (n *node) assembleEdge(c *config, ring *token.Ring) error {
 	}
 	n.accounts = account.New(account.Options{
 		Store: n.store.Account(), Now: n.now, Ring: ring, Limits: limits, WebAuthn: passkeys,
-		MaxSessions: c.People.SessionsMax,
+		MaxSessions: c.People.SessionsMax, NeedSecond: c.People.minACR() != "",
 		Breached:    lists,
 		Mail:        c.Mail.sends(),
 	})

@@ -97,6 +97,24 @@ func (s *Service) waiting(ctx context.Context, userID string) (Authenticator, []
 	return Authenticator{}, nil, ErrNotFound
 }
 
+// NeedSecond reports whether nobody may be left without a second factor.
+func (s *Service) NeedSecond() bool { return s.needSecond }
+
+// CancelAuthenticator forgets the one that waits for its first code.
+func (s *Service) CancelAuthenticator(ctx context.Context, userID string) error {
+	a, _, err := s.waiting(ctx, userID)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		_, err = s.store.RemoveAuthenticator(ctx, a.ID, s.removal(Session{UserID: userID}))
+	}
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("cancel authenticator: %w", err)
+	}
+	return nil
+}
+
 // ConfirmAuthenticator makes the one that waits count, if the code is right. It
 // returns ErrNotFound if none with this ID waits, ErrWrongCredentials for another
 // code, *InvalidError for a name that breaks the rules, ErrTooMany.

@@ -51,11 +51,13 @@ func stepOf(seed []byte, code string, now time.Time, last int64) (step int64, ok
 var seedText = base32.StdEncoding.WithPadding(base32.NoPadding)
 
 // seedURI is what an app reads from the picture: the key URI format that all of
-// them know. issuer and person are what the app calls the account.
+// them know. issuer and person are what the app calls the account. What is left out
+// (SHA-1, six digits, 30 seconds) is what apps take then, and the picture is coarser
+// without it.
 func seedURI(seed []byte, issuer, person string) secret.Value {
 	escape := func(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
 	return secret.New("otpauth://totp/" + escape(issuer) + ":" + escape(person) + "?secret=" + seedText.EncodeToString(seed) +
-		"&issuer=" + escape(issuer) + "&algorithm=SHA1&digits=6&period=30")
+		"&issuer=" + escape(issuer))
 }
 
 // inGroups writes s in groups of four, for people.

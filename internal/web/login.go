@@ -131,24 +131,38 @@ func (s *site) advance(w http.ResponseWriter, r *http.Request, a *oauth.Authoriz
 		setCookie(w, ticketCookie, progress.Ticket, 0)
 		return s.goOn(w, a, secondPath)
 	}
-	session := progress.Session
+	now, err := s.signedIn(w, r, a, progress)
+	if err != nil {
+		return err
+	}
+	return s.proceed(w, r, a, now)
+}
+
+// signedIn gives the browser its new session, which a rests on from now on.
+func (s *site) signedIn(w http.ResponseWriter, r *http.Request, a *oauth.Authorization, progress account.Progress) (*oauth.Session, error) {
 	if len(r.CookiesNamed(ticketCookie)) > 0 {
 		dropCookie(w, ticketCookie)
 	}
+	s.giveSession(w, progress.Session, progress.Cookie)
+	if err := s.keepBrowser(w, r); err != nil {
+		return nil, err
+	}
+	now, err := s.named(r, progress.Session)
+	if err != nil {
+		return nil, err
+	}
+	a.LoggedIn(progress.Session.ID)
+	return now, nil
+}
+
+// giveSession sets the cookie of a session for as long as the person wants to stay
+// signed in.
+func (s *site) giveSession(w http.ResponseWriter, session account.Session, cookie secret.Value) {
 	life := time.Duration(0) // ends with the browser
 	if session.Keep {
 		life = session.AbsoluteUntil.Sub(s.now())
 	}
-	setCookie(w, sessionCookie, progress.Cookie, life)
-	if err := s.keepBrowser(w, r); err != nil {
-		return err
-	}
-	now, err := s.named(r, session)
-	if err != nil {
-		return err
-	}
-	a.LoggedIn(session.ID)
-	return s.proceed(w, r, a, now)
+	setCookie(w, sessionCookie, cookie, life)
 }
 
 // Every failed sign-in has the same words, status and page, whatever was wrong

@@ -108,6 +108,8 @@ func (s *site) secondFailed(w http.ResponseWriter, r *http.Request, a *oauth.Aut
 	case errors.As(err, &throttled):
 		setRetryAfter(w.Header(), throttled.RetryAfter)
 		return s.second(w, r, a, p, http.StatusTooManyRequests, l.Text("login.throttled", "for", l.Span(throttled.RetryAfter)))
+	case errors.Is(err, account.ErrCodesStopped):
+		return s.second(w, r, a, p, http.StatusTooManyRequests, l.Text("second.stopped"))
 	case errors.Is(err, account.ErrBusy):
 		setRetryAfter(w.Header(), busyFor)
 		return s.second(w, r, a, p, http.StatusServiceUnavailable, l.Text("login.busy"))

@@ -45,12 +45,21 @@ const (
 	pageWaiting pageName = "waiting"
 )
 
+// Pages of what people sign in with.
+const (
+	pageSecurity      pageName = "security"
+	pageAuthenticator pageName = "authenticator"
+	pageRecoveryCodes pageName = "recovery_codes"
+	pagePassword      pageName = "password"
+)
+
 // Pages of an account.
 const (
 	pageAccount pageName = "account"
 )
 
 var pageNames = []pageName{pageLogin, pageSecond, pageEnrol, pagePasskeys, pageConsent, pageLogout, pageSignedOut, pageError, pageEmbedded, pageFormPost, pageDevice, pageDone, pageWaiting, pageSent, pageUnknown, pageLinked,
+	pageSecurity, pageAuthenticator, pageRecoveryCodes, pagePassword,
 	pageAccount,
 }
 

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"flag"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -41,6 +42,7 @@ func pages(t *testing.T) (*browser, map[string]reply) {
 	list["error"] = b.get(authorizeURL("client_id", "nobody"))
 	list["not_found"] = b.get("/oauth/nothing", "Accept", "text/html")
 	list["embedded"] = b.get(authorizeURL(), "X-Requested-With", "com.example.shop")
+	maps.Copy(list, factorPages(t))
 	return b, list
 }
 
@@ -58,6 +60,9 @@ func TestPagesGolden(t *testing.T) {
 		got := hashed.ReplaceAllString(formMAC.ReplaceAllString(sealed.ReplaceAllString(page.body, `${1}FLOW"`), `$1 value="CSRF"`), "$1.HASH.")
 		got = asked.ReplaceAllString(got, "&#34;challenge&#34;:&#34;CHALLENGE&")
 		got = typed.ReplaceAllString(got, `id="user_code">CODE<`)
+		for _, c := range drawnAnew {
+			got = c.text.ReplaceAllString(got, c.with)
+		}
 		golden := filepath.Join("testdata", name+".golden.html")
 		if *update {
 			if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {

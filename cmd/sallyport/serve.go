@@ -249,12 +249,11 @@ func (n *node) assembleEdge(c *config, ring *token.Ring) error {
 	if err != nil {
 		return err
 	}
-	n.accounts = account.New(account.Options{
+	n.accounts = account.New(c.letters(account.Options{
 		Store: n.store.Account(), Now: n.now, Ring: ring, Limits: limits, WebAuthn: passkeys,
 		MaxSessions: c.People.SessionsMax, NeedSecond: c.People.minACR() != "",
 		Breached:    lists,
-		Mail:        c.Mail.sends(),
-	})
+	}))
 	elsewhere, err := c.upstreamService(ring, n.now, n.spendState)
 	if err != nil {
 		return err

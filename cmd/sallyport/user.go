@@ -81,7 +81,7 @@ func (a *admin) accountsWithRing(ctx context.Context) (*account.Service, error) 
 	if err != nil {
 		return nil, a.config.explainMaster(err)
 	}
-	return account.New(account.Options{Store: a.store.Account(), Now: a.now, Ring: ring, Breached: lists}), nil
+	return account.New(a.config.letters(account.Options{Store: a.store.Account(), Now: a.now, Ring: ring, Breached: lists})), nil
 }
 
 func (a *admin) userNamed(ctx context.Context, name string) (account.User, error) {

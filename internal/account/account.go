@@ -28,6 +28,7 @@ type Options struct {
 	NeedSecond   bool             // nobody may be left without a second factor
 	Limits       *ratelimit.Table // nil: one of its own
 	Mail         bool             // mail can be sent; without it letters are not written
+	Issuer       string           // that links in letters begin with
 	HashesAtOnce int              // password hashes that run at once; 0: half of GOMAXPROCS
 	Params       Argon2Params     // of new hashes; zero: 19 MiB, 2 passes, 1 thread
 
@@ -35,6 +36,11 @@ type Options struct {
 
 	Breached []*breached.Filter // of the operator, besides the bundled one
 	WebAuthn WebAuthn           // nil: there are no passkeys
+
+	MailSignIn    bool          // a code by mail may take the place of the password
+	SignUp        SignUp        // who may open an account
+	SignUpDomains []string      // lower case
+	RecoveryWait  time.Duration // of who can prove one thing only; 0: a day
 }
 
 // defaultMaxSessions is in how many browsers a person is signed in at once.
@@ -52,6 +58,12 @@ type Service struct {
 	limits *ratelimit.Table
 	hasher *hasher
 	mail   bool
+	issuer string
+
+	mailSignIn    bool
+	signUp        SignUp
+	signUpDomains []string
+	recoveryWait  time.Duration
 
 	places *Places
 
@@ -76,7 +88,8 @@ func New(o Options) *Service {
 		o.Params = passhash.DefaultParams
 	}
 	return &Service{
-		store: o.Store, now: o.Now, ring: o.Ring, mail: o.Mail,
+		store: o.Store, now: o.Now, ring: o.Ring, mail: o.Mail, issuer: o.Issuer,
+		mailSignIn: o.MailSignIn, signUp: o.SignUp, signUpDomains: o.SignUpDomains, recoveryWait: cmp.Or(o.RecoveryWait, 24*time.Hour),
 		maxSessions: cmp.Or(o.MaxSessions, defaultMaxSessions),
 		needSecond:  o.NeedSecond,
 		limits:      o.Limits,
@@ -102,6 +115,18 @@ type NewUser struct {
 // used again. It returns *InvalidError for a name or password that breaks the
 // rules, ErrExists if the name is taken, ErrBusy as SignIn does.
 func (s *Service) AddUser(ctx context.Context, n NewUser) (User, error) {
+	u, err := s.newUser(ctx, n)
+	if err != nil {
+		return User{}, err
+	}
+	if err := s.store.AddUser(ctx, u); err != nil {
+		return User{}, fmt.Errorf("add user: %w", err)
+	}
+	return u, nil
+}
+
+// newUser is who is to be added, with a hash of the password.
+func (s *Service) newUser(ctx context.Context, n NewUser) (User, error) {
 	now := s.now()
 	u := User{
 		ID: secret.NewID(now).String(), Username: norm.NFC.String(n.Username), Name: norm.NFC.String(n.Name),
@@ -113,9 +138,6 @@ func (s *Service) AddUser(ctx context.Context, n NewUser) (User, error) {
 	var err error
 	if u.PasswordHash, err = s.hashNew(ctx, n.Password, u); err != nil {
 		return User{}, err
-	}
-	if err := s.store.AddUser(ctx, u); err != nil {
-		return User{}, fmt.Errorf("add user: %w", err)
 	}
 	return u, nil
 }

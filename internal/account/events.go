@@ -30,6 +30,7 @@ const (
 	AddressAdded       EventKind = "address_added"
 	AddressRemoved     EventKind = "address_removed"
 	RecoveryStarted    EventKind = "recovery_started"
+	RecoveryStopped    EventKind = "recovery_stopped"
 	RecoveryDone       EventKind = "recovery_done"
 	IdentityLinked     EventKind = "identity_linked"
 	IdentityUnlinked   EventKind = "identity_unlinked"
@@ -62,6 +63,7 @@ var EventKinds = []struct {
 	{AddressAdded, audit.AccountAddressAdded, true},
 	{AddressRemoved, audit.AccountAddressRemoved, true},
 	{RecoveryStarted, audit.AccountRecoveryStarted, true},
+	{RecoveryStopped, audit.AccountRecoveryStopped, true},
 	{RecoveryDone, audit.AccountRecovered, true},
 	{IdentityLinked, audit.AccountLinked, true},
 	{IdentityUnlinked, audit.AccountUnlinked, true},

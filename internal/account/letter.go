@@ -19,6 +19,7 @@ type Letter struct {
 	Locale  string            // of the visit; counts where the person's own is not known
 	Params  map[string]string // fill the texts; no credential is among them
 	Secret  secret.Value      // code or link; it is sealed while it waits
+	Asked   bool              // a stranger can cause it: it is counted apart, so that news of an account still come
 	Until   time.Time         // from then on it is worth nothing and not sent; zero: for three days
 
 	id, sealed string
@@ -31,6 +32,15 @@ func (l *Letter) ID() string     { return l.id }
 func (l *Letter) Sealed() string { return l.sealed }
 func (l *Letter) At() time.Time  { return l.at }
 
+// Stamped is l as the store takes it, without a secret: Write does it for others.
+func (l Letter) Stamped(id string, at time.Time) Letter {
+	l.id, l.at, l.Secret = id, at, secret.Value{}
+	if l.Until.IsZero() {
+		l.Until = at.Add(letterLife)
+	}
+	return l
+}
+
 // LetterStore keeps letters until they are sent.
 type LetterStore interface {
 	// WriteLetter puts a letter into the outbox, once for each address. An address
@@ -38,11 +48,11 @@ type LetterStore interface {
 	WriteLetter(ctx context.Context, l Letter) error
 }
 
-// What one address gets in an hour at most. Whatever strangers can cause has a
-// secret; what tells a person of their account is counted apart, so that the one
-// cannot be used up to silence the other.
+// What one address gets in an hour at most: of what strangers can ask for, and of
+// what tells a person of their account. The one cannot be used up to silence the
+// other.
 const (
-	SecretsAnHour = 10
+	AskedAnHour   = 20
 	LettersAnHour = 60
 )
 
@@ -67,21 +77,18 @@ func (s *Service) Write(ctx context.Context, l Letter) error {
 // seal makes a letter ready for the store.
 func (s *Service) seal(l *Letter) error {
 	now := s.now()
-	l.id, l.at = secret.NewID(now).String(), seconds(now)
-	if l.Until.IsZero() {
-		l.Until = l.at.Add(letterLife)
-	}
-	if l.Secret.IsZero() {
+	within := l.Secret
+	*l = l.Stamped(secret.NewID(now).String(), seconds(now))
+	if within.IsZero() {
 		return nil
 	}
 	if s.ring == nil {
 		return fmt.Errorf("a letter with a secret needs a key ring")
 	}
 	var err error
-	if l.sealed, err = s.ring.SealStored(letterLabel(l.id), []byte(l.Secret.Reveal())); err != nil {
+	if l.sealed, err = s.ring.SealStored(letterLabel(l.id), []byte(within.Reveal())); err != nil {
 		return fmt.Errorf("seal letter: %w", err)
 	}
-	l.Secret = secret.Value{}
 	return nil
 }
 

@@ -25,6 +25,10 @@ type Store interface {
 	LetterStore
 	PasskeyStore
 	IdentityStore
+	MailStore
+	AddressStore
+	SignUpStore
+	RecoveryStore
 
 	// UserByName and UserByID return ErrNotFound for an unknown person. Names
 	// compare by their folded form, see FoldUsername.

@@ -88,6 +88,7 @@ const (
 	AccountAddressAdded    Name = "account.address_added"
 	AccountAddressRemoved  Name = "account.address_removed"
 	AccountRecoveryStarted Name = "account.recovery_started"
+	AccountRecoveryStopped Name = "account.recovery_stopped"
 	AccountRecovered       Name = "account.recovered"
 	AccountLinked          Name = "account.identity_linked"
 	AccountUnlinked        Name = "account.identity_unlinked"
@@ -176,6 +177,7 @@ var Events = []struct {
 	{AccountAddressAdded, "a person added an address", "nothing; the person was told"},
 	{AccountAddressRemoved, "an address of a person was removed", "nothing; the person was told at all addresses"},
 	{AccountRecoveryStarted, "somebody began to recover an account", "nothing; the person was told"},
+	{AccountRecoveryStopped, "a person has stopped the recovery of their account, which somebody else had begun", "somebody may read the person's mail: talk to them"},
 	{AccountRecovered, "an account was recovered", "nothing; the person was told at all addresses"},
 	{AccountLinked, "a person linked a sign-in at another provider", "nothing; the person was told"},
 	{AccountUnlinked, "a sign-in at another provider was unlinked", "nothing; the person was told"},

@@ -47,6 +47,12 @@ const (
 	FactorAccount Name = "factor_account"
 )
 
+// Limits of what people ask for by mail.
+const (
+	MailNetwork Name = "mail_network"
+	MailPair    Name = "mail_pair"
+)
+
 // Limit lets Burst events happen at once, and one more each time Every has
 // passed: in any span d, at most Burst + d/Every.
 type Limit struct {
@@ -171,6 +177,14 @@ var Limits = []Limit{
 	{
 		FactorAccount, 20, 15 * time.Minute, "account",
 		"the same for one account, from somebody who has its first factor; the person's own right codes do not give them back",
+	},
+	{
+		MailNetwork, 30, time.Minute, "network",
+		"mails with codes, to whomever: each is a row, and somebody's mailbox; a whole office may sign up at once",
+	},
+	{
+		MailPair, 5, 10 * time.Minute, "name or address, and network",
+		"the same to one person; nobody elsewhere uses up what the person may ask for",
 	},
 	{
 		LogNetwork, 200, 100 * time.Millisecond, "network",

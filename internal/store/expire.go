@@ -37,6 +37,9 @@ var expiring = []struct {
 	{"events of people", account.EventsKept, `DELETE FROM user_events WHERE id IN (SELECT id FROM user_events WHERE created_s <= $1 ORDER BY created_s LIMIT $2)`},
 	{"browsers", account.BrowserLife, `DELETE FROM known_browsers WHERE (user_id, mark) IN
 		(SELECT user_id, mark FROM known_browsers WHERE last_s <= $1 ORDER BY last_s LIMIT $2)`},
+	{"codes by mail", 0, `DELETE FROM mail_codes WHERE id IN (SELECT id FROM mail_codes WHERE expires_s <= $1 ORDER BY expires_s LIMIT $2)`},
+	{"invitations", 0, `DELETE FROM invitations WHERE id IN (SELECT id FROM invitations WHERE expires_s <= $1 ORDER BY expires_s LIMIT $2)`},
+	{"recoveries", 0, `DELETE FROM recoveries WHERE user_id IN (SELECT user_id FROM recoveries WHERE expires_s <= $1 ORDER BY expires_s LIMIT $2)`},
 	{"letter counts", 2 * time.Hour, `DELETE FROM letter_counts WHERE (mark, hour_s) IN (SELECT mark, hour_s FROM letter_counts WHERE hour_s <= $1 ORDER BY hour_s LIMIT $2)`},
 	{"feed", clockError, `DELETE FROM feed WHERE seq IN (SELECT seq FROM feed WHERE expires_s <= $1 ORDER BY expires_s LIMIT $2)`},
 	{"marks", clockError, `DELETE FROM feed_marks WHERE seq IN (SELECT seq FROM feed_marks

@@ -19,20 +19,23 @@ import (
 
 // WriteLetter implements account.LetterStore.
 func (a Account) WriteLetter(ctx context.Context, l account.Letter) error {
-	return a.s.write(ctx, "write letter", func(ctx context.Context, t *tx) error { return t.letter(ctx, l) })
+	return a.s.write(ctx, "write letter", func(ctx context.Context, t *tx) error {
+		_, err := t.letter(ctx, l)
+		return err
+	})
 }
 
-// letter puts a letter into the outbox as part of a transition. It finds nobody to
-// write to without an error.
-func (t *tx) letter(ctx context.Context, l account.Letter) error {
+// letter puts a letter into the outbox as part of a transition, and says to how many
+// addresses: none is no error.
+func (t *tx) letter(ctx context.Context, l account.Letter) (written int, err error) {
 	to, err := t.addressees(ctx, &l)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for i, address := range to {
 		room, err := t.roomFor(ctx, &l, address)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if !room {
 			continue
@@ -41,15 +44,16 @@ func (t *tx) letter(ctx context.Context, l account.Letter) error {
 			ID: l.ID(), Address: address, Kind: l.Kind, Locale: l.Locale, Params: l.Params, Sealed: l.Sealed(), At: l.At(), Until: l.Until,
 		})
 		if err != nil {
-			return fmt.Errorf("write letter: %w", err)
+			return 0, fmt.Errorf("write letter: %w", err)
 		}
 		_, err = t.exec(ctx, `INSERT INTO outbox (id, recipient, address, body, created_s, due_s, claimed_s, attempts) VALUES ($1, $2, $3, $4, $5, $5, 0, 0)`,
 			fmt.Sprintf("%s.%d", l.ID(), i), notify.ToLetter+l.UserID, notify.AddressKey(address), string(body), seconds(l.At()))
 		if err != nil {
-			return fmt.Errorf("put a letter into the outbox: %w", err)
+			return 0, fmt.Errorf("put a letter into the outbox: %w", err)
 		}
+		written++
 	}
-	return nil
+	return written, nil
 }
 
 // addressees are where a letter goes to. It also finds the language of the person.
@@ -90,8 +94,8 @@ func (t *tx) addressees(ctx context.Context, l *account.Letter) ([]string, error
 // roomFor counts a letter to an address in this hour. The count is of all nodes.
 func (t *tx) roomFor(ctx context.Context, l *account.Letter, address string) (bool, error) {
 	class, most := "letter ", account.LettersAnHour
-	if l.Sealed() != "" {
-		class, most = "secret ", account.SecretsAnHour
+	if l.Asked {
+		class, most = "asked ", account.AskedAnHour
 	}
 	mark := secret.New(class + strings.ToLower(address)).Hash()
 	hour := l.At().Truncate(time.Hour)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"sallyport/internal/account"
@@ -109,10 +110,16 @@ func (a Account) AddUser(ctx context.Context, u account.User) error {
 
 // insertUser returns account.ErrExists if the ID or the name is taken.
 func (t *tx) insertUser(ctx context.Context, folded string, u *account.User) error {
-	return changed(ctx, t, account.ErrExists, `INSERT INTO users
+	err := changed(ctx, t, account.ErrExists, `INSERT INTO users
 		(id, folded, username, name, email, email_verified, password_hash, disabled, created_s, locale)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
 		u.ID, folded, u.Username, u.Name, u.Email, number(u.EmailVerified), u.PasswordHash, number(u.Disabled), seconds(u.CreatedAt), u.Locale)
+	if err != nil || !u.EmailVerified || u.Email == "" {
+		return err
+	}
+	// Whoever has proven before that it is theirs keeps it.
+	_, err = t.exec(ctx, `INSERT INTO verified_addresses (folded, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, strings.ToLower(u.Email), u.ID)
+	return err
 }
 
 // SetPassword implements account.Store. ErrNotFound for an unknown person.
@@ -176,7 +183,7 @@ func (a Account) DeleteUser(ctx context.Context, userID string, now, keep time.T
 
 // ofPerson are the tables whose rows go with a person.
 var ofPerson = []string{
-	"consents", "grants", "authenticators", "recovery_codes", "factor_tries", "passkeys", "identities", "addresses", "mail_codes", "user_events", "known_browsers",
+	"consents", "grants", "authenticators", "recovery_codes", "factor_tries", "passkeys", "identities", "addresses", "verified_addresses", "recoveries", "mail_codes", "user_events", "known_browsers",
 }
 
 // Factors implements account.Store.

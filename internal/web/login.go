@@ -21,6 +21,9 @@ type loginView struct {
 	Username string // as the app suggested, never what was typed: people type passwords there
 	Problem  string
 	Passkey  *passkeyForm
+	ByMail   bool // a code by mail is another way
+	SignUp   bool
+	Recover  bool
 	MayKeep  bool // the person may stay signed in when the browser closes
 
 	Elsewhere []elsewhereButton
@@ -59,6 +62,7 @@ func (s *site) loginPage(w http.ResponseWriter, r *http.Request, a *oauth.Author
 	return s.render(w, status, pageLogin, &loginView{
 		frame: f, App: legible(a.Client().DisplayName()), Flow: flow, CSRF: csrf,
 		Username: legible(a.LoginHint), Problem: problem, Passkey: passkey, Elsewhere: elsewhere,
+		ByMail: s.accounts.MaySignInByMail(), SignUp: s.accounts.SignUpMode() != account.SignUpOff, Recover: s.accounts.MayRecover(),
 		MayKeep: s.sessionTier < token.TierHigh && (a.Elsewhere == nil || a.Elsewhere.Purpose == ""),
 	})
 }

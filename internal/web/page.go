@@ -38,6 +38,14 @@ const (
 	pageLinked  pageName = "linked"
 )
 
+// Pages of what people get by mail.
+const (
+	pageStep      pageName = "step"
+	pageSignUp    pageName = "sign_up"
+	pageRecover   pageName = "recover"
+	pageAddresses pageName = "addresses"
+)
+
 // Pages of requests that are decided elsewhere.
 const (
 	pageDevice  pageName = "device"
@@ -60,6 +68,7 @@ const (
 
 var pageNames = []pageName{pageLogin, pageSecond, pageEnrol, pagePasskeys, pageConsent, pageLogout, pageSignedOut, pageError, pageEmbedded, pageFormPost, pageDevice, pageDone, pageWaiting, pageSent, pageUnknown, pageLinked,
 	pageSecurity, pageAuthenticator, pageRecoveryCodes, pagePassword,
+	pageStep, pageSignUp, pageRecover, pageAddresses,
 	pageAccount,
 }
 

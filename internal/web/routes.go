@@ -72,6 +72,18 @@ var routes = []route{
 	{"POST", recoveryCodesPath, classPage, (*site).recoveryCodes},
 	{"GET", passwordPath, classPage, (*site).showPassword},
 	{"POST", passwordPath, classPage, (*site).changePassword},
+	{"GET", emailPath, classPage, (*site).showEmail},
+	{"POST", emailPath, classPage, (*site).emailForm},
+	{"GET", linkPath, classPage, (*site).showLink},
+	{"POST", linkPath, classPage, (*site).mailedLink},
+	{"GET", signUpPath, classPage, (*site).showSignUp},
+	{"POST", signUpPath, classPage, (*site).signUpForm},
+	{"GET", recoverPath, classPage, (*site).showRecover},
+	{"POST", recoverPath, classPage, (*site).recoverForm},
+	{"GET", stopPath, classPage, (*site).showStop},
+	{"POST", stopPath, classPage, (*site).stop},
+	{"GET", addressesPath, classPage, (*site).showAddresses},
+	{"POST", addressesPath, classPage, (*site).addressForm},
 	{"GET", consentPath, classPage, (*site).showConsent},
 	{"POST", consentPath, classPage, (*site).consent},
 	{"POST", "/oauth/device", classProtocol, (*site).deviceAuthorization},
@@ -111,6 +123,12 @@ const (
 	enrolPath     = "/login/enrol"
 	passkeyPath   = "/login/passkey"
 	passkeysPath  = accountPath + "/security/passkeys"
+	emailPath     = "/login/email"
+	linkPath      = "/login/link" // of mails
+	signUpPath    = "/login/sign-up"
+	recoverPath   = "/login/recover"
+	stopPath      = "/login/recover/stop"
+	addressesPath = "/account/addresses"
 	consentPath   = "/consent"
 	languagePath  = "/language"
 	logoutPath    = "/oauth/logout"

@@ -37,6 +37,8 @@ func pages(t *testing.T) (*browser, map[string]reply) {
 	list["device_done"] = b.submit(list["device_consent"], "decision", "allow")
 	list["device_denied"] = b.submit(b.typeCode(b.askDevice()["user_code"].(string)), "decision", "deny")
 	list["waiting_nothing"] = b.get("/ciba")
+	own := h.browser()
+	list["passkeys"] = own.follow(own.submit(own.follow(own.get(passkeysPage)), "username", "ada", "password", password))
 	list["logout"] = b.get("/oauth/logout")
 	list["signed_out"] = b.follow(b.submit(list["logout"]))
 	list["error"] = b.get(authorizeURL("client_id", "nobody"))
@@ -51,14 +53,14 @@ var (
 	sealed  = regexp.MustCompile(`((?:value="|\?flow=))spfl_[^"]*"`)
 	formMAC = regexp.MustCompile(`(name="csrf"(?: type="hidden")?) value="[^"]*"`)
 	hashed  = regexp.MustCompile(`(style|icon|webauthn)\.[0-9a-f]{10}\.`)
-	asked   = regexp.MustCompile(`&#34;challenge&#34;:&#34;[^&]*&`)
+	asked   = regexp.MustCompile(`(&#34;(?:challenge|id|userId)&#34;:&#34;)[^&]*&`)
 )
 
 func TestPagesGolden(t *testing.T) {
 	_, list := pages(t)
 	for name, page := range list {
 		got := hashed.ReplaceAllString(formMAC.ReplaceAllString(sealed.ReplaceAllString(page.body, `${1}FLOW"`), `$1 value="CSRF"`), "$1.HASH.")
-		got = asked.ReplaceAllString(got, "&#34;challenge&#34;:&#34;CHALLENGE&")
+		got = asked.ReplaceAllString(got, "${1}BYTES&")
 		got = typed.ReplaceAllString(got, `id="user_code">CODE<`)
 		for _, c := range drawnAnew {
 			got = c.text.ReplaceAllString(got, c.with)

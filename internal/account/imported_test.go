@@ -3,6 +3,7 @@ package account_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"sallyport/internal/account"
 	"sallyport/internal/secret"
@@ -121,4 +122,23 @@ func TestAU03PepperIsInTheKeys(t *testing.T) {
 	if store.users[u.ID].PasswordHash != peppered {
 		t.Error("the hash has changed")
 	}
+}
+
+// AU17: a new deployment has no account, so no name and no password opens it.
+func TestAU17NobodyIsThereFromTheStart(t *testing.T) {
+	t.Parallel()
+	eachStore(t, func(t *testing.T, store account.Store) {
+		if list, err := store.Users(t.Context()); err != nil || len(list) != 0 {
+			t.Errorf("%d people, %v", len(list), err)
+		}
+		h := newHouse(t, store)
+		for _, name := range []string{"admin", "root", "sallyport", "demo", ""} {
+			for _, password := range []string{name, "admin", "password", ""} {
+				if _, _, err := h.signIn(t.Context(), name, password, ""); err == nil {
+					t.Errorf("%q with %q gets in", name, password)
+				}
+			}
+			h.clock.advance(time.Hour)
+		}
+	})
 }

@@ -35,7 +35,7 @@ func (r Reading) Read(list io.Reader, b *Builder, progress func(bytes int64)) (T
 	in := bufio.NewReaderSize(list, maxLine)
 	for {
 		line, tooLong, err := in.ReadLine()
-		if err == io.EOF { //nolint:errorlint // bufio returns it bare
+		if err == io.EOF {
 			return t, nil
 		}
 		if err != nil {

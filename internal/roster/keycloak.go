@@ -78,7 +78,10 @@ func milliseconds(n int64) time.Time {
 }
 
 func (c keycloakCredential) password() (passhash.Foreign, error) {
-	var secret struct{ Value, Salt string }
+	var secret struct {
+		Value string `json:"value"`
+		Salt  string `json:"salt"`
+	}
 	var data struct {
 		Algorithm            string              `json:"algorithm"`
 		HashIterations       int                 `json:"hashIterations"`
@@ -117,7 +120,7 @@ func keycloakArgon2(passes int, more map[string][]string, salt, sum []byte) (pas
 	if kind := more["type"]; len(kind) != 1 || kind[0] != "id" || passes < 1 || passes > 1<<10 || memory < 1 || memory > 1<<30 || threads < 1 || threads > 255 {
 		return passhash.Foreign{}, passhash.ErrHash
 	}
-	return passhash.Argon2id(passhash.Argon2Params{MemoryKiB: uint32(memory), Passes: uint32(passes), Threads: uint8(threads)}, salt, sum) //nolint:gosec // in bounds
+	return passhash.Argon2id(passhash.Argon2Params{MemoryKiB: uint32(memory), Passes: uint32(passes), Threads: uint8(threads)}, salt, sum)
 }
 
 // anyBase64 reads both alphabets, padded or not.

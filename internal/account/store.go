@@ -29,6 +29,7 @@ type Store interface {
 	AddressStore
 	SignUpStore
 	RecoveryStore
+	SessionListStore
 
 	// UserByName and UserByID return ErrNotFound for an unknown person. Names
 	// compare by their folded form, see FoldUsername.

@@ -15,6 +15,7 @@ const (
 	SessionsEnded        Name = "sessions.ended"
 	ConsentGiven         Name = "consent.given"
 	ConsentDenied        Name = "consent.denied"
+	ConsentWithdrawn     Name = "consent.withdrawn"
 	ClientAuthFailed     Name = "client.auth_failed"
 	RequestPushed        Name = "request.pushed"
 	RequestObjectRefused Name = "request.object_refused"
@@ -118,6 +119,7 @@ var Events = []struct {
 	{SessionsEnded, "a partner had every session and grant of a person ended; reason nobody: there is no such person", "find out why, if you did not expect it"},
 	{ConsentGiven, "a person let a client act for them", "nothing"},
 	{ConsentDenied, "a person refused a client", "nothing"},
+	{ConsentWithdrawn, "a person took back what a client may do for them, and its tokens ended", "nothing"},
 	{ClientAuthFailed, "wrong client authentication", "many for one client: its secret is being guessed, or is out of date"},
 	{RequestPushed, "a client pushed an authorization request", "nothing"},
 	{RequestObjectRefused, "a signed authorization request was not what its client is registered with; reason says what was wrong", "mend the client; jwt_signature: its key may have changed"},

@@ -40,7 +40,8 @@ type Authorization struct {
 	Elsewhere *Elsewhere `json:"d,omitempty"` // what asks is not this browser; nil: it is
 
 	client   *Client
-	agreedBy string // who has agreed to all of it before, when Next has asked
+	agreedBy string   // who has agreed to all of it before, when Next has asked
+	declined []string // what the person has left out
 }
 
 // Client returns the client that asks.

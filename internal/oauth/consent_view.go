@@ -10,6 +10,8 @@ type ScopeView struct {
 	Name string
 	Text string
 	API  string // empty: the issuer itself
+
+	Optional bool // the person may leave it out
 }
 
 // ConsentView is what the consent page shows. All texts but those of scopes and
@@ -68,7 +70,9 @@ func (s *Service) Consent(a *Authorization) ConsentView {
 		}
 	}
 	for _, name := range a.toAgree() {
-		v.Scopes = append(v.Scopes, s.scopeInWords(name))
+		view := s.scopeInWords(name)
+		view.Optional = a.optional(name)
+		v.Scopes = append(v.Scopes, view)
 	}
 	return v
 }

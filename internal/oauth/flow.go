@@ -230,11 +230,17 @@ func (s *Service) needsConsent(ctx context.Context, a *Authorization, session *S
 	if err != nil {
 		return false, unavailable("find consent", err)
 	}
+	var declined []string
 	for _, m := range a.toAgree() {
-		if !contains(c.Scope, m) {
+		switch {
+		case contains(c.Scope, m):
+		case a.optional(m) && contains(c.Declined, m):
+			declined = append(declined, m) // nobody is asked again and again
+		default:
 			return true, nil
 		}
 	}
+	a.LeaveOut(declined)
 	a.agreedBy = session.UserID
 	return false, nil
 }
@@ -299,17 +305,18 @@ func (s *Service) rememberConsent(ctx context.Context, a *Authorization, session
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return unavailable("find consent", err)
 	}
-	scopes, changed := fields(before.Scope), err != nil
-	for _, m := range a.toAgree() {
-		if !slices.Contains(scopes, m) {
-			scopes, changed = append(scopes, m), true
-		}
+	agreed, changed := a.toAgree(), err != nil
+	for _, m := range agreed {
+		changed = changed || !contains(before.Scope, m)
+	}
+	for _, m := range a.declined {
+		changed = changed || !contains(before.Declined, m)
 	}
 	if !changed {
 		return nil
 	}
 	err = s.store.SaveConsent(ctx, Consent{
-		UserID: session.UserID, ClientID: a.ClientID, Scope: strings.Join(scopes, " "), GrantedAt: now,
+		UserID: session.UserID, ClientID: a.ClientID, Scope: strings.Join(agreed, " "), Declined: strings.Join(a.declined, " "), GrantedAt: now,
 	})
 	if err != nil {
 		return unavailable("save consent", err)

@@ -31,7 +31,8 @@ type Store interface {
 
 	// RedeemCode makes the grant that an authorization code stands for. The
 	// code carries the grant's ID, so the row decides: the first call inserts
-	// it, every later one gets ErrExists and changes nothing.
+	// it, every later one gets ErrExists and changes nothing. ErrStale also where the
+	// person has withdrawn any of its scopes since.
 	RedeemCode(ctx context.Context, g Grant) error
 
 	// Grant returns ErrNotFound for an unknown ID. A revoked grant is returned,
@@ -79,7 +80,8 @@ type Store interface {
 
 	// Consent returns what userID agreed to for clientID; ErrNotFound if nothing.
 	Consent(ctx context.Context, userID, clientID string) (Consent, error)
-	// SaveConsent replaces the record for its user and client.
+	// SaveConsent adds to the record for its user and client: what is agreed to is
+	// no longer declined, and the other way round. Two at once both count.
 	SaveConsent(ctx context.Context, c Consent) error
 
 	// Spend uses up a name once: ErrExists if it was used before. The name is a
@@ -97,6 +99,7 @@ type Store interface {
 
 	AskedStore
 	LeakStore
+	PersonStore
 	RegistrationStore
 }
 
@@ -193,6 +196,11 @@ type Grant struct {
 	IdleUntil     time.Time
 	AbsoluteUntil time.Time
 
+	// Device and Place are where it was made, as the session had them; RedeemCode
+	// takes them from there, and GrantsOf alone reads them. Empty: not known.
+	Device string
+	Place  string
+
 	// Terms are what was agreed to beyond the scope; RedeemCode stores them.
 	Terms Terms
 
@@ -210,6 +218,7 @@ type Consent struct {
 	UserID    string
 	ClientID  string
 	Scope     string
+	Declined  string // scopes that the client asked for and the person left out
 	GrantedAt time.Time
 }
 

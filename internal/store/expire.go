@@ -34,6 +34,8 @@ var expiring = []struct {
 		AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.sid = grants.sid) ORDER BY absolute_until_s LIMIT $2)`},
 	{"spent", afterEnd, `DELETE FROM spent WHERE name IN (SELECT name FROM spent WHERE expires_s <= $1 ORDER BY expires_s LIMIT $2)`},
 	{"asked", afterEnd, `DELETE FROM asked WHERE id IN (SELECT id FROM asked WHERE expires_s <= $1 ORDER BY expires_s LIMIT $2)`},
+	{"withdrawn consents", afterEnd, `DELETE FROM consents WHERE (user_id, client_id) IN
+		(SELECT user_id, client_id FROM consents WHERE scope = '' AND granted_s <= $1 ORDER BY granted_s LIMIT $2)`},
 	{"events of people", account.EventsKept, `DELETE FROM user_events WHERE id IN (SELECT id FROM user_events WHERE created_s <= $1 ORDER BY created_s LIMIT $2)`},
 	{"browsers", account.BrowserLife, `DELETE FROM known_browsers WHERE (user_id, mark) IN
 		(SELECT user_id, mark FROM known_browsers WHERE last_s <= $1 ORDER BY last_s LIMIT $2)`},

@@ -20,7 +20,7 @@ import (
 )
 
 const grantColumns = `id, client_id, user_id, sid, scope, audience, acr, amr, auth_time_s, nonce, created_s, refreshable,
-	generation, salt, rotated_s, idle_until_s, absolute_until_s, revoked_s, revoke_reason, confirmation, confirmed_from, terms`
+	generation, salt, rotated_s, idle_until_s, absolute_until_s, revoked_s, revoke_reason, confirmation, confirmed_from, terms, device, place`
 
 // RedeemCode implements oauth.Store. The code also counts for nothing, and the
 // error is oauth.ErrStale, if its person is gone or disabled, the session has
@@ -55,26 +55,32 @@ func (t *tx) insertGrant(ctx context.Context, g *oauth.Grant) error {
 		return err
 	}
 	return changed(ctx, t, oauth.ErrExists, `INSERT INTO grants (`+grantColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22) ON CONFLICT DO NOTHING`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24) ON CONFLICT DO NOTHING`,
 		g.ID.String(), g.ClientID, g.UserID, g.SID.String(), g.Scope, g.Audience, g.ACR, g.AMR, seconds(g.AuthTime), g.Nonce,
 		seconds(g.CreatedAt), number(g.Refreshable), int64(g.Generation), hex.EncodeToString(g.Salt), seconds(g.RotatedAt),
 		seconds(g.IdleUntil), seconds(g.AbsoluteUntil), seconds(g.RevokedAt), g.RevokeReason,
-		confirmationText(g.Confirm), int64(g.ConfirmedFrom), terms)
+		confirmationText(g.Confirm), int64(g.ConfirmedFrom), terms, g.Device, g.Place)
 }
 
 // mayStart reports whether everything that the grant stands on is alive, and
-// keeps it so until the commit.
+// keeps it so until the commit. It fills in where the grant is made. The consent
+// is read after the person is locked, which whoever withdraws one locks, too.
 func mayStart(ctx context.Context, t *tx, g *oauth.Grant) (bool, error) {
 	var disabled, until, idle int64
+	var agreed string
 	err := row(ctx, t, []any{&disabled}, `SELECT disabled FROM users WHERE id = $1`+t.forShare, g.UserID)
 	if err != nil || disabled != 0 {
 		return false, ignoreNone(err)
 	}
-	err = row(ctx, t, []any{&until, &idle}, `SELECT absolute_until_s, idle_until_s FROM sessions WHERE sid = $1 AND user_id = $2
+	err = row(ctx, t, []any{&until, &idle, &g.Device, &g.Place, &agreed}, `SELECT absolute_until_s, idle_until_s, device, place,
+		coalesce((SELECT scope FROM consents WHERE user_id = $2 AND client_id = $3), $4) FROM sessions WHERE sid = $1 AND user_id = $2
 		ORDER BY idle_until_s DESC LIMIT 1`+t.forShare,
-		g.SID.String(), g.UserID)
+		g.SID.String(), g.UserID, g.ClientID, neverAsked)
 	if now := seconds(g.CreatedAt); err != nil || until <= now || idle <= now {
 		return false, ignoreNone(err)
+	}
+	if agreed != neverAsked && g.Terms.GrantType == "" && !agreesTo(agreed, g) {
+		return false, nil
 	}
 	if g.ClientEpoch.IsZero() {
 		return true, nil // a code of a release in which clients of the configuration had none
@@ -91,6 +97,22 @@ func mayStart(ctx context.Context, t *tx, g *oauth.Grant) (bool, error) {
 	// or in the configuration. The one of the configuration may hide a stored one.
 	err = row(ctx, t, []any{&epoch}, `SELECT epoch FROM config_clients WHERE id = $1`+t.forShare, g.ClientID)
 	return err == nil && epoch == g.ClientEpoch.String(), ignoreNone(err)
+}
+
+// neverAsked stands for a consent that is not recorded; no scope is written so.
+const neverAsked = " "
+
+// agreesTo reports whether what is agreed to covers the scopes of a grant.
+func agreesTo(agreed string, g *oauth.Grant) bool {
+	if agreed == g.Scope { // as with most
+		return true
+	}
+	for scope := range strings.SplitSeq(g.Scope, " ") {
+		if scope != "" && !slices.Contains(strings.Fields(agreed), scope) {
+			return false
+		}
+	}
+	return true
 }
 
 func ignoreNone(err error) error {
@@ -305,8 +327,8 @@ func (o OAuth) Consent(ctx context.Context, userID, clientID string) (oauth.Cons
 		return oauth.Consent{}, fmt.Errorf("find consent: %w", oauth.ErrNotFound)
 	}
 	var granted int64
-	err := o.s.one(ctx, "find consent", oauth.ErrNotFound, []any{&c.Scope, &granted},
-		`SELECT scope, granted_s FROM consents WHERE user_id = $1 AND client_id = $2`, userID, clientID)
+	err := o.s.one(ctx, "find consent", oauth.ErrNotFound, []any{&c.Scope, &c.Declined, &granted},
+		`SELECT scope, declined, granted_s FROM consents WHERE user_id = $1 AND client_id = $2`, userID, clientID)
 	if err != nil {
 		return oauth.Consent{}, err
 	}
@@ -326,9 +348,31 @@ func (o OAuth) SaveConsent(ctx context.Context, c oauth.Consent) error {
 		if err != nil {
 			return err
 		}
-		_, err = t.exec(ctx, `INSERT INTO consents (user_id, client_id, scope, granted_s) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (user_id, client_id) DO UPDATE SET scope = excluded.scope, granted_s = excluded.granted_s`,
-			c.UserID, c.ClientID, c.Scope, seconds(c.GrantedAt))
+		n, err := t.exec(ctx, `INSERT INTO consents (user_id, client_id, scope, declined, granted_s) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT DO NOTHING`, c.UserID, c.ClientID, c.Scope, c.Declined, seconds(c.GrantedAt))
+		if err != nil || n > 0 {
+			return err
+		}
+		var scope, declined string
+		err = row(ctx, t, []any{&scope, &declined}, `SELECT scope, declined FROM consents WHERE user_id = $1 AND client_id = $2`+t.forUpdate, c.UserID, c.ClientID)
+		if err = ignoreNone(err); err != nil { // one that was withdrawn may have gone
+			return err
+		}
+		_, err = t.exec(ctx, `INSERT INTO consents (user_id, client_id, scope, declined, granted_s) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (user_id, client_id) DO UPDATE SET scope = excluded.scope, declined = excluded.declined, granted_s = excluded.granted_s`,
+			c.UserID, c.ClientID, merged(scope, c.Scope, c.Declined), merged(declined, c.Declined, c.Scope), seconds(c.GrantedAt))
 		return err
 	})
+}
+
+// merged is a list of scopes with those of more and without those of less.
+func merged(list, more, less string) string {
+	all := strings.Fields(list)
+	for _, m := range strings.Fields(more) {
+		if !slices.Contains(all, m) {
+			all = append(all, m)
+		}
+	}
+	gone := strings.Fields(less)
+	return strings.Join(slices.DeleteFunc(all, func(m string) bool { return slices.Contains(gone, m) }), " ")
 }

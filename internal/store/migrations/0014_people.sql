@@ -19,3 +19,9 @@ CREATE INDEX sessions_provider ON sessions (provider, provider_sid) WHERE provid
 -- Where a grant was made; it outlives its session.
 ALTER TABLE grants ADD COLUMN device TEXT NOT NULL DEFAULT '';
 ALTER TABLE grants ADD COLUMN place TEXT NOT NULL DEFAULT '';
+
+-- What a client asked for and the person left out of what they agreed to. A record
+-- without any scope is of a consent that was withdrawn at granted_s, and is kept
+-- until no code from before can be redeemed.
+ALTER TABLE consents ADD COLUMN declined TEXT NOT NULL DEFAULT '';
+CREATE INDEX consents_withdrawn ON consents (granted_s) WHERE scope = '';

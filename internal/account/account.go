@@ -192,10 +192,18 @@ func (s *Service) EndSessions(ctx context.Context, userID string) error {
 	return nil
 }
 
-// DeleteUser removes a person and ends all that they have. ErrNotFound for nobody.
+// DeleteUser removes a person and ends all that they have. Where there is mail, it
+// tells all their addresses. ErrNotFound for nobody.
 func (s *Service) DeleteUser(ctx context.Context, userID string) error {
 	now := s.now()
-	if err := s.store.DeleteUser(ctx, userID, now, token.KeepRevocation(now)); err != nil {
+	var last *Letter
+	if s.mail {
+		last = &Letter{Kind: "account_deleted"}
+		if err := s.seal(last); err != nil {
+			return err
+		}
+	}
+	if err := s.store.EraseUser(ctx, userID, last, now, token.KeepRevocation(now)); err != nil {
 		return fmt.Errorf("delete user: %w", err)
 	}
 	return nil
@@ -254,3 +262,6 @@ func checkUser(u User) error {
 func invisible(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
 
 func seconds(t time.Time) time.Time { return t.Truncate(time.Second) }
+
+// normalName is a name as it is kept.
+func normalName(name string) string { return norm.NFC.String(strings.TrimSpace(name)) }

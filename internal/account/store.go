@@ -30,6 +30,7 @@ type Store interface {
 	SignUpStore
 	RecoveryStore
 	SessionListStore
+	PersonalStore
 
 	// UserByName and UserByID return ErrNotFound for an unknown person. Names
 	// compare by their folded form, see FoldUsername.

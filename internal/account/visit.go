@@ -39,6 +39,7 @@ const (
 	PurposePassword  = "password"  //nolint:gosec // a name
 	PurposeAddresses = "addresses" // where mail goes
 	PurposeLinks     = "links"     // sign-ins elsewhere
+	PurposeSessions  = "sessions"  // ending them
 	PurposeData      = "data"      // to take their data along, or delete the account
 )
 

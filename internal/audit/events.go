@@ -98,6 +98,7 @@ const (
 	AccountSessionsEnded   Name = "account.sessions_ended"
 	AccountEndedByAdmin    Name = "account.ended_by_administrator"
 	AccountExported        Name = "account.exported"
+	AccountDeleted         Name = "account.deleted"
 	AccountTokenStolen     Name = "account.token_stolen"
 	AccountLeak            Name = "account.leak"
 	AccountEventLost       Name = "account.event_lost"
@@ -187,6 +188,7 @@ var Events = []struct {
 	{AccountAppRemoved, "a person ended what an app may do", "nothing"},
 	{AccountSessionsEnded, "a person ended sessions", "nothing"},
 	{AccountEndedByAdmin, "an administrator or a partner ended the sessions of a person", "nothing, if it was you"},
+	{AccountDeleted, "a person deleted the account", "nothing"},
 	{AccountExported, "a person exported the data of the account", "nothing; the person was told"},
 	{AccountTokenStolen, "a refresh token of a person was used twice, so the grant ended and the person was told", "find out where the app keeps its tokens, or who copied one"},
 	{AccountLeak, "something of a person's was found where others can read it", "see leak.found"},

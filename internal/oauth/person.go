@@ -234,14 +234,23 @@ func (s *Service) EndGrantOf(ctx context.Context, userID string, id secret.ID) (
 // Withdraw takes back what a person has agreed to for a client: the scopes, or
 // everything where there are none. Every grant that carries any of it ends: a token
 // is never narrowed behind the back of the API that holds it.
-func (s *Service) Withdraw(ctx context.Context, userID, clientID string, scopes ...string) error {
+//
+// It returns what the client is called, or nothing where there was nothing to end.
+func (s *Service) Withdraw(ctx context.Context, userID, clientID string, scopes ...string) (name string, err error) {
 	now := s.now()
-	_, err := s.store.Withdraw(ctx, userID, clientID, scopes, token.ReasonRevoked, now, token.KeepRevocation(now))
+	n, err := s.store.Withdraw(ctx, userID, clientID, scopes, token.ReasonRevoked, now, token.KeepRevocation(now))
 	if err != nil {
-		return unavailable("withdraw consent", err)
+		return "", unavailable("withdraw consent", err)
+	}
+	if n == 0 {
+		return "", nil
 	}
 	note(ctx, audit.Event{Name: audit.ConsentWithdrawn, Client: clientID, Subject: userID})
-	return s.applied(ctx)
+	app := AppView{ClientID: clientID}
+	if err := s.introduce(ctx, &app); err != nil {
+		return "", err
+	}
+	return app.ClientName, s.applied(ctx)
 }
 
 // InForce returns when everything that was ended before the call is refused on

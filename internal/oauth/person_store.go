@@ -28,6 +28,7 @@ type PersonStore interface {
 	// Withdraw takes back what a person has agreed to for a client: the scopes, or
 	// everything where there are none. Grants that carry any of it end, and so do
 	// requests that were allowed elsewhere and not redeemed; a code that was issued
-	// before is not redeemed after it. It returns how many grants ended.
+	// before is not redeemed after it. It returns how many grants and records that
+	// changed; none: there was nothing.
 	Withdraw(ctx context.Context, userID, clientID string, scopes []string, reason string, now, keep time.Time) (int, error)
 }

@@ -14,13 +14,14 @@ import (
 const (
 	SessionRevoked   = "https://schemas.openid.net/secevent/caep/event-type/session-revoked"   // CAEP 1.0 §3.1
 	CredentialChange = "https://schemas.openid.net/secevent/caep/event-type/credential-change" //nolint:gosec // a name; CAEP 1.0 §3.3
+	AccountPurged    = "https://schemas.openid.net/secevent/risc/event-type/account-purged"    // RISC 1.0 §2.2
 	Verification     = "https://schemas.openid.net/secevent/ssf/event-type/verification"       // SSF 1.0 §8.1.4.1
 	StreamUpdated    = "https://schemas.openid.net/secevent/ssf/event-type/stream-updated"     // SSF 1.0 §8.1.5
 )
 
 // Supported are the events that a receiver can ask for. Those about the stream
 // itself come without being asked for.
-var Supported = []string{SessionRevoked, CredentialChange}
+var Supported = []string{SessionRevoked, CredentialChange, AccountPurged}
 
 // Event waits in one stream. The store gives it an ID when it writes it.
 type Event struct {
@@ -76,6 +77,11 @@ func Ended(userID string, sid secret.ID, reason string, at time.Time) Event {
 func PasswordChanged(userID string, at time.Time) Event {
 	more := map[string]any{"credential_type": "password", "change_type": "update"}
 	return Event{Type: CredentialChange, UserID: userID, Claims: claims(revocation.ReasonPassword, at, more), At: at}
+}
+
+// Purged tells that an account is gone for good.
+func Purged(userID string, at time.Time) Event {
+	return Event{Type: AccountPurged, UserID: userID, Claims: json.RawMessage(`{}`), At: at}
 }
 
 // EndedAll tells that all sessions of a person have ended, and of the new password

@@ -130,7 +130,7 @@ func (o OAuth) EndGrantOf(ctx context.Context, userID string, id secret.ID, reas
 
 // Withdraw implements oauth.PersonStore. The record stays for a while, so that it
 // refuses the codes that were issued before.
-func (o OAuth) Withdraw(ctx context.Context, userID, clientID string, scopes []string, reason string, now, keep time.Time) (ended int, err error) {
+func (o OAuth) Withdraw(ctx context.Context, userID, clientID string, scopes []string, reason string, now, keep time.Time) (changed int, err error) {
 	if !storable(clientID) {
 		return 0, nil
 	}
@@ -139,7 +139,8 @@ func (o OAuth) Withdraw(ctx context.Context, userID, clientID string, scopes []s
 		if _, err := t.exec(ctx, `UPDATE users SET disabled = disabled WHERE id = $1`, userID); err != nil {
 			return err
 		}
-		if err := t.narrowConsent(ctx, userID, clientID, scopes, now); err != nil {
+		narrowed, err := t.narrowConsent(ctx, userID, clientID, scopes, now)
+		if err != nil {
 			return err
 		}
 		ids, err := t.carrying(ctx, userID, clientID, scopes)
@@ -158,28 +159,29 @@ func (o OAuth) Withdraw(ctx context.Context, userID, clientID string, scopes []s
 			}
 			entries = append(entries, list...)
 		}
-		ended = len(entries)
+		changed = int(narrowed) + len(entries)
 		return t.append(ctx, entries...)
 	})
-	return ended, err
+	return changed, err
 }
 
 // narrowConsent takes scopes, or all, out of the record of what was agreed to.
-func (t *tx) narrowConsent(ctx context.Context, userID, clientID string, scopes []string, now time.Time) error {
+func (t *tx) narrowConsent(ctx context.Context, userID, clientID string, scopes []string, now time.Time) (int64, error) {
 	var before string
 	err := row(ctx, t, []any{&before}, `SELECT scope FROM consents WHERE user_id = $1 AND client_id = $2`, userID, clientID)
 	if err != nil {
-		return ignoreNone(err)
+		return 0, ignoreNone(err)
 	}
 	var left []string
 	if len(scopes) > 0 {
 		left = slices.DeleteFunc(strings.Fields(before), func(m string) bool { return slices.Contains(scopes, m) })
 	}
-	if after := strings.Join(left, " "); after != before {
-		_, err = t.exec(ctx, `UPDATE consents SET scope = $3, declined = CASE WHEN $3 = '' THEN '' ELSE declined END,
-			granted_s = CASE WHEN $3 = '' THEN $4 ELSE granted_s END WHERE user_id = $1 AND client_id = $2`, userID, clientID, after, seconds(now))
+	after := strings.Join(left, " ")
+	if after == before {
+		return 0, nil
 	}
-	return err
+	return t.exec(ctx, `UPDATE consents SET scope = $3, declined = CASE WHEN $3 = '' THEN '' ELSE declined END,
+			granted_s = CASE WHEN $3 = '' THEN $4 ELSE granted_s END WHERE user_id = $1 AND client_id = $2`, userID, clientID, after, seconds(now))
 }
 
 // carrying are the living grants of a client that have any of the scopes, or ask for

@@ -161,29 +161,11 @@ func (a Account) SetDisabled(ctx context.Context, userID string, disabled bool, 
 	})
 }
 
-// DeleteUser implements account.Store. ErrNotFound for an unknown person.
-func (a Account) DeleteUser(ctx context.Context, userID string, now, keep time.Time) error {
-	return a.s.write(ctx, "delete user", func(ctx context.Context, t *tx) error {
-		// The person is locked first, so that nothing new can refer to the row.
-		if err := changed(ctx, t, account.ErrNotFound, `UPDATE users SET disabled = 1 WHERE id = $1`, userID); err != nil {
-			return err
-		}
-		if err := a.s.endUser(ctx, t, userID, revocation.ReasonAdmin, now, keep); err != nil {
-			return err
-		}
-		for _, table := range ofPerson {
-			if _, err := t.exec(ctx, `DELETE FROM `+table+` WHERE user_id = $1`, userID); err != nil {
-				return err
-			}
-		}
-		_, err := t.exec(ctx, `DELETE FROM users WHERE id = $1`, userID)
-		return err
-	})
-}
-
 // ofPerson are the tables whose rows go with a person.
 var ofPerson = []string{
 	"consents", "grants", "authenticators", "recovery_codes", "factor_tries", "passkeys", "identities", "addresses", "verified_addresses", "recoveries", "mail_codes", "user_events", "known_browsers",
+	"consents", "grants", "authenticators", "recovery_codes", "factor_tries", "passkeys", "identities", "addresses", "mail_codes", "user_events", "known_browsers",
+	"consents", "grants", "authenticators", "recovery_codes", "passkeys", "identities", "addresses", "mail_codes", "user_events", "known_browsers", "asked",
 }
 
 // Factors implements account.Store.

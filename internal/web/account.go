@@ -3,33 +3,57 @@ package web
 import (
 	"net/http"
 	"net/url"
+
+	"sallyport/internal/secret"
 )
 
 // accountView is what the first page of an account shows.
 type accountView struct {
-	frame
+	accountFrame
 	Person   string
+	Name     string
 	NoSecond bool // a password is all that keeps strangers out
+	FewCodes bool // a lost device would shut the person out
+	Sessions []sessionItem
+	Events   []eventItem
+	Apps     int
 }
 
 // showAccount is the first page of an account. It needs no app to come from.
-func (s *site) showAccount(w http.ResponseWriter, r *http.Request, _ url.Values) error {
+func (s *site) showAccount(w http.ResponseWriter, r *http.Request, p url.Values) error {
 	session, done, err := s.signedInAs(w, r)
 	if done || err != nil {
 		return err
 	}
-	user, err := s.accounts.User(r.Context(), session.UserID)
+	ctx, id := r.Context(), session.UserID
+	user, err := s.accounts.User(ctx, id)
 	if err != nil {
 		return err
 	}
-	factors, err := s.accounts.Factors(r.Context(), session.UserID)
+	factors, err := s.accounts.Factors(ctx, id)
 	if err != nil {
 		return err
 	}
-	v := accountView{
-		frame: s.frame(r, s.language(r).Text("account.title"), false), Person: legible(user.Username),
-		NoSecond: factors.Passkeys+factors.Authenticators == 0,
+	sessions, err := s.accounts.Sessions(ctx, id, secret.ID{})
+	if err != nil {
+		return err
 	}
-	v.Wide = true
+	events, err := s.accounts.Events(ctx, id)
+	if err != nil {
+		return err
+	}
+	apps, _, err := s.oauth.Apps(ctx, id)
+	if err != nil {
+		return err
+	}
+	v := accountView{Person: legible(user.Username), Name: legible(user.Name), Apps: len(apps)}
+	if v.accountFrame, err = s.accountPage(w, r, p, "account", nil); err != nil {
+		return err
+	}
+	v.NoSecond = factors.Passkeys+factors.Authenticators == 0
+	v.FewCodes = !v.NoSecond && factors.Passkeys+factors.Authenticators == 1 && factors.RecoveryCodes == 0
+	const latest = 3
+	v.Sessions = sessionItems(v.Language, sessions[:min(latest, len(sessions))], session)
+	v.Events = eventItems(v.Language, events[:min(latest, len(events))])
 	return s.render(w, http.StatusOK, pageAccount, &v)
 }

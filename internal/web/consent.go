@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"time"
 
+	"sallyport/internal/account"
 	"sallyport/internal/locale"
 	"sallyport/internal/oauth"
 )
@@ -26,6 +27,7 @@ type consentView struct {
 	Imitates   bool // the name mixes letters that look alike
 
 	Groups   []scopeGroup
+	Choice   bool // the person may leave some of it out
 	Details  []oauth.DetailView
 	APIs     []string // audiences that tokens will be for
 	Access   string   // how long one access lasts
@@ -82,18 +84,28 @@ func consentOf(l *locale.Language, c oauth.ConsentView) consentView {
 	for _, d := range c.Details {
 		v.Details = append(v.Details, detailOf(d))
 	}
-next:
+	v.Groups = scopeGroups(l, c.Scopes)
 	for _, scope := range c.Scopes {
-		shown := oauth.ScopeView{Name: scope.Name, Text: legible(scopeText(l, scope)), API: legible(scope.API)}
-		for i := range v.Groups {
-			if v.Groups[i].API == shown.API {
-				v.Groups[i].Scopes = append(v.Groups[i].Scopes, shown)
+		v.Choice = v.Choice || scope.Optional
+	}
+	return v
+}
+
+// scopeGroups orders scopes by their API.
+func scopeGroups(l *locale.Language, scopes []oauth.ScopeView) []scopeGroup {
+	var groups []scopeGroup
+next:
+	for _, scope := range scopes {
+		shown := oauth.ScopeView{Name: scope.Name, Text: legible(scopeText(l, scope)), API: legible(scope.API), Optional: scope.Optional}
+		for i := range groups {
+			if groups[i].API == shown.API {
+				groups[i].Scopes = append(groups[i].Scopes, shown)
 				continue next
 			}
 		}
-		v.Groups = append(v.Groups, scopeGroup{API: shown.API, Scopes: []oauth.ScopeView{shown}})
+		groups = append(groups, scopeGroup{API: shown.API, Scopes: []oauth.ScopeView{shown}})
 	}
-	return v
+	return groups
 }
 
 const (
@@ -124,7 +136,10 @@ func (s *site) consent(w http.ResponseWriter, r *http.Request, p url.Values) err
 	var outcome oauth.Outcome
 	switch p.Get("decision") {
 	case "allow":
-		outcome, err = s.oauth.Approve(r.Context(), a, session)
+		outcome, err = s.approve(r, a, session)
+	case "chosen": // what is ticked, of what may be left out
+		a.LeaveOut(notTicked(s.oauth.Consent(a).Scopes, p))
+		outcome, err = s.approve(r, a, session)
 	case "deny":
 		outcome, err = s.oauth.Deny(r.Context(), a)
 	default:
@@ -134,6 +149,30 @@ func (s *site) consent(w http.ResponseWriter, r *http.Request, p url.Values) err
 		return err
 	}
 	return s.end(w, r, outcome)
+}
+
+// notTicked are the scopes that may be left out and are.
+func notTicked(scopes []oauth.ScopeView, p url.Values) []string {
+	var list []string
+	for _, scope := range scopes {
+		if scope.Optional && p.Get("give_"+scope.Name) != "yes" {
+			list = append(list, scope.Name)
+		}
+	}
+	return list
+}
+
+// approve also writes down that an app was let in for the first time.
+func (s *site) approve(r *http.Request, a *oauth.Authorization, session *oauth.Session) (oauth.Outcome, error) {
+	known, err := s.oauth.HasAgreed(r.Context(), session.UserID, a.ClientID)
+	if err != nil {
+		return oauth.Outcome{}, err
+	}
+	outcome, err := s.oauth.Approve(r.Context(), a, session)
+	if err == nil && !known {
+		s.accounts.Happened(r.Context(), session.UserID, account.AppConnected, s.visitNow(r), a.Client().DisplayName())
+	}
+	return outcome, err
 }
 
 // renewal says how long an app may go on, or nothing.

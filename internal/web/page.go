@@ -63,13 +63,19 @@ const (
 
 // Pages of an account.
 const (
-	pageAccount pageName = "account"
+	pageAccount  pageName = "account"
+	pageSessions pageName = "account_sessions"
+	pageApps     pageName = "account_apps"
+	pageEvents   pageName = "account_events"
+	pageProfile  pageName = "account_profile"
+	pageData     pageName = "account_data"
 )
 
 var pageNames = []pageName{pageLogin, pageSecond, pageEnrol, pagePasskeys, pageConsent, pageLogout, pageSignedOut, pageError, pageEmbedded, pageFormPost, pageDevice, pageDone, pageWaiting, pageSent, pageUnknown, pageLinked,
 	pageSecurity, pageAuthenticator, pageRecoveryCodes, pagePassword,
 	pageStep, pageSignUp, pageRecover, pageAddresses,
 	pageAccount,
+	pageAccount, pageSessions, pageApps, pageEvents, pageProfile, pageData,
 }
 
 // templates are parsed at the start of the program; a mistake in one of them

@@ -39,6 +39,7 @@ func pages(t *testing.T) (*browser, map[string]reply) {
 	list["waiting_nothing"] = b.get("/ciba")
 	own := h.browser()
 	list["passkeys"] = own.follow(own.submit(own.follow(own.get(passkeysPage)), "username", "ada", "password", password))
+	accountPages(b, list)
 	list["logout"] = b.get("/oauth/logout")
 	list["signed_out"] = b.follow(b.submit(list["logout"]))
 	list["error"] = b.get(authorizeURL("client_id", "nobody"))

@@ -166,6 +166,7 @@ var ofPerson = []string{
 	"consents", "grants", "authenticators", "recovery_codes", "factor_tries", "passkeys", "identities", "addresses", "verified_addresses", "recoveries", "mail_codes", "user_events", "known_browsers",
 	"consents", "grants", "authenticators", "recovery_codes", "factor_tries", "passkeys", "identities", "addresses", "mail_codes", "user_events", "known_browsers",
 	"consents", "grants", "authenticators", "recovery_codes", "passkeys", "identities", "addresses", "mail_codes", "user_events", "known_browsers", "asked",
+	"consents", "grants", "authenticators", "recovery_codes", "factor_tries", "passkeys", "identities", "addresses", "mail_codes", "user_events", "known_browsers", "asked",
 }
 
 // Factors implements account.Store.

@@ -47,7 +47,7 @@ func (s *site) showAccount(w http.ResponseWriter, r *http.Request, p url.Values)
 		return err
 	}
 	v := accountView{Person: legible(user.Username), Name: legible(user.Name), Apps: len(apps)}
-	if v.accountFrame, err = s.accountPage(w, r, p, "account", nil); err != nil {
+	if v.accountFrame, err = s.accountPage(w, r, p, "account", notices{}); err != nil {
 		return err
 	}
 	v.NoSecond = factors.Passkeys+factors.Authenticators == 0

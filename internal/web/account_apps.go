@@ -58,7 +58,7 @@ const (
 	grantsOfOne = 100 // where one app is shown alone
 )
 
-var appsDone = []string{"grant_ended", "gone", "scope", "withdrawn"}
+var appsDone = notices{"apps.done.", []string{"grant_ended", "gone", "scope", "withdrawn"}}
 
 func (s *site) showApps(w http.ResponseWriter, r *http.Request, p url.Values) error {
 	session, done, err := s.signedInAs(w, r)

@@ -39,7 +39,7 @@ func (s *site) dataPage(w http.ResponseWriter, r *http.Request, p url.Values, se
 		return err
 	}
 	v := dataView{Person: legible(user.Username), Problem: problem}
-	if v.accountFrame, err = s.accountPage(w, r, p, "data", nil); err != nil {
+	if v.accountFrame, err = s.accountPage(w, r, p, "data", notices{}); err != nil {
 		return err
 	}
 	status := http.StatusOK

@@ -37,7 +37,7 @@ func (s *site) showEvents(w http.ResponseWriter, r *http.Request, p url.Values) 
 		return err
 	}
 	var v eventsView
-	if v.accountFrame, err = s.accountPage(w, r, p, "events", nil); err != nil {
+	if v.accountFrame, err = s.accountPage(w, r, p, "events", notices{}); err != nil {
 		return err
 	}
 	list, v.pager = cut(list, p.Get("page"), eventsOnPage)

@@ -19,9 +19,15 @@ type accountFrame struct {
 	Notice string
 }
 
+// notices are what a page may say was done: keys of the catalogue, without prefix.
+type notices struct {
+	prefix string
+	keys   []string
+}
+
 // accountPage makes the frame of one page; name is the first part of its keys in the
 // catalogue, and done what its notices may tell of.
-func (s *site) accountPage(w http.ResponseWriter, r *http.Request, p url.Values, name string, done []string) (accountFrame, error) {
+func (s *site) accountPage(w http.ResponseWriter, r *http.Request, p url.Values, name string, done notices) (accountFrame, error) {
 	csrf, err := s.formToken(w, r, wishes(r).page, "")
 	if err != nil {
 		return accountFrame{}, err
@@ -29,8 +35,8 @@ func (s *site) accountPage(w http.ResponseWriter, r *http.Request, p url.Values,
 	l := s.language(r)
 	v := accountFrame{frame: s.frame(r, l.Text(name+".title"), false), CSRF: csrf}
 	v.Wide = true
-	if key := p.Get("done"); slices.Contains(done, key) {
-		v.Notice = l.Text(name + ".done." + key)
+	if key := p.Get("done"); slices.Contains(done.keys, key) {
+		v.Notice = l.Text(done.prefix + key)
 	}
 	return v, nil
 }

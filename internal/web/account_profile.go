@@ -19,7 +19,7 @@ type profileView struct {
 	Problem string
 }
 
-var profileDone = []string{"name"}
+var profileDone = notices{"profile.done.", []string{"name"}}
 
 func (s *site) showProfile(w http.ResponseWriter, r *http.Request, p url.Values) error {
 	session, done, err := s.signedInAs(w, r)

@@ -34,7 +34,7 @@ type sessionItem struct {
 
 const sessionsOnPage = 20
 
-var sessionsDone = []string{"ended", "gone", "others"}
+var sessionsDone = notices{"sessions.done.", []string{"ended", "gone", "others"}}
 
 // showSessions is where people see in which browsers they are signed in (RV10).
 func (s *site) showSessions(w http.ResponseWriter, r *http.Request, p url.Values) error {

@@ -151,6 +151,9 @@ func TestRV10SessionsAreSeenAndEnded(t *testing.T) {
 	phone, laptop := h.browser(), h.browser()
 	first := phone.connected()
 	h.clock.advance(2 * time.Minute)
+	if err := h.feed.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	second := phone.refresh(first["refresh_token"]).json(t)
 	own := laptop.connected()
 	page := laptop.again()
@@ -159,7 +162,7 @@ func TestRV10SessionsAreSeenAndEnded(t *testing.T) {
 		t.Fatalf("%d sessions are listed:\n%s", len(ids), page.body)
 	}
 	if !phone.alive(second["access_token"]) {
-		t.Fatal("the phone is not signed in")
+		t.Fatalf("the phone is not signed in: %v", second)
 	}
 	r := laptop.act(page, "/account/sessions", "do", "end", "session", ids[1])
 	if r.StatusCode != http.StatusSeeOther || r.Header.Get("Location") != "/account/sessions?done=ended" {
@@ -221,6 +224,7 @@ func TestRV10NobodyEndsWhatIsAnothers(t *testing.T) {
 		t.Fatal(err, len(grants))
 	}
 	b := h.browser()
+	b.connected()
 	mine := b.again()
 	unknown := b.act(mine, "/account/sessions", "do", "end", "session", secret.NewID(h.clock.now()).String())
 	for what, id := range map[string]string{"another's session": theirs[0].ID.String(), "nonsense": "../x", "nothing": ""} {
@@ -234,7 +238,7 @@ func TestRV10NobodyEndsWhatIsAnothers(t *testing.T) {
 	if r.Header.Get("Location") != "/account/apps?done=gone" {
 		t.Errorf("another's grant answers %d %q", r.StatusCode, r.Header.Get("Location"))
 	}
-	b.act(apps, "/account/apps", "do", "withdraw", "client", "shop")
+	b.act(apps, "/account/apps", "do", "withdraw", "client", "shop") // the own access of the same app
 	b.act(mine, "/account/sessions", "do", "end_others")
 	if !victim.alive(tokens["access_token"]) || victim.refresh(tokens["refresh_token"]).StatusCode != http.StatusOK {
 		t.Error("it has ended")

@@ -58,6 +58,7 @@ func (b *browser) again() reply {
 
 // accountPages walks to every page of an account.
 func accountPages(b *browser, list map[string]reply) {
+	b.connected()
 	list["account"] = b.openAccount("/account")
 	list["account_sessions"] = b.openAccount("/account/sessions")
 	list["account_apps"] = b.openAccount("/account/apps")
@@ -116,11 +117,11 @@ func (b *browser) code(change ...string) string {
 // connected signs in an app in this browser and returns its tokens.
 func (b *browser) connected(change ...string) map[string]any {
 	b.t.Helper()
-	return b.redeem(b.code(change...), change...).json(b.t)
+	return b.redeemCode(b.code(change...), change...).json(b.t)
 }
 
-// redeem exchanges a code of the app that change names.
-func (b *browser) redeem(code string, change ...string) reply {
+// redeemCode exchanges a code of the app that change names.
+func (b *browser) redeemCode(code string, change ...string) reply {
 	p := authorizeParams(change...)
 	return b.post("/oauth/token", url.Values{
 		"grant_type": {"authorization_code"}, "client_id": p["client_id"], "code": {code}, "redirect_uri": p["redirect_uri"], "code_verifier": {verifier},
@@ -214,7 +215,7 @@ func TestRV10NobodyEndsWhatIsAnothers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tokens := victim.redeem(q.Query().Get("code")).json(t)
+	tokens := victim.redeemCode(q.Query().Get("code")).json(t)
 	theirs, err := h.accounts.Sessions(t.Context(), bob.ID, secret.ID{})
 	if err != nil || len(theirs) != 1 {
 		t.Fatal(err, len(theirs))
@@ -303,7 +304,7 @@ func TestAZ18ConsentIsSeenChangedAndWithdrawn(t *testing.T) {
 	if b.alive(both["access_token"]) || b.refresh(both["refresh_token"]).json(t)["error"] != "invalid_grant" {
 		t.Error("AZ18 an old token still carries the scope")
 	}
-	if got := b.redeem(pending).json(t); got["error"] != "invalid_grant" {
+	if got := b.redeemCode(pending).json(t); got["error"] != "invalid_grant" {
 		t.Errorf("AZ18 a code from before brings the scope back: %v", got)
 	}
 	if !b.alive(one["access_token"]) {
@@ -350,7 +351,7 @@ func TestT053EMailIsLeftOut(t *testing.T) {
 	}
 	check := func(code, scope string, name, email bool) {
 		t.Helper()
-		res := b.redeem(code).json(t)
+		res := b.redeemCode(code).json(t)
 		if res["scope"] != scope { // AZ21 the reduced set is reported
 			t.Errorf("AZ21 scope %v, want %q", res["scope"], scope)
 		}
@@ -408,7 +409,7 @@ func TestAZ18HostileNamesOnAccountPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := b.redeem(q.Query().Get("code"), "client_id", "hostile", "redirect_uri", "https://evil.example/cb"); r.StatusCode != http.StatusOK {
+	if r := b.redeemCode(q.Query().Get("code"), "client_id", "hostile", "redirect_uri", "https://evil.example/cb"); r.StatusCode != http.StatusOK {
 		t.Fatal(r.body)
 	}
 	all := ""

@@ -32,7 +32,7 @@ func (o OAuth) RedeemCode(ctx context.Context, g oauth.Grant) error {
 	return o.s.write(ctx, "redeem code", func(ctx context.Context, t *tx) error {
 		// The rows that it depends on are locked first, the grant comes last: a
 		// transition that ends one of them waits, and then finds the grant.
-		alive, err := mayStart(ctx, t, &g)
+		alive, err := mayStart(ctx, t, &g, true)
 		if err != nil {
 			return err
 		}
@@ -64,8 +64,9 @@ func (t *tx) insertGrant(ctx context.Context, g *oauth.Grant) error {
 
 // mayStart reports whether everything that the grant stands on is alive, and
 // keeps it so until the commit. It fills in where the grant is made. The consent
-// is read after the person is locked, which whoever withdraws one locks, too.
-func mayStart(ctx context.Context, t *tx, g *oauth.Grant) (bool, error) {
+// is read after the person is locked, which whoever withdraws one locks, too; with
+// byConsent, where there is a record of it, it has to cover the scope.
+func mayStart(ctx context.Context, t *tx, g *oauth.Grant, byConsent bool) (bool, error) {
 	var disabled, until, idle int64
 	var agreed string
 	err := row(ctx, t, []any{&disabled}, `SELECT disabled FROM users WHERE id = $1`+t.forShare, g.UserID)
@@ -79,7 +80,7 @@ func mayStart(ctx context.Context, t *tx, g *oauth.Grant) (bool, error) {
 	if now := seconds(g.CreatedAt); err != nil || until <= now || idle <= now {
 		return false, ignoreNone(err)
 	}
-	if agreed != neverAsked && g.Terms.GrantType == "" && !agreesTo(agreed, g) {
+	if byConsent && agreed != neverAsked && !agreesTo(agreed, g) {
 		return false, nil
 	}
 	if g.ClientEpoch.IsZero() {

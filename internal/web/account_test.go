@@ -58,6 +58,7 @@ func (b *browser) again() reply {
 
 // accountPages walks to every page of an account.
 func accountPages(b *browser, list map[string]reply) {
+	b.clock.advance(time.Second)
 	b.connected()
 	list["account"] = b.openAccount("/account")
 	list["account_sessions"] = b.openAccount("/account/sessions")

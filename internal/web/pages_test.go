@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"sallyport/internal/oauth"
 )
@@ -34,6 +35,7 @@ func pages(t *testing.T) (*browser, map[string]reply) {
 	list["device"] = b.get("/device?user_code=WDJB-MJHT")
 	list["device_wrong"] = b.submit(list["device"], "user_code", "BBBB-BBBB")
 	list["device_consent"] = b.typeCode(b.askDevice()["user_code"].(string))
+	h.clock.advance(time.Second) // events have an order
 	list["device_done"] = b.submit(list["device_consent"], "decision", "allow")
 	list["device_denied"] = b.submit(b.typeCode(b.askDevice()["user_code"].(string)), "decision", "deny")
 	list["waiting_nothing"] = b.get("/ciba")

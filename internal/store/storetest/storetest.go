@@ -50,7 +50,28 @@ const fighters = 16
 // clock, and cleans up after t.
 func Run(t *testing.T, open func(t *testing.T, now func() time.Time) Backend) {
 	t.Helper()
-	for _, group := range [][]test{grantTests, sessionTests, userTests, passkeyTests, clientTests, keyTests, feedTests, expiryTests, raceTests, leakTests, askedTests, registrationTests, pushedTests, postTests, signalTests, userEventTests, factorTests, identityTests, mailTests} {
+	for _, group := range [][]test{
+		grantTests,
+		sessionTests,
+		userTests,
+		passkeyTests,
+		clientTests,
+		keyTests,
+		feedTests,
+		expiryTests,
+		raceTests,
+		leakTests,
+		askedTests,
+		registrationTests,
+		pushedTests,
+		postTests,
+		signalTests,
+		userEventTests,
+		factorTests,
+		identityTests,
+		mailTests,
+		personTests,
+	} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()

@@ -201,11 +201,9 @@ ID12 Session state at RP ends per policy when OP session ends | ASVS 7.6.1
 
 // notMet are requirements of the list that no test holds, with the reason.
 const notMet = `
-AZ18 the pages of a person's account, where consent could be seen and withdrawn, do not exist yet
 CL28 the protocol is held by CL21 to CL27; verifiers of Play Integrity and App Attest do not exist yet
 CL29 in part: each response names its issuer; clients of ours that compare it come with the SDKs
 CL30 in part: held in the example of a server; only a client can see who has started a flow
-RV10 waits for the pages of a person's account
 RV17 in part: signals are sent, and not received yet
 RV18 is for receivers of signals, which this is not yet
 RV22 in part: held for the cookie of the issuer; the gateway has no sessions of browsers yet

@@ -263,3 +263,7 @@ func (m *memory) KnowBrowser(context.Context, account.KnownBrowser) (known, othe
 func (m *memory) BrowserKnown(context.Context, string, string) (bool, error) { return false, nil }
 
 func (m *memory) AddEvent(context.Context, account.UserEvent) error { return nil }
+
+func (m *memory) EraseUser(ctx context.Context, userID string, _ *account.Letter, now, keep time.Time) error {
+	return m.DeleteUser(ctx, userID, now, keep)
+}

@@ -165,7 +165,7 @@ func (o OAuth) DecideAsked(ctx context.Context, id secret.ID, to oauth.AskedStat
 func (o OAuth) RedeemAsked(ctx context.Context, g oauth.Grant, allowedIn secret.ID) error {
 	return o.s.write(ctx, "redeem request", func(ctx context.Context, t *tx) error {
 		stands := g
-		stands.SID = allowedIn // what the person allowed is in the row, not in a consent
+		stands.SID = allowedIn                         // what the person allowed is in the row, not in a consent
 		alive, err := mayStart(ctx, t, &stands, false) // locks what it depends on before its own row, as RedeemCode does
 		if err != nil {
 			return err

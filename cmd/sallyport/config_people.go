@@ -20,6 +20,8 @@ type peopleConfig struct {
 
 	BreachedPasswordsFile string `yaml:"breached_passwords_file" example:"breached.filter" doc:"A filter of passwords that have leaked, made by sallyport user passwords build-filter, besides the one that is built in. Nobody can choose a password that is in it."`
 
+	PlacesFile string `yaml:"places_file" example:"places.csv" doc:"A table of where addresses are, CSV without a header: NETWORK,PLACE or FIRST,LAST,PLACE. People see the place beside a session and in letters; nothing is decided by it. It is read at the start."`
+
 	Theme themeConfig `yaml:"theme" doc:"How the pages look: six values, each of which may be left out. The address of the server stays beside the name: it is what people can trust."`
 }
 

@@ -205,7 +205,7 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 		MayFetch: keys.door.Check, Registration: registration, Documents: c.documents(), FetchDocument: fetchDocument(c.documentDoor()),
 		AssertionLife: c.AssertionLifetime.std(), ClientCAs: authorities, Attesters: attesters,
 		Signals:          c.Signals.Enabled,
-		GlobalRevocation: c.GlobalRevocation,
+		GlobalRevocation: c.GlobalRevocation, Tell: n.tell,
 	})
 	if err != nil {
 		return err
@@ -249,10 +249,15 @@ func (n *node) assembleEdge(c *config, ring *token.Ring) error {
 	if err != nil {
 		return err
 	}
+	places, err := c.places()
+	if err != nil {
+		return err
+	}
 	n.accounts = account.New(c.letters(account.Options{
 		Store: n.store.Account(), Now: n.now, Ring: ring, Limits: limits, WebAuthn: passkeys,
 		MaxSessions: c.People.SessionsMax, NeedSecond: c.People.minACR() != "",
-		Breached:    lists,
+		Breached: lists,
+		Places:   places,
 	}))
 	elsewhere, err := c.upstreamService(ring, n.now, n.spendState)
 	if err != nil {

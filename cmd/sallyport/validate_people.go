@@ -16,6 +16,9 @@ func checkPeople(j *judge) {
 	if n := j.c.People.SessionsMax; n < 1 || n > maxSessionsMax {
 		j.failf("people.sessions_max", "%d is not between 1 and %d", n, maxSessionsMax)
 	}
+	if _, err := j.c.places(); err != nil {
+		j.failf("people.places_file", "%s", strings.TrimPrefix(err.Error(), "people.places_file: "))
+	}
 	checkPeopleMail(j)
 }
 

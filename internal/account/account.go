@@ -189,6 +189,7 @@ func (s *Service) EndSessions(ctx context.Context, userID string) error {
 	if err := s.store.EndSessions(ctx, userID, now, token.KeepRevocation(now)); err != nil {
 		return fmt.Errorf("end sessions: %w", err)
 	}
+	s.Happened(ctx, userID, EndedForYou, nil, "")
 	return nil
 }
 

@@ -155,6 +155,7 @@ func (s *Service) approveAsked(ctx context.Context, a *Authorization, session *S
 		return Outcome{}, err
 	}
 	note(ctx, audit.Event{Name: audit.ConsentGiven, Client: a.ClientID, Subject: session.UserID, Grant: a.GrantID.String(), Reason: a.Terms.GrantType})
+	s.tellPerson(ctx, session.UserID, ToldConnected, a.ClientID)
 	return Outcome{Done: DoneAllowed}, nil
 }
 

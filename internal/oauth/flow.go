@@ -305,7 +305,8 @@ func (s *Service) rememberConsent(ctx context.Context, a *Authorization, session
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return unavailable("find consent", err)
 	}
-	agreed, changed := a.toAgree(), err != nil
+	first := err != nil
+	agreed, changed := a.toAgree(), first
 	for _, m := range agreed {
 		changed = changed || !contains(before.Scope, m)
 	}
@@ -322,6 +323,9 @@ func (s *Service) rememberConsent(ctx context.Context, a *Authorization, session
 		return unavailable("save consent", err)
 	}
 	note(ctx, audit.Event{Name: audit.ConsentGiven, Client: a.ClientID, Subject: session.UserID})
+	if first {
+		s.tellPerson(ctx, session.UserID, ToldConnected, a.ClientID)
+	}
 	return nil
 }
 

@@ -130,6 +130,7 @@ func (s *Service) rotate(ctx context.Context, p *refreshing, g *Grant) (*TokenRe
 		if err := s.revokeGrant(ctx, g.ID, token.ReasonReused, now); err != nil {
 			return nil, err
 		}
+		s.tellPerson(ctx, g.UserID, ToldReused, p.client.ID)
 		return nil, refreshEnded(token.ReasonReused)
 	}
 	return nil, errRefresh // of a generation not yet made; the row was restored from a backup

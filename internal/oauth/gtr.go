@@ -78,6 +78,7 @@ func (s *Service) RevokeGlobally(ctx context.Context, clientID string, body []by
 			return 0, unavailable("end sessions of a person", err)
 		}
 		note(ctx, audit.Event{Name: audit.SessionsEnded, Client: clientID, Subject: userID})
+		s.tellPerson(ctx, userID, ToldEnded, clientID)
 	}
 	if len(people) == 0 {
 		note(ctx, audit.Event{Name: audit.SessionsEnded, Client: clientID, Reason: "nobody"})

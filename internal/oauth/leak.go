@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -170,6 +171,9 @@ func (s *Service) judge(ctx context.Context, reporter string, x suspect) ([]Leak
 	findings, err := leakJudges[x.kind](s, ctx, l)
 	if err != nil {
 		return nil, unavailable("end a leaked credential", err)
+	}
+	if slices.ContainsFunc(findings, func(f LeakFinding) bool { return f.Alive }) && l.Kind != kindInner {
+		s.tellPerson(ctx, l.Subject, ToldLeaked, l.ClientID)
 	}
 	return findings, nil
 }

@@ -58,6 +58,9 @@ type Options struct {
 	// owners never meet. Without it, nothing is encrypted for clients that have a
 	// jwks_uri.
 	KeysAt func(owner, uri string) (jose.KeySource, error)
+	// Tell is called with what has just happened to a person and to which client, so
+	// that they can be told. nil: nobody is.
+	Tell func(ctx context.Context, userID string, what Told, clientID string)
 	// Replay remembers what a client has signed for one use: assertions, attestation
 	// proofs, request objects that say so. Without it none is accepted.
 	Replay token.Replay
@@ -124,6 +127,7 @@ type Service struct {
 	recipients recipients
 	keySets    keySets
 	told       toldOnce
+	tells      func(ctx context.Context, userID string, what Told, clientID string)
 	polls      polls
 	isMaster   func(secret.Value) bool
 	metadata   []byte
@@ -157,7 +161,7 @@ func New(o Options) (*Service, error) {
 		recipients: recipients{keysAt: o.KeysAt}, isMaster: o.IsMaster,
 		replay: o.Replay, fetch: o.Fetch, fetchRequest: o.FetchRequest, requirePushed: o.RequirePushed, minACR: o.MinACR, mayFetch: o.MayFetch,
 		assertionLife: cmp.Or(o.AssertionLife, defaultAssertionLife), clientCAs: o.ClientCAs, attesters: map[string]*Attester{},
-		signals: o.Signals,
+		signals: o.Signals, tells: o.Tell,
 	}
 	for i := range o.Attesters {
 		s.attesters[o.Attesters[i].Issuer] = &o.Attesters[i]

@@ -248,6 +248,7 @@ type browser struct {
 	*house
 	client *http.Client
 	jar    http.CookieJar
+	agent  string // User-Agent; empty: none
 }
 
 func (h *house) browser() *browser {
@@ -307,7 +308,13 @@ func (b *browser) request(method, address, body string, header ...string) *http.
 	if body != "" {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
+	if b.agent != "" {
+		req.Header.Set("User-Agent", b.agent)
+	}
 	for i := 0; i < len(header); i += 2 {
+		if header[i] == "User-Agent" {
+			req.Header.Del(header[i])
+		}
 		req.Header.Add(header[i], header[i+1])
 	}
 	return req

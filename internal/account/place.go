@@ -2,7 +2,6 @@ package account
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
 	"encoding/csv"
 	"errors"
@@ -125,14 +124,14 @@ func network(s string) (first, last netip.Addr, err error) {
 
 func (p *Places) sort() error {
 	slices.SortFunc(p.v4, func(a, b span4) int { return cmp.Compare(a.first, b.first) })
-	slices.SortFunc(p.v6, func(a, b span6) int { return bytes.Compare(a.first[:], b.first[:]) })
+	slices.SortFunc(p.v6, func(a, b span6) int { return compare6(a.first, b.first) })
 	for i := 1; i < len(p.v4); i++ {
 		if p.v4[i].first <= p.v4[i-1].last {
 			return fmt.Errorf("places: two lines have %s", address4(p.v4[i].first))
 		}
 	}
 	for i := 1; i < len(p.v6); i++ {
-		if bytes.Compare(p.v6[i].first[:], p.v6[i-1].last[:]) <= 0 {
+		if compare6(p.v6[i].first, p.v6[i-1].last) <= 0 {
 			return fmt.Errorf("places: two lines have %s", netip.AddrFrom16(p.v6[i].first))
 		}
 	}
@@ -156,11 +155,11 @@ func (p *Places) Find(a netip.Addr) string {
 		}
 	case a.Is6():
 		n := a.As16()
-		i, ok := slices.BinarySearchFunc(p.v6, n, func(s span6, n [16]byte) int { return bytes.Compare(s.first[:], n[:]) })
+		i, ok := slices.BinarySearchFunc(p.v6, n, func(s span6, n [16]byte) int { return compare6(s.first, n) })
 		if !ok {
 			i--
 		}
-		if i >= 0 && bytes.Compare(n[:], p.v6[i].last[:]) <= 0 {
+		if i >= 0 && compare6(n, p.v6[i].last) <= 0 {
 			return p.names[p.v6[i].name]
 		}
 	}
@@ -174,6 +173,8 @@ func number4(a netip.Addr) uint32 {
 	b := a.As4()
 	return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
 }
+
+func compare6(a, b [16]byte) int { return netip.AddrFrom16(a).Compare(netip.AddrFrom16(b)) }
 
 func address4(n uint32) netip.Addr {
 	return netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}) //nolint:gosec // the bytes one by one

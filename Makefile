@@ -1,5 +1,5 @@
 # The list of targets is made from the comments after them.
-.PHONY: help build setup test unit race race-all e2e check lint fmt vuln fuzz bench bench-peer bench-signins breached-filter clean
+.PHONY: help build setup test unit race race-all e2e pictures check lint fmt vuln fuzz bench bench-peer bench-signins breached-filter clean
 
 GO    ?= go
 TOOL  := $(GO) tool -modfile=tools.mod
@@ -42,6 +42,11 @@ race-all: ## everything there, under the race detector (some ten minutes)
 
 e2e: setup build ## black box tests on the built binary: third-party clients, a browser, kill -9, leaks
 	SALLYPORT_BIN=$(CURDIR)/bin/sallyport $(GO) test -count=1 -p 1 -timeout 12m ./test/...
+
+PICTURES ?= bin/pictures
+
+pictures: setup build ## a picture of every page, light, dark, on phones and from right to left, into bin/pictures (or PICTURES=DIR)
+	SALLYPORT_BIN=$(CURDIR)/bin/sallyport SALLYPORT_PICTURES=yes SALLYPORT_SCREENSHOTS=$(abspath $(PICTURES)) $(GO) test -count=1 -run 'TestEveryPageIsAccessible' ./test/browser
 
 check: test lint ## test, and the linters
 

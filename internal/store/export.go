@@ -153,7 +153,7 @@ func (t *tx) lastLetter(ctx context.Context, userID string, l *account.Letter) e
 	}
 	last := *l
 	last.UserID = userID
-	if err := t.letter(ctx, last); err != nil {
+	if _, err := t.letter(ctx, last); err != nil {
 		return err
 	}
 	_, err := t.exec(ctx, `UPDATE outbox SET recipient = $2 WHERE recipient = $1`, notify.ToLetter+userID, notify.ToLetter)

@@ -102,9 +102,9 @@ var drawnAnew = []struct {
 }
 
 // factorPages walks to every page of what people sign in with.
-func factorPages(t *testing.T) map[string]reply {
+func factorPages(t *testing.T, tag string) map[string]reply {
 	t.Helper()
-	h := newHouse(t, options{})
+	h := newHouse(t, options{language: tag})
 	b := h.browser()
 	list := map[string]reply{}
 	list["security"] = b.signedInFor(securityPage)

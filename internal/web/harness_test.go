@@ -79,6 +79,7 @@ func (s *syncBuffer) String() string {
 
 // house is the edge over a real issuer and a real SQLite database.
 type house struct {
+	language string
 	t        testing.TB
 	clock    *clock
 	store    *store.Store
@@ -104,6 +105,7 @@ type options struct {
 	store   string    // connection string; empty: a new SQLite file
 
 	mutualTLS string
+	language  string // chosen in every browser; empty: none
 	change    func(*oauth.Options)
 	edge      func(*web.Options)
 	// push answers what is sent to receivers of signals; nil: there are no signals.
@@ -116,7 +118,8 @@ func newHouse(t testing.TB, o options) *house {
 		o.issuer = issuer
 	}
 	h := &house{
-		t: t, clock: &clock{t: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}, log: &syncBuffer{},
+		language: o.language,
+		t:        t, clock: &clock{t: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}, log: &syncBuffer{},
 		registry: prometheus.NewRegistry(), secret: secret.NewHandle(secret.ClientSecret),
 	}
 	must := func(err error) {
@@ -255,6 +258,9 @@ func (h *house) browser() *browser {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		h.t.Fatal(err)
+	}
+	if h.language != "" {
+		jar.SetCookies(&url.URL{Scheme: "https", Host: "auth.example.com"}, []*http.Cookie{{Name: "__Host-sallyport-language", Value: h.language, Path: "/", Secure: true}})
 	}
 	return &browser{house: h, jar: jar, client: &http.Client{
 		Transport: h, Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -94,7 +94,7 @@ type frame struct {
 	Title     string
 	Authority string // where the person is, as the address bar has it
 	Prefix    string // path of the issuer
-	Name      string // of those who run the service; empty: not told
+	Service   string // the name of those who run it; empty: not told
 	Style     string
 	Theme     string // a stylesheet that changes its colours; empty: none
 	Logo      string // empty: our mark
@@ -115,7 +115,7 @@ func (f *frame) H(key string, args ...any) template.HTML { return f.HTML(key, ar
 func (s *site) frame(r *http.Request, title string, failed bool) frame {
 	return frame{
 		Language: s.language(r), Title: title, Authority: s.authority, Prefix: s.prefix, Style: s.styleURL, Icon: s.iconURL,
-		Name: s.name, Theme: s.themeURL, Logo: s.logoURL, Failed: failed, Picker: s.picker(r), Nav: s.accountNav(r),
+		Service: s.name, Theme: s.themeURL, Logo: s.logoURL, Failed: failed, Picker: s.picker(r), Nav: s.accountNav(r),
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sallyport/internal/oauth"
+	"sallyport/internal/token"
 )
 
 var (
@@ -22,9 +23,23 @@ var (
 // pages walks to every page there is.
 func pages(t *testing.T) (*browser, map[string]reply) {
 	t.Helper()
-	h := newHouse(t, options{clients: append(deviceClients(), orderer, hostile)})
+	return pagesIn(t, "en")
+}
+
+// pagesIn walks to every page in a language. Each part of the product has a walk of
+// its own.
+func pagesIn(t *testing.T, tag string) (*browser, map[string]reply) {
+	t.Helper()
+	h := newHouse(t, options{clients: append(deviceClients(), orderer, hostile), language: tag})
 	b := h.browser()
 	list := map[string]reply{}
+	protocolPages(b, list)
+	list["enrol"] = h.browser().signIn("acr_values", token.ACRMFA)
+	maps.Copy(list, factorPages(t, tag))
+	return b, list
+}
+
+func protocolPages(b *browser, list map[string]reply) {
 	list["login"] = b.loginPage("login_hint", "ada")
 	list["login_wrong"] = b.submit(list["login"], "username", "ada", "password", "wrong")
 	list["consent"] = b.signIn("scope", "openid profile email catalog.read catalog.write")
@@ -35,7 +50,7 @@ func pages(t *testing.T) (*browser, map[string]reply) {
 	list["device"] = b.get("/device?user_code=WDJB-MJHT")
 	list["device_wrong"] = b.submit(list["device"], "user_code", "BBBB-BBBB")
 	list["device_consent"] = b.typeCode(b.askDevice()["user_code"].(string))
-	h.clock.advance(time.Second) // events have an order
+	b.clock.advance(time.Second) // events have an order
 	list["device_done"] = b.submit(list["device_consent"], "decision", "allow")
 	list["device_denied"] = b.submit(b.typeCode(b.askDevice()["user_code"].(string)), "decision", "deny")
 	list["waiting_nothing"] = b.get("/ciba")
@@ -47,8 +62,6 @@ func pages(t *testing.T) (*browser, map[string]reply) {
 	list["error"] = b.get(authorizeURL("client_id", "nobody"))
 	list["not_found"] = b.get("/oauth/nothing", "Accept", "text/html")
 	list["embedded"] = b.get(authorizeURL(), "X-Requested-With", "com.example.shop")
-	maps.Copy(list, factorPages(t))
-	return b, list
 }
 
 var (
@@ -113,20 +126,28 @@ func TestPagesKeepTheirIDs(t *testing.T) {
 	}
 }
 
+// Each language into a folder of its own; test/browser looks at them there.
 func TestPagesForLooking(t *testing.T) {
-	b, list := pages(t)
 	if *shots == "" {
+		pages(t)
 		return
 	}
-	links := regexp.MustCompile(`href="(/static/[^"]*)"`)
-	for name, page := range list {
-		for _, m := range links.FindAllStringSubmatch(page.body, -1) {
-			if err := os.WriteFile(filepath.Join(*shots, filepath.Base(m[1])), []byte(b.get(m[1]).body), 0o600); err != nil {
+	links := regexp.MustCompile(`(?:href|src)="(/static/[^"]*)"`)
+	for _, tag := range []string{"en", "de", "ar"} {
+		dir := filepath.Join(*shots, tag)
+		if err := os.MkdirAll(dir, 0o750); err != nil {
+			t.Fatal(err)
+		}
+		b, list := pagesIn(t, tag)
+		for name, page := range list {
+			for _, m := range links.FindAllStringSubmatch(page.body, -1) {
+				if err := os.WriteFile(filepath.Join(dir, filepath.Base(m[1])), []byte(b.get(m[1]).body), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.WriteFile(filepath.Join(dir, name+".html"), []byte(strings.ReplaceAll(page.body, `="/static/`, `="`)), 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}
-		if err := os.WriteFile(filepath.Join(*shots, name+".html"), []byte(strings.ReplaceAll(page.body, `href="/static/`, `href="`)), 0o600); err != nil {
-			t.Fatal(err)
 		}
 	}
 }

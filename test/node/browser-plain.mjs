@@ -17,6 +17,9 @@ await run(async () => {
 
   await page.goto(await request());
   await shoot(page, "plain-login");
+  await page.click('button[value="ar"]');
+  check((await page.getAttribute("html", "dir")) === "rtl", "a language is chosen, and the sign-in is still there");
+  await page.click('button[value="en"]');
   await signIn(page, { username, password: "not the password" });
   await shoot(page, "plain-login-wrong");
   check(await page.isVisible("#login"), "a wrong password shows the login page again");

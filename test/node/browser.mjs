@@ -36,10 +36,12 @@ export async function open(browser, options) {
 
 export const shoot = (page, name) => page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
 
-// accessible fails if axe-core finds anything on the page.
-export async function accessible(page, name) {
+// accessible fails if axe-core finds anything on the page, by all of its rules or by
+// those that are named, and by those on the size of targets in any case.
+export async function accessible(page, name, rules) {
   await page.evaluate(axeSource);
-  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  const options = rules ? { runOnly: { type: "rule", values: rules } } : { rules: { "target-size": { enabled: true } } };
+  const { violations } = await page.evaluate((o) => globalThis.axe.run(o), options);
   const found = violations.map((v) => `${v.id}: ${v.help} (${v.nodes.map((n) => n.target).join(", ")})`);
   check(found.length === 0, found.length ? `axe on ${name}: ${found.join("; ")}` : `axe finds nothing on ${name}`);
 }

@@ -23,6 +23,12 @@ func NodeDir() string {
 // returns, unless nil, goes back as a line.
 func (s *Server) Node(t testing.TB, script string, settings any, env []string, answer func(question map[string]string) any) {
 	t.Helper()
+	RunNode(t, script, settings, append([]string{"NODE_EXTRA_CA_CERTS=" + s.CAFile}, env...), answer)
+}
+
+// RunNode is Node for a script that needs no server.
+func RunNode(t testing.TB, script string, settings any, env []string, answer func(question map[string]string) any) {
+	t.Helper()
 	arg, err := json.Marshal(settings)
 	if err != nil {
 		t.Fatal(err)
@@ -32,7 +38,7 @@ func (s *Server) Node(t testing.TB, script string, settings any, env []string, a
 	}
 	cmd := exec.CommandContext(t.Context(), "node", script, string(arg))
 	cmd.Dir = NodeDir()
-	cmd.Env = append(append(os.Environ(), "NODE_EXTRA_CA_CERTS="+s.CAFile), env...)
+	cmd.Env = append(os.Environ(), env...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	stdin, err1 := cmd.StdinPipe()

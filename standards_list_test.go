@@ -207,10 +207,5 @@ CL30 in part: held in the example of a server; only a client can see who has sta
 RV17 in part: signals are sent, and not received yet
 RV18 is for receivers of signals, which this is not yet
 RV22 in part: held for the cookie of the issuer; the gateway has no sessions of browsers yet
-MD03 is for clients; the SDKs do not exist yet
 MD10 nothing here publishes signed metadata or reads that of others
-ID03 is for relying parties; the SDKs and sessions at the gateway do not exist yet
-ID04 is for relying parties, as ID03
-ID08 nothing here can be made to sign in by somebody else: there are no sessions at the gateway yet
-ID09 there is no sign-in through other providers yet
 `

@@ -413,7 +413,7 @@ func TestTheRequestIsPushedWhereThatIsSpoken(t *testing.T) {
 	if err != nil || u.RawQuery != "client_id=us&request_uri=urn%3Aietf%3Aparams%3Aoauth%3Arequest_uri%3A1" {
 		t.Errorf("%s, %v", d.Location, err)
 	}
-	if f.forms[0].Get("state") == "" || f.forms[0].Get("nonce") == "" {
+	if f.forms[0].Get("state") == "" || f.forms[0].Get("nonce") == "" || f.forms[0].Get("client_id") != "us" {
 		t.Errorf("pushed %v", f.forms[0])
 	}
 }

@@ -122,7 +122,9 @@ func (p *provider) authenticate(m *metadata, form url.Values) (map[string]string
 		form.Set("client_secret", p.Secret.Reveal())
 		return nil, nil
 	}
-	form.Del("client_id")
+	if !form.Has("response_type") { // what is pushed is an authorization request, which has it (RFC 9126 §2.1)
+		form.Del("client_id")
+	}
 	pair := url.QueryEscape(p.ClientID) + ":" + url.QueryEscape(p.Secret.Reveal()) // RFC 6749 §2.3.1
 	return map[string]string{"Authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte(pair))}, nil
 }

@@ -26,17 +26,17 @@ type Errand struct {
 // Person is who the provider says that somebody is. Issuer and Subject together are
 // their name; everything else may change and is for showing (ASVS 10.5.2).
 type Person struct {
-	Provider string // name in the configuration
-	Issuer   string
-	Subject  string
-	Name     string // of the person; may be empty
-	Login    string // how they know their account there; may be empty
-	Email    string // may be empty
+	Provider string `json:"p"` // name in the configuration
+	Issuer   string `json:"i"`
+	Subject  string `json:"s"`
+	Name     string `json:"n,omitempty"` // of the person; may be empty
+	Login    string `json:"l,omitempty"` // how they know their account there; may be empty
+	Email    string `json:"e,omitempty"` // may be empty
 	// EmailVerified: the provider says that the address is theirs, and its word counts
 	// for that domain.
-	EmailVerified bool
-	SID           string // of their session there; empty: unsaid
-	MultiFactor   bool   // they have shown two factors there, and that is believed
+	EmailVerified bool   `json:"v,omitempty"`
+	SID           string `json:"d,omitempty"` // of their session there; empty: unsaid
+	MultiFactor   bool   `json:"m,omitempty"` // they have shown two factors there, and that is believed
 }
 
 const maxCode = 4096 // bytes

@@ -25,9 +25,9 @@ const (
 
 // heldPerson is sealed. It counts in one browser.
 type heldPerson struct {
-	upstream.Person
-	Browser   []byte
-	ExpiresAt int64
+	Person    upstream.Person `json:"p"`
+	Browser   []byte          `json:"b"` // digest
+	ExpiresAt int64           `json:"e"`
 }
 
 // keepPerson lets the browser hold who a provider says that somebody is.
@@ -60,9 +60,12 @@ func (s *site) heldPerson(r *http.Request) (*upstream.Person, error) {
 		return nil, err
 	}
 	plain, err := s.ring.Open(secret.PendingSignIn, personLabel, cookie.Reveal())
+	if err != nil { // too old, or of somebody else's making: as good as none
+		return nil, nil //nolint:nilnil,nilerr // nobody is no error
+	}
 	var held heldPerson
-	if err != nil || json.Unmarshal(plain, &held) != nil {
-		return nil, nil //nolint:nilnil // nobody is no error
+	if err := json.Unmarshal(plain, &held); err != nil {
+		return nil, err
 	}
 	sum := browser.Hash()
 	if subtle.ConstantTimeCompare(sum[:], held.Browser) != 1 || s.now().Unix() >= held.ExpiresAt {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -57,7 +58,7 @@ func identityRoundTrip(r *rig) {
 	r.ok(r.Account.SetDisabled(r.ctx(), bob.ID, true, r.clock(), r.keep()))
 	r.is("disabled", r.Account.LinkIdentity(r.ctx(), identity(bob, "u-3")), account.ErrNotFound)
 	for n := range account.MostIdentities - 1 {
-		r.ok(r.Account.LinkIdentity(r.ctx(), identity(ada, "more"+string(rune('a'+n)))))
+		r.ok(r.Account.LinkIdentity(r.ctx(), identity(ada, fmt.Sprint("more", n))))
 	}
 	r.is("too many", r.Account.LinkIdentity(r.ctx(), identity(ada, "last")), account.ErrNotFound)
 	r.ok(r.Account.DeleteUser(r.ctx(), ada.ID, r.clock(), r.keep()))
@@ -68,7 +69,7 @@ func identityRoundTrip(r *rig) {
 func identityRace(r *rig) {
 	var people [fighters]account.User
 	for n := range people {
-		people[n] = r.addUser("p" + string(rune('a'+n)))
+		people[n] = r.addUser(fmt.Sprint("p", n))
 	}
 	if won := r.fight(account.ErrExists, func(n int) error { return r.Account.LinkIdentity(r.ctx(), identity(people[n], "u-1")) }); won != 1 {
 		r.t.Errorf("%d people have it, want 1", won)
@@ -99,7 +100,7 @@ func lastWayRace(r *rig) {
 func unlinkEnds(r *rig) {
 	u := r.addUser("ada")
 	r.ok(r.Account.LinkIdentity(r.ctx(), identity(u, "u-1")))
-	here, there, plain := r.sessionAt(u, provider, "s-1"), r.sessionAt(u, provider, "s-2"), r.addSession(u)
+	here, there, plain := r.sessionAt(u, "s-1"), r.sessionAt(u, "s-2"), r.addSession(u)
 	gone, kept := r.addGrant(there), r.addGrant(here)
 	other := r.addUser("bob")
 	r.is("of somebody else", r.Account.UnlinkIdentity(r.ctx(), account.Identity{Provider: provider, Subject: "u-1", UserID: other.ID}, here.SID, r.clock(), r.keep()), account.ErrNotFound)
@@ -116,7 +117,7 @@ func unlinkEnds(r *rig) {
 	}
 }
 
-func (r *rig) sessionAt(u account.User, provider, sid string) account.Session {
+func (r *rig) sessionAt(u account.User, sid string) account.Session {
 	r.t.Helper()
 	s := r.session(u)
 	s.Provider, s.ProviderSID = provider, sid
@@ -141,7 +142,7 @@ func addElsewhere(r *rig) {
 	_, err := r.Account.Identity(r.ctx(), provider, "u-1")
 	r.is("identity of nobody", err, account.ErrNotFound)
 	won := r.fight(account.ErrExists, func(n int) error {
-		u := account.User{ID: secret.NewID(start).String(), Username: "p" + string(rune('a'+n)), CreatedAt: start}
+		u := account.User{ID: secret.NewID(start).String(), Username: fmt.Sprint("p", n), CreatedAt: start}
 		return r.Account.AddUserElsewhere(r.ctx(), u, identity(u, "u-1"))
 	})
 	people, err := r.Account.Users(r.ctx())
@@ -171,7 +172,7 @@ func (r *rig) over(subject, sid, once string) account.EndedElsewhere {
 func endElsewhere(r *rig) {
 	u := r.addUser("ada")
 	r.ok(r.Account.LinkIdentity(r.ctx(), identity(u, "u-1")))
-	s, other, local := r.sessionAt(u, provider, "s-1"), r.sessionAt(u, provider, "s-2"), r.addSession(u)
+	s, other, local := r.sessionAt(u, "s-1"), r.sessionAt(u, "s-2"), r.addSession(u)
 	online, elsewhere := r.addGrant(s), r.addGrant(other)
 	offline, near := r.grant(s), r.grant(s)
 	offline.Scope, near.Scope = "openid offline_access catalog.read", "openid offline_access.not"
@@ -205,7 +206,7 @@ func endElsewhereAll(r *rig) {
 	ada, bob := r.addUser("ada"), r.addUser("bob")
 	r.ok(r.Account.LinkIdentity(r.ctx(), identity(ada, "u-1")))
 	r.ok(r.Account.LinkIdentity(r.ctx(), identity(bob, "u-2")))
-	one, two, his := r.sessionAt(ada, provider, "s-1"), r.sessionAt(ada, provider, ""), r.sessionAt(bob, provider, "")
+	one, two, his := r.sessionAt(ada, "s-1"), r.sessionAt(ada, ""), r.sessionAt(bob, "")
 	_, err := r.Account.EndElsewhere(r.ctx(), r.over("u-1", "", "a"), r.clock(), r.keep())
 	r.ok(err)
 	r.wantSession(one, false)
@@ -216,7 +217,7 @@ func endElsewhereAll(r *rig) {
 func endElsewhereOnce(r *rig) {
 	u := r.addUser("ada")
 	r.ok(r.Account.LinkIdentity(r.ctx(), identity(u, "u-1")))
-	r.sessionAt(u, provider, "s-1")
+	r.sessionAt(u, "s-1")
 	won := r.fight(account.ErrExists, func(int) error {
 		_, err := r.Account.EndElsewhere(r.ctx(), r.over("u-1", "s-1", "a"), r.clock(), r.keep())
 		return err
@@ -224,7 +225,7 @@ func endElsewhereOnce(r *rig) {
 	if won != 1 {
 		r.t.Errorf("it counted %d times", won)
 	}
-	later := r.sessionAt(u, provider, "s-1")
+	later := r.sessionAt(u, "s-1")
 	_, err := r.Account.EndElsewhere(r.ctx(), r.over("u-1", "s-1", "a"), r.clock(), r.keep())
 	r.is("replayed", err, account.ErrExists)
 	r.wantSession(later, true)

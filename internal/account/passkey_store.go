@@ -55,8 +55,11 @@ type PasskeyStore interface {
 	Passkey(ctx context.Context, id string) (Credential, error)
 	// Passkeys are those of a person, the oldest first.
 	Passkeys(ctx context.Context, userID string) ([]Credential, error)
-	// RenamePasskey and RemovePasskey return ErrNotFound if the person does not have
-	// it. What was proven before a removal no longer counts.
+	// RenamePasskey returns ErrNotFound if the person does not have it.
 	RenamePasskey(ctx context.Context, userID, id, name string) error
-	RemovePasskey(ctx context.Context, userID, id string) error
+	// RemovePasskey takes away the passkey and returns it. It ends the sessions and
+	// grants that were opened with one of its kind, but for r.Spare; what was proven
+	// before no longer counts. With the last factor the recovery codes go.
+	// ErrNotFound, ErrLastFactor.
+	RemovePasskey(ctx context.Context, id string, r Removal) (Credential, error)
 }

@@ -81,20 +81,16 @@ func (s *Service) RenamePasskey(ctx context.Context, userID, id, name string) er
 	return nil
 }
 
-// RemovePasskey takes a passkey away from the person, who is told. Sign-ins that
-// are under way start again. ErrNotFound if they do not have it.
-func (s *Service) RemovePasskey(ctx context.Context, v Visit, userID, id string) error {
-	c, err := s.store.Passkey(ctx, id)
-	if err == nil && c.UserID != userID {
-		err = ErrNotFound
-	}
-	if err == nil {
-		err = s.store.RemovePasskey(ctx, userID, id)
-	}
+// RemovePasskey takes a passkey away from the person of session, who is told. That
+// session stays; others that were opened with such a passkey end, as whoever has it
+// may sit in them, and sign-ins that are under way start again. ErrNotFound,
+// ErrLastFactor.
+func (s *Service) RemovePasskey(ctx context.Context, v Visit, session Session, id string) error {
+	c, err := s.store.RemovePasskey(ctx, id, s.removal(session))
 	if err != nil {
 		return fmt.Errorf("remove passkey: %w", err)
 	}
-	s.Happened(ctx, userID, FactorRemoved, &v, c.Name)
+	s.Happened(ctx, session.UserID, FactorRemoved, &v, c.Name)
 	return nil
 }
 

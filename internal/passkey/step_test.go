@@ -75,7 +75,7 @@ func TestAU15PasskeysOfAPerson(t *testing.T) {
 		if err := h.RenamePasskey(ctx, h.bob.ID, made.ID, "Bob's"); !errors.Is(err, account.ErrNotFound) {
 			t.Error(err)
 		}
-		if err := h.RemovePasskey(ctx, visit("a"), h.bob.ID, made.ID); !errors.Is(err, account.ErrNotFound) {
+		if err := h.RemovePasskey(ctx, visit("a"), account.Session{UserID: h.bob.ID}, made.ID); !errors.Is(err, account.ErrNotFound) {
 			t.Error(err)
 		}
 	})
@@ -107,8 +107,15 @@ func TestAU15PasskeysOfAPerson(t *testing.T) {
 		}
 		v.Ticket = p.Ticket
 		c := h.ask(t)
-		if err := h.RemovePasskey(ctx, v, h.ada.ID, made.ID); err != nil {
+		spare, other := h.signedIn(t, g), h.signedIn(t, g)
+		if err := h.RemovePasskey(ctx, v, spare.Session, made.ID); err != nil {
 			t.Fatal(err)
+		}
+		if _, err := h.Session(ctx, spare.Cookie); err != nil {
+			t.Errorf("the session in which it was removed: %v", err)
+		}
+		if _, err := h.Session(ctx, other.Cookie); !errors.Is(err, account.ErrNotFound) {
+			t.Errorf("another that was opened with it: %v", err)
 		}
 		if _, reason := h.answered(t, visit("a"), c.State, g.sign(t, c.Options)); reason != "unknown" {
 			t.Errorf("reason %q", reason)
@@ -156,4 +163,14 @@ func TestAU04WrongPasskeysAreThrottled(t *testing.T) {
 	}
 	h.now = h.now.Add(time.Minute)
 	h.signsIn(t, g, h.ada)
+}
+
+func (h *house) signedIn(t *testing.T, g *gadget) account.Progress {
+	t.Helper()
+	c := h.ask(t)
+	p, reason := h.answered(t, visit("a"), c.State, g.sign(t, c.Options))
+	if !p.Done() {
+		t.Fatal(reason)
+	}
+	return p
 }

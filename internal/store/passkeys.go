@@ -144,15 +144,27 @@ func (a Account) RenamePasskey(ctx context.Context, userID, id, name string) err
 }
 
 // RemovePasskey implements account.PasskeyStore.
-func (a Account) RemovePasskey(ctx context.Context, userID, id string) error {
-	if !storable(id) {
-		return account.ErrNotFound
+func (a Account) RemovePasskey(ctx context.Context, id string, r account.Removal) (gone account.Credential, err error) {
+	if !storable(id) { // it comes from a form
+		return gone, fmt.Errorf("remove passkey: %w", account.ErrNotFound)
 	}
-	return a.s.write(ctx, "remove passkey", func(ctx context.Context, t *tx) error {
-		// The person first, as everywhere: two transactions lock in one order.
-		if err := changed(ctx, t, account.ErrNotFound, `UPDATE users SET version = version + 1 WHERE id = $1`, userID); err != nil {
+	err = a.s.write(ctx, "remove passkey", func(ctx context.Context, t *tx) error {
+		if err := t.lockUser(ctx, r.UserID); err != nil {
 			return err
 		}
-		return changed(ctx, t, account.ErrNotFound, `DELETE FROM passkeys WHERE id = $1 AND user_id = $2`, id, userID)
+		found := false
+		err := t.each(ctx, func(scan func(...any) error) (err error) {
+			found = true
+			gone, err = scanPasskey(scan)
+			return err
+		}, `DELETE FROM passkeys WHERE id = $1 AND user_id = $2 RETURNING `+passkeyColumns, id, r.UserID)
+		if err == nil && !found {
+			err = account.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		return a.s.factorRemoved(ctx, t, r, gone.Method())
 	})
+	return gone, err
 }

@@ -163,10 +163,8 @@ func (a Account) SetDisabled(ctx context.Context, userID string, disabled bool, 
 
 // ofPerson are the tables whose rows go with a person.
 var ofPerson = []string{
-	"consents", "grants", "authenticators", "recovery_codes", "factor_tries", "passkeys", "identities", "addresses", "verified_addresses", "recoveries", "mail_codes", "user_events", "known_browsers",
-	"consents", "grants", "authenticators", "recovery_codes", "factor_tries", "passkeys", "identities", "addresses", "mail_codes", "user_events", "known_browsers",
-	"consents", "grants", "authenticators", "recovery_codes", "passkeys", "identities", "addresses", "mail_codes", "user_events", "known_browsers", "asked",
-	"consents", "grants", "authenticators", "recovery_codes", "factor_tries", "passkeys", "identities", "addresses", "mail_codes", "user_events", "known_browsers", "asked",
+	"consents", "grants", "authenticators", "recovery_codes", "factor_tries", "passkeys", "identities", "addresses", "verified_addresses",
+	"recoveries", "mail_codes", "user_events", "known_browsers", "asked",
 }
 
 // Factors implements account.Store.

@@ -160,27 +160,3 @@ func (s *site) enrol(w http.ResponseWriter, r *http.Request, p url.Values) error
 	}
 	return s.oauth.Unmet(r.Context(), a)
 }
-
-// resume goes on with the sign-in that a set-up page was opened from, after what
-// was set up has been proven there.
-func (s *site) resume(w http.ResponseWriter, r *http.Request, p url.Values, m account.Method) error {
-	a, _, step, err := s.standing(r, p)
-	if err != nil {
-		return err
-	}
-	v, err := s.visit(r, a, p)
-	if err != nil {
-		return err
-	}
-	if v.Current == nil {
-		return s.goOn(w, a, map[bool]string{true: secondPath, false: loginPath}[step == oauth.StepStronger])
-	}
-	progress, err := s.accounts.Enrolled(r.Context(), v, m)
-	if errors.Is(err, account.ErrTicket) {
-		return s.goOn(w, a, loginPath)
-	}
-	if err != nil {
-		return err
-	}
-	return s.advance(w, r, a, progress)
-}

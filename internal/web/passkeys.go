@@ -116,21 +116,14 @@ func (s *site) passkeys(w http.ResponseWriter, r *http.Request, p url.Values) er
 	ctx, id, key := r.Context(), session.UserID, ""
 	switch p.Get("do") {
 	case "add":
-		c, err := s.accounts.AddPasskey(ctx, v, id, secret.New(p.Get("state")), p.Get("response"), p.Get("name"))
-		if err != nil {
-			return s.passkeysFailed(w, r, p, session, err)
-		}
-		if p.Get("flow") != "" {
-			return s.resume(w, r, p, c.Method())
-		}
-		key = "added"
+		return s.addPasskey(w, r, p, session, v)
 	case "rename":
 		if err := s.accounts.RenamePasskey(ctx, id, p.Get("id"), p.Get("name")); err != nil {
 			return s.passkeysFailed(w, r, p, session, err)
 		}
 		key = "renamed"
 	case "remove":
-		if err := s.accounts.RemovePasskey(ctx, v, id, p.Get("id")); err != nil {
+		if err := s.accounts.RemovePasskey(ctx, v, *session, p.Get("id")); err != nil {
 			return s.passkeysFailed(w, r, p, session, err)
 		}
 		key = "removed"
@@ -140,12 +133,38 @@ func (s *site) passkeys(w http.ResponseWriter, r *http.Request, p url.Values) er
 	return seeOther(w, s.prefix+passkeysPath+"?done="+key)
 }
 
+// addPasskey goes on with the sign-in that the page was opened from, and with the
+// first factor gives the person codes for the day on which they lose it.
+func (s *site) addPasskey(w http.ResponseWriter, r *http.Request, p url.Values, session *account.Session, v account.Visit) error {
+	before, err := s.accounts.Factors(r.Context(), session.UserID)
+	if err != nil {
+		return err
+	}
+	c, err := s.accounts.AddPasskey(r.Context(), v, session.UserID, secret.New(p.Get("state")), p.Get("response"), p.Get("name"))
+	if err != nil {
+		return s.passkeysFailed(w, r, p, session, err)
+	}
+	next, err := s.enrolled(w, r, p, c.Method())
+	if err != nil {
+		return err
+	}
+	if before.RecoveryCodes == 0 {
+		return s.newRecoveryCodes(w, r, session.UserID, s.language(r).Text("passkeys.done.added"), next)
+	}
+	if next == "" {
+		next = s.prefix + passkeysPath + "?done=added"
+	}
+	return seeOther(w, next)
+}
+
 func (s *site) passkeysFailed(w http.ResponseWriter, r *http.Request, p url.Values, session *account.Session, err error) error {
 	l := s.language(r)
 	var invalid *account.InvalidError
 	switch {
 	case errors.As(err, &invalid):
 		return s.passkeysPage(w, r, p, session, http.StatusBadRequest, l.Text(invalid.Key(), "limit", invalid.Limit))
+	case errors.Is(err, account.ErrLastFactor):
+		return s.passkeysPage(w, r, p, session, http.StatusConflict, l.Text("factor.last"))
 	case errors.Is(err, account.ErrTooMany):
 		return s.passkeysPage(w, r, p, session, http.StatusBadRequest, l.Text("passkeys.full", "n", account.MostPasskeys))
 	case errors.Is(err, account.ErrWrongCredentials):

@@ -44,7 +44,8 @@ await run(async () => {
   await see(page, "none");
 
   await page.click("#add_passkey");
-  await page.waitForSelector("#done");
+  await page.waitForSelector("#codes");
+  await page.goto(passkeys);
   const [made] = await credentials();
   check(made?.isResidentCredential && made.rpId === new URL(issuer).hostname, "the passkey is discoverable, for this host");
   check((await page.textContent("#name_0")).includes(name), "the page lists it");

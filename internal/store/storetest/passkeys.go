@@ -30,6 +30,11 @@ func (r *rig) addPasskey(c account.Credential) {
 	r.ok(r.Account.AddPasskey(r.ctx(), c, challengeOf(c.ID), r.keep(), 20))
 }
 
+func (r *rig) removePasskey(u account.User, id string) error {
+	_, err := r.Account.RemovePasskey(r.ctx(), id, account.Removal{UserID: u.ID, Now: start, Keep: r.keep()})
+	return err
+}
+
 func challengeOf(name string) secret.Hash { return secret.New("challenge of " + name).Hash() }
 
 func passkeyRoundTrip(r *rig) {
@@ -52,13 +57,13 @@ func passkeyRoundTrip(r *rig) {
 	r.is("ID of somebody else", r.Account.AddPasskey(r.ctx(), stolen, challengeOf("x"), r.keep(), 20), account.ErrExists)
 	r.is("use by somebody else", r.Account.UsePasskey(r.ctx(), stolen, challengeOf("y"), r.keep()), account.ErrNotFound)
 	r.is("rename by somebody else", r.Account.RenamePasskey(r.ctx(), bob.ID, "one", "Bob's"), account.ErrNotFound)
-	r.is("removal by somebody else", r.Account.RemovePasskey(r.ctx(), bob.ID, "one"), account.ErrNotFound)
+	r.is("removal by somebody else", r.removePasskey(bob, "one"), account.ErrNotFound)
 	r.ok(r.Account.RenamePasskey(r.ctx(), ada.ID, "one", "My laptop"))
 	for _, id := range []string{"two", "one\x00", "\xff", ""} {
 		_, err = r.Account.Passkey(r.ctx(), id)
 		r.is("ID "+id, err, account.ErrNotFound)
 		r.is("rename "+id, r.Account.RenamePasskey(r.ctx(), ada.ID, id, "x"), account.ErrNotFound)
-		r.is("remove "+id, r.Account.RemovePasskey(r.ctx(), ada.ID, id), account.ErrNotFound)
+		r.is("remove "+id, r.removePasskey(ada, id), account.ErrNotFound)
 	}
 	r.is("nobody", r.Account.AddPasskey(r.ctx(), passkeyOf(account.User{ID: "nobody"}, "three"), challengeOf("z"), r.keep(), 20), account.ErrNotFound)
 	r.ok(r.Account.SetDisabled(r.ctx(), bob.ID, true, start, r.keep()))
@@ -131,7 +136,7 @@ func passkeyRemove(r *rig) {
 	ada := r.addUser("ada")
 	c := passkeyOf(ada, "one")
 	r.addPasskey(c)
-	if won := r.fight(account.ErrNotFound, func(int) error { return r.Account.RemovePasskey(r.ctx(), ada.ID, "one") }); won != 1 {
+	if won := r.fight(account.ErrNotFound, func(int) error { return r.removePasskey(ada, "one") }); won != 1 {
 		r.t.Errorf("removed %d times", won)
 	}
 	u, err := r.Account.UserByID(r.ctx(), ada.ID)
@@ -141,6 +146,11 @@ func passkeyRemove(r *rig) {
 	}
 	r.is("use", r.Account.UsePasskey(r.ctx(), c, challengeOf("x"), r.keep()), account.ErrNotFound)
 	r.addPasskey(passkeyOf(ada, "two"))
+	_, err = r.Account.RemovePasskey(r.ctx(), "two", account.Removal{UserID: ada.ID, Needed: true, Now: start, Keep: r.keep()})
+	r.is("the last one where one is needed", err, account.ErrLastFactor)
+	if list, err := r.Account.Passkeys(r.ctx(), ada.ID); err != nil || len(list) != 1 {
+		r.t.Errorf("after a removal that was refused: %v, %v", list, err)
+	}
 	r.ok(r.Account.DeleteUser(r.ctx(), ada.ID, start, r.keep()))
 	_, err = r.Account.Passkey(r.ctx(), "two")
 	r.is("of somebody who was deleted", err, account.ErrNotFound)

@@ -50,21 +50,20 @@ func TestAU09PasskeyAsASecondFactor(t *testing.T) {
 // What people do with their passkeys.
 func TestAU15PasskeysOfAPerson(t *testing.T) {
 	h := newHouse(t)
-	ctx := t.Context()
 	g := newGadget()
 	made := h.add(t, h.ada, g)
 	t.Run("made again it is refused, and left out by the browser", func(t *testing.T) {
-		c, err := h.AskNewPasskey(ctx, visit("a"), h.ada.ID)
+		c, err := h.AskNewPasskey(t.Context(), visit("a"), h.ada.ID)
 		if err != nil || !strings.Contains(c.Options, made.ID) {
 			t.Fatal(c.Options, err)
 		}
-		if _, err := h.AddPasskey(ctx, visit("a"), h.ada.ID, c.State, g.create(t, c.Options), "Again"); !errors.Is(err, account.ErrWrongCredentials) {
+		if _, err := h.AddPasskey(t.Context(), visit("a"), h.ada.ID, c.State, g.create(t, c.Options), "Again"); !errors.Is(err, account.ErrWrongCredentials) {
 			t.Error(err)
 		}
 	})
 	t.Run("names", func(t *testing.T) {
 		for name, bad := range map[string]bool{"": true, " ": true, strings.Repeat("x", 61): true, "a\u202eb": true, "My laptop": false} {
-			err := h.RenamePasskey(ctx, h.ada.ID, made.ID, name)
+			err := h.RenamePasskey(t.Context(), h.ada.ID, made.ID, name)
 			var invalid *account.InvalidError
 			if errors.As(err, &invalid) != bad || !bad && err != nil {
 				t.Errorf("%q: %v", name, err)
@@ -72,58 +71,58 @@ func TestAU15PasskeysOfAPerson(t *testing.T) {
 		}
 	})
 	t.Run("others cannot touch it", func(t *testing.T) {
-		if err := h.RenamePasskey(ctx, h.bob.ID, made.ID, "Bob's"); !errors.Is(err, account.ErrNotFound) {
+		if err := h.RenamePasskey(t.Context(), h.bob.ID, made.ID, "Bob's"); !errors.Is(err, account.ErrNotFound) {
 			t.Error(err)
 		}
-		if err := h.RemovePasskey(ctx, visit("a"), account.Session{UserID: h.bob.ID}, made.ID); !errors.Is(err, account.ErrNotFound) {
+		if err := h.RemovePasskey(t.Context(), visit("a"), account.Session{UserID: h.bob.ID}, made.ID); !errors.Is(err, account.ErrNotFound) {
 			t.Error(err)
 		}
 	})
 	t.Run("use is noted", func(t *testing.T) {
 		h.now = h.now.Add(time.Hour)
 		h.signsIn(t, g, h.ada)
-		list, err := h.Passkeys(ctx, h.ada.ID)
+		list, err := h.Passkeys(t.Context(), h.ada.ID)
 		if err != nil || len(list) != 1 || list[0].Name != "My laptop" || !list[0].LastUsed.Equal(h.now) {
 			t.Error(list, err)
 		}
 	})
 	t.Run("a disabled person does not sign in", func(t *testing.T) {
-		if err := h.SetDisabled(ctx, h.ada.ID, true); err != nil {
+		if err := h.SetDisabled(t.Context(), h.ada.ID, true); err != nil {
 			t.Fatal(err)
 		}
 		c := h.ask(t)
 		if _, reason := h.answered(t, visit("a"), c.State, g.sign(t, c.Options)); reason != "disabled" {
 			t.Errorf("reason %q", reason)
 		}
-		if err := h.SetDisabled(ctx, h.ada.ID, false); err != nil {
+		if err := h.SetDisabled(t.Context(), h.ada.ID, false); err != nil {
 			t.Fatal(err)
 		}
 	})
 	t.Run("removed, it signs nobody in, and what was under way starts again", func(t *testing.T) {
 		v := visit("a")
-		p, err := h.SignIn(ctx, v, "ada", secret.New(password))
+		p, err := h.SignIn(t.Context(), v, "ada", secret.New(password))
 		if err != nil {
 			t.Fatal(err)
 		}
 		v.Ticket = p.Ticket
 		c := h.ask(t)
 		spare, other := h.signedIn(t, g), h.signedIn(t, g)
-		if err := h.RemovePasskey(ctx, v, spare.Session, made.ID); err != nil {
+		if err := h.RemovePasskey(t.Context(), v, spare.Session, made.ID); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := h.Session(ctx, spare.Cookie); err != nil {
+		if _, err := h.Session(t.Context(), spare.Cookie); err != nil {
 			t.Errorf("the session in which it was removed: %v", err)
 		}
-		if _, err := h.Session(ctx, other.Cookie); !errors.Is(err, account.ErrNotFound) {
+		if _, err := h.Session(t.Context(), other.Cookie); !errors.Is(err, account.ErrNotFound) {
 			t.Errorf("another that was opened with it: %v", err)
 		}
 		if _, reason := h.answered(t, visit("a"), c.State, g.sign(t, c.Options)); reason != "unknown" {
 			t.Errorf("reason %q", reason)
 		}
-		if _, _, err := h.Underway(ctx, v); !errors.Is(err, account.ErrTicket) {
+		if _, _, err := h.Underway(t.Context(), v); !errors.Is(err, account.ErrTicket) {
 			t.Errorf("a ticket from before: %v", err)
 		}
-		events, err := h.Events(ctx, h.ada.ID)
+		events, err := h.Events(t.Context(), h.ada.ID)
 		if err != nil || len(events) < 2 || events[0].Kind != account.FactorRemoved || events[0].Detail != "My laptop" {
 			t.Errorf("AU16 events %v, %v", events, err)
 		}
@@ -132,11 +131,11 @@ func TestAU15PasskeysOfAPerson(t *testing.T) {
 		for range account.MostPasskeys {
 			h.add(t, h.bob, newGadget())
 		}
-		c, err := h.AskNewPasskey(ctx, visit("a"), h.bob.ID)
+		c, err := h.AskNewPasskey(t.Context(), visit("a"), h.bob.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := h.AddPasskey(ctx, visit("a"), h.bob.ID, c.State, newGadget().create(t, c.Options), "One more"); !errors.Is(err, account.ErrTooMany) {
+		if _, err := h.AddPasskey(t.Context(), visit("a"), h.bob.ID, c.State, newGadget().create(t, c.Options), "One more"); !errors.Is(err, account.ErrTooMany) {
 			t.Error(err)
 		}
 	})

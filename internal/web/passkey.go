@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -31,15 +32,15 @@ func scripted(policy string) string {
 // passkeySignIn is the form of a sign-in page, for whoever has a passkey; or, with
 // a person, of the page for a further step.
 func (s *site) passkeySignIn(w http.ResponseWriter, r *http.Request, page, flow, userID string) (*passkeyForm, error) {
-	return s.passkeyForm(w, r, page, passkeyPath, flow, func(v account.Visit) (account.Ceremony, error) {
+	return s.passkeyForm(w, r, page, passkeyPath, flow, func(ctx context.Context, v account.Visit) (account.Ceremony, error) {
 		if userID == "" {
-			return s.accounts.AskPasskey(r.Context(), v)
+			return s.accounts.AskPasskey(ctx, v)
 		}
-		return s.accounts.AskPasskeyOf(r.Context(), v, userID)
+		return s.accounts.AskPasskeyOf(ctx, v, userID)
 	})
 }
 
-func (s *site) passkeyForm(w http.ResponseWriter, r *http.Request, page, target, flow string, ask func(account.Visit) (account.Ceremony, error)) (*passkeyForm, error) {
+func (s *site) passkeyForm(w http.ResponseWriter, r *http.Request, page, target, flow string, ask func(context.Context, account.Visit) (account.Ceremony, error)) (*passkeyForm, error) {
 	if !s.accounts.MayUsePasskeys() {
 		return nil, nil //nolint:nilnil // a page without
 	}
@@ -51,7 +52,7 @@ func (s *site) passkeyForm(w http.ResponseWriter, r *http.Request, page, target,
 	if err != nil {
 		return nil, err
 	}
-	c, err := ask(account.Visit{Browser: browser})
+	c, err := ask(r.Context(), account.Visit{Browser: browser})
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -55,8 +56,8 @@ func (s *site) passkeysPage(w http.ResponseWriter, r *http.Request, p url.Values
 	if err != nil {
 		return err
 	}
-	form, err := s.passkeyForm(w, r, passkeysPath, passkeysPath, flow, func(v account.Visit) (account.Ceremony, error) {
-		return s.accounts.AskNewPasskey(r.Context(), v, session.UserID)
+	form, err := s.passkeyForm(w, r, passkeysPath, passkeysPath, flow, func(ctx context.Context, v account.Visit) (account.Ceremony, error) {
+		return s.accounts.AskNewPasskey(ctx, v, session.UserID)
 	})
 	if err != nil {
 		return err
@@ -113,7 +114,8 @@ func (s *site) passkeys(w http.ResponseWriter, r *http.Request, p url.Values) er
 	if err != nil {
 		return err
 	}
-	ctx, id, key := r.Context(), session.UserID, ""
+	ctx, id := r.Context(), session.UserID
+	var key string
 	switch p.Get("do") {
 	case "add":
 		return s.addPasskey(w, r, p, session, v)

@@ -74,7 +74,6 @@ const (
 var pageNames = []pageName{pageLogin, pageSecond, pageEnrol, pagePasskeys, pageConsent, pageLogout, pageSignedOut, pageError, pageEmbedded, pageFormPost, pageDevice, pageDone, pageWaiting, pageSent, pageUnknown, pageLinked,
 	pageSecurity, pageAuthenticator, pageRecoveryCodes, pagePassword,
 	pageStep, pageSignUp, pageRecover, pageAddresses,
-	pageAccount,
 	pageAccount, pageSessions, pageApps, pageEvents, pageProfile, pageData,
 }
 

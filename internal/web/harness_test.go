@@ -107,6 +107,7 @@ type options struct {
 	mutualTLS string
 	language  string // chosen in every browser; empty: none
 	change    func(*oauth.Options)
+	people    func(*account.Options)
 	edge      func(*web.Options)
 	// push answers what is sent to receivers of signals; nil: there are no signals.
 	push func(url string, header map[string]string, body []byte) (int, []byte, error)
@@ -174,7 +175,11 @@ func newHouse(t testing.TB, o options) *house {
 	h.feed = feed
 	passkeys, err := passkey.New(o.issuer)
 	must(err)
-	h.accounts = account.New(account.Options{Store: h.store.Account(), Now: h.clock.now, Ring: ring, WebAuthn: passkeys, Params: account.Argon2Params{MemoryKiB: 64, Passes: 1, Threads: 1}})
+	people := account.Options{Store: h.store.Account(), Now: h.clock.now, Ring: ring, Issuer: o.issuer, WebAuthn: passkeys, Params: account.Argon2Params{MemoryKiB: 64, Passes: 1, Threads: 1}}
+	if o.people != nil {
+		o.people(&people)
+	}
+	h.accounts = account.New(people)
 	h.user, err = h.accounts.AddUser(t.Context(), account.NewUser{Username: "ada", Name: "Ada L.", Email: "ada@example.com", Password: secret.New(password)})
 	must(err)
 	if o.push != nil {

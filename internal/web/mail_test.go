@@ -240,9 +240,16 @@ func TestLinksByMail(t *testing.T) {
 			t.Error("a scanner gets further")
 		}
 	}
-	// A victim who is made to post it, with a form token of their own.
-	victim.get("/login/recover")
-	_, fields := victim.form(b.get(m.link))
+	// A victim who is made to post it, from a page with a form token of their own.
+	if _, err := h.accounts.AddUser(t.Context(), account.NewUser{Username: "eve", Email: "eve@example.com", EmailVerified: true, Password: secret.New(password)}); err != nil {
+		t.Fatal(err)
+	}
+	victim.askForCode("eve")
+	own := victim.get(h.mail("sign_in_code").link)
+	wantStatus(t, victim.get(m.link), http.StatusForbidden)
+	_, theirs := b.form(b.get(m.link))
+	_, fields := victim.form(own)
+	fields.Set("token", theirs.Get("token"))
 	stolen := victim.post("/login/link", fields, "Sec-Fetch-Site", "same-origin", "Origin", "null")
 	if stolen.StatusCode < 400 || victim.signedInNow() {
 		t.Errorf("a stranger's link signs in: status %d", stolen.StatusCode)

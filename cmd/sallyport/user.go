@@ -58,7 +58,7 @@ func (p *program) userCommand() *cobra.Command {
 			func(ctx context.Context, s *account.Service, u account.User) error { return s.EndSessions(ctx, u.ID) },
 			"is signed out everywhere; all sessions and tokens end within a second"),
 		p.userLogoutAll(t), p.userPasswords(),
-		gone, p.userReset(t), p.userImport(t), p.userExport(t),
+		gone, p.userReset(t), p.userInvite(t), p.userImport(t), p.userExport(t),
 	)
 	return cmd
 }

@@ -1,0 +1,106 @@
+package web_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"sallyport/internal/oauth"
+)
+
+const (
+	firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:139.0) Gecko/20100101 Firefox/139.0"
+	iphone  = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1"
+)
+
+// AU18: a session cookie on another kind of device leads to the sign-in page, and
+// its owner stays signed in.
+func TestAU18StolenCookieOnAnotherDevice(t *testing.T) {
+	h := newHouse(t, options{})
+	b := h.browser()
+	b.agent = firefox
+	b.callback()
+	for _, c := range []struct {
+		agent string
+		in    bool
+	}{{firefox, true}, {strings.ReplaceAll(firefox, "139", "152"), true}, {iphone, false}, {"curl/8.14.1", false}, {"", false}, {firefox, true}} {
+		r := b.get(authorizeURL(), "User-Agent", c.agent)
+		if in := strings.HasPrefix(r.Header.Get("Location"), callback); in != c.in {
+			t.Errorf("with %q: Location %q, signed in must be %v", c.agent, r.Header.Get("Location"), c.in)
+		}
+	}
+	if !strings.Contains(h.log.String(), "account.session_moved") {
+		t.Error("LG01: nothing is noted")
+	}
+}
+
+// LG01: what happens to the tokens of a person is told once, with the name of the app.
+func TestLG01PeopleAreToldWhatHappensToTheirTokens(t *testing.T) {
+	var told []string
+	h := newHouse(t, options{change: func(o *oauth.Options) {
+		o.Tell = func(_ context.Context, userID string, what oauth.Told, clientID string) {
+			told = append(told, fmt.Sprint(userID != "", " ", what, " ", clientID))
+		}
+	}})
+	b := h.browser()
+	first := b.callback("client_id", "web", "scope", "openid offline_access catalog.read")
+	b.callback("client_id", "web", "scope", "openid offline_access catalog.read", "prompt", "login")
+	send := func(change ...string) reply {
+		f := url.Values{"client_id": {"web"}, "client_secret": {h.secret.Reveal()}}
+		for i := 0; i < len(change); i += 2 {
+			f.Set(change[i], change[i+1])
+		}
+		return b.post("/oauth/token", f)
+	}
+	m := send("grant_type", "authorization_code", "code", first.Get("code"), "code_verifier", verifier, "redirect_uri", callback).json(t)
+	token, _ := m["refresh_token"].(string)
+	for range 3 {
+		m = send("grant_type", "refresh_token", "refresh_token", fmt.Sprint(m["refresh_token"])).json(t)
+	}
+	for range 2 { // three generations old
+		wantStatus(t, send("grant_type", "refresh_token", "refresh_token", token), http.StatusBadRequest)
+	}
+	if got := strings.Join(told, ", "); got != "true connected web, true reused web" {
+		t.Errorf("told: %s", got)
+	}
+}
+
+// LG03: whatever people do, at the finest level of the log they are an account ID:
+// no name, address, device or place, and nothing that proves them.
+func TestLG03LogsNamePeopleByAccountIDAlone(t *testing.T) {
+	h := newHouse(t, options{})
+	b := h.browser()
+	b.agent = firefox
+	b.submit(b.loginPage("login_hint", "ada@example.com"), "username", "ada", "password", "not the password of ada")
+	code := b.callback("login_hint", "ada@example.com").Get("code")
+	first := b.cookie("__Host-sallyport")
+	ticket := b.cookie("__Host-sallyport-browser")
+	for _, page := range []string{"/account", "/account/security", "/account/security/password", "/account/events", "/account/sessions", "/account/apps", "/account/linked", "/device", "/oauth/logout"} {
+		b.get(page)
+		b.get(page, "User-Agent", iphone) // a session that is moved
+	}
+	other := h.browser() // a new device
+	other.agent = iphone
+	other.callback()
+	m := other.tokens()
+	log := h.log.String()
+	for _, event := range []string{"login.failed", "login.succeeded", "account.new_device", "account.session_moved", h.user.ID} {
+		if !strings.Contains(log, event) {
+			t.Errorf("LG01: the walk has no %s", event)
+		}
+	}
+	for what, s := range map[string]string{
+		"username": `"ada"`, "display name": "Ada L", "address": "ada@example", "device": "Firefox", "system": "iPhone", "user agent": "Mozilla",
+		"password": password, "wrong password": "not the password", "code": code, "session": first, "browser": ticket,
+		"access token": fmt.Sprint(m["access_token"]), "verifier": verifier,
+	} {
+		if s == "" || s == "<nil>" {
+			t.Errorf("the walk has no %s", what)
+		} else if strings.Contains(log, s) {
+			t.Errorf("the log has the %s", what)
+		}
+	}
+}

@@ -84,7 +84,6 @@ func TestLG03LogsNamePeopleByAccountIDAlone(t *testing.T) {
 	}
 	other := h.browser() // a new device
 	other.agent = iphone
-	other.callback()
 	m := other.tokens()
 	log := h.log.String()
 	for _, event := range []string{"login.failed", "login.succeeded", "account.new_device", "account.session_moved", h.user.ID} {

@@ -28,6 +28,7 @@ const (
 	MailAddress    MailPurpose = "address"        // a person's further address
 	MailRecover    MailPurpose = "recover"        // the first thing that is proven
 	MailRecoverToo MailPurpose = "recover_second" // the second, at another address
+	MailDanger     MailPurpose = "danger"         // a right password alone is too little; there is no link
 )
 
 var mailPurposes = map[MailPurpose]struct {
@@ -39,6 +40,7 @@ var mailPurposes = map[MailPurpose]struct {
 	MailAddress:    {"address_code", 10 * time.Minute},
 	MailRecover:    {"recover_code", 30 * time.Minute},
 	MailRecoverToo: {"recover_code", 30 * time.Minute},
+	MailDanger:     {"danger_code", 10 * time.Minute},
 }
 
 // MailTries is how often a code may be guessed at: with 8 digits, five guesses
@@ -123,6 +125,8 @@ func (s *Service) StartMail(ctx context.Context, v *Visit, ask MailAsk) error {
 		Secret: secret.New("    " + code[:4] + " " + code[4:] + "\n\n" + s.issuer + "/login/link?token=" + link.Reveal()),
 	}
 	switch {
+	case ask.Purpose == MailDanger:
+		l.Secret = secret.New("    " + code[:4] + " " + code[4:])
 	case ask.Instead != "":
 		l.Kind = ask.Instead
 	case ask.Nobody:

@@ -55,6 +55,11 @@ func (s *Service) prove(ctx context.Context, v Visit, user User, m Method) (Prog
 	if len(next) == 0 {
 		return s.complete(ctx, v, user, proven, since)
 	}
+	if m == Password && slices.Contains(next, Email) {
+		if err := s.mailDanger(ctx, &v, user); err != nil {
+			return Progress{}, err
+		}
+	}
 	sealed, err := s.sealTicket(ticket{
 		UserID: user.ID, Version: user.Version, Methods: proven, Since: since.Unix(), Browser: digest(v.Browser),
 		Purpose: v.Demand.Purpose, Keep: v.Demand.Keep, ExpiresAt: now.Add(ticketLife).Unix(), Provider: v.Provider, SID: v.ProviderSID, Danger: v.danger,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -228,5 +229,19 @@ func (s *Service) danger(ctx context.Context, v *Visit, name string, failures in
 // mayMailCode reports whether a person can prove by mail that a right password was
 // typed by them.
 func (s *Service) mayMailCode(user User) bool {
-	return false
+	return s.mail && s.ring != nil && user.Email != "" && user.EmailVerified
+}
+
+// mailDanger sends the code that a right password waits for.
+func (s *Service) mailDanger(ctx context.Context, v *Visit, user User) error {
+	return s.StartMail(ctx, v, MailAsk{Purpose: MailDanger, UserID: user.ID, Address: user.Email, Typed: user.Username})
+}
+
+// checkDanger takes that code. It is bound to the browser, counted and used once.
+func (s *Service) checkDanger(ctx context.Context, v *Visit, user User, code string) (Method, error) {
+	c, err := s.WithMailCode(ctx, v, MailDanger, code)
+	if errors.Is(err, ErrCode) || err == nil && c.UserID != user.ID {
+		return "", ErrWrongCredentials
+	}
+	return Email, err
 }

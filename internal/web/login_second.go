@@ -17,7 +17,8 @@ type secondView struct {
 	Flow     string
 	CSRF     string
 	Person   string
-	Code     bool // by an authenticator app
+	Code     bool // by an authenticator app, or by mail
+	Mailed   bool // by mail
 	Recovery bool // by a recovery code, and this page asks for one
 	Passkey  *passkeyForm
 	Problem  string
@@ -71,7 +72,8 @@ func (s *site) second(w http.ResponseWriter, r *http.Request, a *oauth.Authoriza
 	recovery := slices.Contains(ways, account.Recovery)
 	view.Recovery = recovery && p.Get("recovery") != ""
 	view.MayRecover = recovery && !view.Recovery
-	view.Code = slices.Contains(ways, account.TOTP) && !view.Recovery
+	view.Mailed = slices.Contains(ways, account.Email)
+	view.Code = (view.Mailed || slices.Contains(ways, account.TOTP)) && !view.Recovery
 	w.Header().Set("Content-Security-Policy", scripted(pagePolicy(a.RedirectURI)))
 	return s.render(w, status, pageSecond, view)
 }

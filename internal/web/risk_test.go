@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
 
+	"sallyport/internal/account"
 	"sallyport/internal/oauth"
+	"sallyport/internal/secret"
 )
 
 const (
@@ -101,5 +104,49 @@ func TestLG03LogsNamePeopleByAccountIDAlone(t *testing.T) {
 		} else if strings.Contains(log, s) {
 			t.Errorf("the log has the %s", what)
 		}
+	}
+}
+
+// AU04 AP02: while one password is tried at many accounts, whoever has it and no
+// second factor proves by mail that it is theirs, except in their own browser.
+func TestAU04StuffingAsksForACodeByMail(t *testing.T) {
+	h := mailHouse(t)
+	own := h.browser()
+	own.callback()
+	for i := range 10 {
+		v := account.Visit{Remote: netip.MustParseAddr(fmt.Sprintf("198.51.%d.1", i))}
+		if _, err := h.accounts.SignIn(t.Context(), v, fmt.Sprint("somebody", i), secret.New(password)); err == nil {
+			t.Fatal("a stranger is signed in")
+		}
+	}
+	h.mails()
+	b := h.browser()
+	page := b.signIn()
+	wantBody(t, "an unknown browser", page, `id="mailed"`)
+	if b.signedInNow() {
+		t.Fatal("the password alone was enough")
+	}
+	m := h.mail("danger_code")
+	if m.Address != adasAddress || m.code == "" || m.link != "" {
+		t.Errorf("the letter is %+v", m)
+	}
+	thief := h.browser()
+	theirs := thief.signIn() // has a code of its own, which goes to ada as well
+	h.mails()
+	wantStatus(t, thief.submit(theirs, "code", m.code), http.StatusUnauthorized)
+	if thief.signedInNow() {
+		t.Error("a code counts in another browser")
+	}
+	wantStatus(t, b.submit(page, "code", "00000000"), http.StatusUnauthorized)
+	page = b.follow(b.submit(page, "code", m.code))
+	if !b.signedInNow() {
+		t.Errorf("the code does not count: status %d", page.StatusCode)
+	}
+	own.submit(own.loginPage("prompt", "login"), "username", "ada", "password", password)
+	if !own.signedInNow() {
+		t.Error("the pair, her own browser: asked for more")
+	}
+	if !strings.Contains(h.log.String(), "login.stuffing") && !h.accounts.Stuffing() {
+		t.Error("nobody sees it")
 	}
 }

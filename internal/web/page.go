@@ -71,7 +71,8 @@ const (
 	pageData     pageName = "account_data"
 )
 
-var pageNames = []pageName{pageLogin, pageSecond, pageEnrol, pagePasskeys, pageConsent, pageLogout, pageSignedOut, pageError, pageEmbedded, pageFormPost, pageDevice, pageDone, pageWaiting, pageSent, pageUnknown, pageLinked,
+var pageNames = []pageName{
+	pageLogin, pageSecond, pageEnrol, pagePasskeys, pageConsent, pageLogout, pageSignedOut, pageError, pageEmbedded, pageFormPost, pageDevice, pageDone, pageWaiting, pageSent, pageUnknown, pageLinked,
 	pageSecurity, pageAuthenticator, pageRecoveryCodes, pagePassword,
 	pageStep, pageSignUp, pageRecover, pageAddresses,
 	pageAccount, pageSessions, pageApps, pageEvents, pageProfile, pageData,

@@ -59,7 +59,7 @@ fmt: ## format all Go files
 	$(TOOL) gofumpt -w $$(git ls-files --cached --others --exclude-standard '*.go')
 
 bench-signins: build ## what 2,000 sign-ins at once do to the calls of an API (Linux)
-	ulimit -n 8192 && $(GO) run ./bench/signins -bin bin/sallyport
+	ulimit -n 8192 && $(GO) run ./bench/flood -bin bin/sallyport
 
 breached-filter: ## build the bundled filter of breached passwords again (npm, pip)
 	cd internal/breached && ./fetch.sh > all.list && $(GO) run ../../cmd/sallyport user passwords build-filter -o bundled.filter all.list && rm all.list

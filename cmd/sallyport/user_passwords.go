@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -77,7 +76,7 @@ func (p *program) writeFilter(out string, reading breached.Reading, lists []stri
 		return err
 	}
 	keys, err := b.Write(f, func(done, of int) { bar.show("building", int64(done), int64(of)) })
-	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err == nil { //nolint:gosec // no secret: the server may run as another user
+	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err == nil { // no secret: the server may run as another user
 		err = os.Rename(f.Name(), out)
 	}
 	if err != nil {
@@ -89,7 +88,7 @@ func (p *program) writeFilter(out string, reading breached.Reading, lists []stri
 }
 
 func (p *program) readList(name string, reading breached.Reading, b *breached.Builder, bar *progress) (breached.Taken, error) {
-	var list io.Reader = p.stdin
+	list := p.stdin
 	var size int64
 	if name != "-" {
 		f, err := os.Open(name)

@@ -82,7 +82,7 @@ func New(o Options) *Service {
 		o.Limits = ratelimit.New(ratelimit.Options{})
 	}
 	if o.HashesAtOnce <= 0 {
-		o.HashesAtOnce = max(1, runtime.GOMAXPROCS(0)/2) // the other half is for tokens: see bench/signins
+		o.HashesAtOnce = max(1, runtime.GOMAXPROCS(0)/2) // the other half is for tokens: see bench/flood
 	}
 	if o.Params == (Argon2Params{}) {
 		o.Params = passhash.DefaultParams

@@ -69,7 +69,7 @@ func (s *Service) authenticate(ctx context.Context, name string, password secret
 	case errors.Is(err, ErrBusy):
 		return User{}, false, err
 	case err != nil: // the key over it has been destroyed: nothing can fit
-		match, reason = false, cmp.Or(reason, "unusable_hash")
+		reason = cmp.Or(reason, "unusable_hash")
 	case !match:
 		reason = cmp.Or(reason, "wrong_password")
 	}

@@ -1,4 +1,4 @@
-// Command signins measures what a flood of sign-ins does to the gateway: it starts
+// Command flood measures what a flood of sign-ins does to the gateway: it starts
 // the built program with sallyport dev, calls an API at a steady rate, idle and while
 // thousands of sign-ins wait for their password hash, and prints the percentiles.
 // It needs Linux, where 127.0.0.0/8 has sixteen million addresses to come from.
@@ -30,7 +30,7 @@ import (
 
 func main() {
 	bin := flag.String("bin", "bin/sallyport", "the built `PROGRAM`")
-	n := flag.Int("signins", 2000, "sign-ins at once")
+	n := flag.Int("people", 2000, "sign-ins at once")
 	rate := flag.Int("rate", 100, "calls of the API a second")
 	window := flag.Duration("window", 10*time.Second, "how long to measure when idle, and at most under the flood")
 	flag.Parse()
@@ -46,13 +46,15 @@ type deployment struct {
 	CAFile     string `json:"ca_file"`
 	ClientID   string `json:"service_client_id"`
 	SecretFile string `json:"service_secret_file"`
-	APIs       []struct{ Name, URL string }
+	APIs       []struct {
+		URL string `json:"url"`
+	} `json:"apis"`
 
 	roots *x509.CertPool
 }
 
 func run(bin string, n, rate int, window time.Duration) error {
-	state, err := os.MkdirTemp("", "signins-*")
+	state, err := os.MkdirTemp("", "sign-ins-*")
 	if err != nil {
 		return err
 	}
@@ -97,7 +99,7 @@ func run(bin string, n, rate int, window time.Duration) error {
 }
 
 func start(ctx context.Context, bin, state string) (*deployment, func(), error) {
-	cmd := exec.CommandContext(ctx, bin, "dev", "--json", "--state", state) //nolint:gosec // named by who runs this
+	cmd := exec.CommandContext(ctx, bin, "dev", "--json", "--state", state)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	out, err := cmd.StdoutPipe()
 	if err != nil {

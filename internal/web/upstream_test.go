@@ -81,7 +81,7 @@ func (a *abroad) home(t *testing.T) *house {
 	t.Helper()
 	roots := x509.NewCertPool()
 	roots.AddCert(a.server.Certificate())
-	return newHouse(t, options{edge: func(o *web.Options) {
+	return newHouse(t, options{language: a.language, edge: func(o *web.Options) {
 		p := upstream.Options{
 			Name: "partner", Label: "Partner", Kind: upstream.OIDC, Issuer: a.url, ClientID: "rp", Secret: a.secret, EmailDomains: []string{"partner.example"}, Joins: true,
 			Door: outbound.NewClient(outbound.Options{AllowLoopback: true, RootCAs: roots, Resolver: here{}}),

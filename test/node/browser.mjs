@@ -11,12 +11,12 @@ const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/
 const shots = process.env.SALLYPORT_SCREENSHOTS;
 mkdirSync(shots, { recursive: true });
 
-export const launch = () =>
+export const launch = (...more) =>
   chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: [
       "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-      "--disable-background-networking", "--disable-component-update", "--disable-sync",
+      "--disable-background-networking", "--disable-component-update", "--disable-sync", ...more,
     ],
   });
 

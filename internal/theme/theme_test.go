@@ -95,8 +95,10 @@ func TestLogosAreCleaned(t *testing.T) {
 		{"a picture stays", plain, plain},
 		{"notes of a drawing program go", `<?xml version="1.0" encoding="UTF-8"?><!-- by hand --><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "x.dtd">` +
 			`<svg xmlns="http://www.w3.org/2000/svg" xmlns:i="http://www.inkscape.org/" i:version="1" viewBox="0 0 8 8"><i:grid><i:a/></i:grid><metadata>x</metadata><path fill="#123456" d="M0 0h8v8z"/></svg>`, plain},
-		{"parts of itself stay", wrap(`<defs><circle id="c" r="1"/></defs><use xlink:href="#c" fill="url(#g)"/>`),
-			`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><defs><circle id="c" r="1"></circle></defs><use href="#c" fill="url(#g)"></use></svg>`},
+		{
+			"parts of itself stay", wrap(`<defs><circle id="c" r="1"/></defs><use xlink:href="#c" fill="url(#g)"/>`),
+			`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><defs><circle id="c" r="1"></circle></defs><use href="#c" fill="url(#g)"></use></svg>`,
+		},
 		{"unknown attributes go", wrap(`<path d="M0 0" data-x="1" tabindex="0"/>`), `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><path d="M0 0"></path></svg>`},
 		{"a script", wrap(`<script>alert(1)</script>`), ""},
 		{"a script of another space", wrap(`<x:script xmlns:x="http://www.w3.org/1999/xhtml">alert(1)</x:script>`), ""},
@@ -113,8 +115,13 @@ func TestLogosAreCleaned(t *testing.T) {
 		{"a stylesheet", wrap(`<style>@import "https://evil.example/x.css"</style>`), ""},
 		{"an animation", wrap(`<animate attributeName="href" to="javascript:alert(1)"/>`), ""},
 		{"entities", `<!DOCTYPE svg [<!ENTITY a "aaaa">]>` + plain, ""},
-		{"cut", plain[:40], ""}, {"HTML", `<html></html>`, ""}, {"another root", `<svg/>`, ""}, {"two roots", plain + plain, ""}, {"nothing", " ", ""},
-		{"too much", wrap(strings.Repeat(" ", theme.MaxLogo)), ""}, {"too deep", wrap(strings.Repeat("<g>", 40) + strings.Repeat("</g>", 40)), ""},
+		{"cut", plain[:40], ""},
+		{"HTML", `<html></html>`, ""},
+		{"another root", `<svg/>`, ""},
+		{"two roots", plain + plain, ""},
+		{"nothing", " ", ""},
+		{"too much", wrap(strings.Repeat(" ", theme.MaxLogo)), ""},
+		{"too deep", wrap(strings.Repeat("<g>", 40) + strings.Repeat("</g>", 40)), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			th, err := theme.New(theme.Values{Logo: []byte(c.in)})

@@ -132,8 +132,10 @@ func TestErrorsAreSaidInTheLanguageOfThePage(t *testing.T) {
 // direction of writing turns nothing around it.
 func TestAZ17HostileNamesAreIsolatedInEachLanguage(t *testing.T) {
 	names := []struct{ id, registered, shown string }{
-		{"a", "Shop\u202egnp.exe \u2067x\u2069", "Shopgnp.exe x"}, {"b", "متجر 5 <b>", "متجر 5 &lt;b&gt;"},
-		{"c", "</bdi><h1>Bank", "&lt;/bdi&gt;&lt;h1&gt;Bank"}, {"d", "{person}", "{person}"},
+		{"a", "Shop\u202egnp.exe \u2067x\u2069", "Shopgnp.exe x"},
+		{"b", "متجر 5 <b>", "متجر 5 &lt;b&gt;"},
+		{"c", "</bdi><h1>Bank", "&lt;/bdi&gt;&lt;h1&gt;Bank"},
+		{"d", "{person}", "{person}"},
 	}
 	var clients []oauth.Client
 	for _, n := range names {

@@ -64,31 +64,31 @@ func TestAU04KnownBrowsersHaveACountOfTheirOwn(t *testing.T) {
 		for range 10 { // a neighbour uses up what ada has from this address
 			_, _, _ = h.signIn(t.Context(), "ada", "wrong", "192.0.2.1")
 		}
-		try := func(browser, name, password string) (error, time.Duration) {
+		try := func(browser, name, password string) (time.Duration, error) {
 			began := time.Now()
 			_, err := h.SignIn(t.Context(), visitIn(browser, "192.0.2.1", ""), name, secret.New(password))
-			return err, time.Since(began)
+			return time.Since(began), err
 		}
 		for range 30 { // who is right is not counted
-			if err, took := try("own", "ada", good); err != nil || took != 0 {
+			if took, err := try("own", "ada", good); err != nil || took != 0 {
 				t.Fatalf("on her own device: %v after %s", err, took)
 			}
 		}
-		if err, _ := try("another", "ada", good); !throttled(err) {
+		if _, err := try("another", "ada", good); !throttled(err) {
 			t.Errorf("the pair, an unknown browser: %v, want throttled", err)
 		}
 		for i := range 10 {
-			if err, _ := try("own", "ada", "wrong"); !errors.Is(err, account.ErrWrongCredentials) {
+			if _, err := try("own", "ada", "wrong"); !errors.Is(err, account.ErrWrongCredentials) {
 				t.Errorf("failure %d there: %v", i, err)
 			}
 		}
-		if err, _ := try("own", "ada", good); !throttled(err) {
+		if _, err := try("own", "ada", good); !throttled(err) {
 			t.Errorf("an eleventh guess there: %v, want throttled", err)
 		}
 		for range 10 {
 			_, _, _ = h.signIn(t.Context(), "bob", "wrong", "192.0.2.1")
 		}
-		if err, _ := try("own", "bob", good); !throttled(err) {
+		if _, err := try("own", "bob", good); !throttled(err) {
 			t.Errorf("another person in the same browser: %v, want throttled", err)
 		}
 		for range 2000 { // and a flood does not reach the store

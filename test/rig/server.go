@@ -40,6 +40,7 @@ type Ready struct {
 	MutualTLS         string `json:"mtls"`    // URL of the listener that asks for client certificates
 	ServiceClientID   string `json:"service_client_id"`
 	ServiceSecretFile string `json:"service_secret_file"`
+	Mails             string `json:"mails"` // folder that mail is written to
 }
 
 // API is one guarded API of the demo.

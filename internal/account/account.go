@@ -21,16 +21,17 @@ import (
 
 // Options configure a Service. Store and Now are needed.
 type Options struct {
-	Store        Store
-	Now          func() time.Time
-	Ring         *token.Ring      // seals sign-ins under way and what is kept of factors; nil: nobody can sign in in two steps
-	MaxSessions  int              // that a person may have at once; 0: defaultMaxSessions
-	NeedSecond   bool             // nobody may be left without a second factor
-	Limits       *ratelimit.Table // nil: one of its own
-	Mail         bool             // mail can be sent; without it letters are not written
-	Issuer       string           // that links in letters begin with
-	HashesAtOnce int              // password hashes that run at once; 0: half of GOMAXPROCS
-	Params       Argon2Params     // of new hashes; zero: 19 MiB, 2 passes, 1 thread
+	Store         Store
+	Now           func() time.Time
+	Ring          *token.Ring      // seals sign-ins under way and what is kept of factors; nil: nobody can sign in in two steps
+	MaxSessions   int              // that a person may have at once; 0: defaultMaxSessions
+	NeedSecond    bool             // nobody may be left without a second factor
+	Limits        *ratelimit.Table // nil: one of its own
+	Mail          bool             // mail can be sent; without it letters are not written
+	Issuer        string           // that links in letters begin with
+	HashesAtOnce  int              // password hashes that run at once; 0: half of GOMAXPROCS
+	HashesWaiting int              // people who wait for one; 0: 2500
+	Params        Argon2Params     // of new hashes; zero: 19 MiB, 2 passes, 1 thread
 
 	Places *Places // nil: no place is known
 
@@ -96,7 +97,7 @@ func New(o Options) *Service {
 		places:      o.Places,
 		stuffing:    newStuffing(),
 
-		hasher:   newHasher(o.Params, pepperOf(o.Ring), o.HashesAtOnce),
+		hasher:   newHasher(o.Params, pepperOf(o.Ring), o.HashesAtOnce, cmp.Or(o.HashesWaiting, defaultQueue)),
 		breached: filters(o.Breached),
 		webauthn: o.WebAuthn,
 	}

@@ -17,8 +17,8 @@ type hasher struct {
 	done   atomic.Int64
 }
 
-func newHasher(params passhash.Argon2Params, by passhash.Pepper, atOnce int) *hasher {
-	return &hasher{params: params, pepper: by, dummy: passhash.Dummy(params), queue: newQueue(atOnce, atOnce*queuePerSlot)}
+func newHasher(params passhash.Argon2Params, by passhash.Pepper, atOnce, waiting int) *hasher {
+	return &hasher{params: params, pepper: by, dummy: passhash.Dummy(params), queue: newQueue(atOnce, waiting)}
 }
 
 // run computes when its turn comes, or returns ErrBusy if there is no room to wait

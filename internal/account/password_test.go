@@ -286,7 +286,7 @@ func TestBusyWhenTheQueueIsFull(t *testing.T) {
 	t.Parallel()
 	const room = 1 + 128
 	h := newHouse(t, newMemory(), func(o *account.Options) {
-		o.HashesAtOnce, o.Params = 1, account.Argon2Params{MemoryKiB: 64 << 10, Passes: 8, Threads: 1}
+		o.HashesAtOnce, o.HashesWaiting, o.Params = 1, 128, account.Argon2Params{MemoryKiB: 64 << 10, Passes: 8, Threads: 1}
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	errs := make(chan error, 200)

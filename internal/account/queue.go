@@ -5,9 +5,12 @@ import (
 	"sync"
 )
 
-// queuePerSlot is how many may wait for each hash that runs. At 42 ms a hash, the
-// last in a full queue waits between five and six seconds.
-const queuePerSlot = 128
+// defaultQueue is how many may wait for a hash. Waiting costs a few kilobytes and no
+// time of a core, so that a crowd is let in one after the other and what else the
+// program does hardly notices; being sent away costs a page, for which everybody
+// comes back. At 42 ms a hash the last of a full queue waits for 105 seconds if one
+// hash runs at once.
+const defaultQueue = 2500
 
 // queue lets few in at once, and a bounded number wait. Those who wait are let in
 // by turns over where they come from, in order within each: who sends a thousand

@@ -126,6 +126,7 @@ func signalsOfEndings(r *rig) {
 		{signals.SessionRevoked, u.ID, secret.ID{}},
 		{signals.SessionRevoked, bob.ID, leaked.SID},
 		{signals.SessionRevoked, bob.ID, secret.ID{}},
+		{signals.AccountPurged, bob.ID, secret.ID{}},
 	}
 	got := r.inStream(s)
 	if len(got) != len(want) {

@@ -1,8 +1,8 @@
 package web_test
 
 import (
-	"fmt"
 	"encoding/json"
+	"fmt"
 	"html"
 	"net/http"
 	"net/url"

@@ -111,7 +111,7 @@ func openLeakHouse(t *testing.T, mail rig.MailSettings) *leakHouse {
 	if !strings.Contains(string(text), before) {
 		t.Fatal("the demo's service client has changed")
 	}
-	config := strings.Replace(string(text), before, "    scope: catalog.read weather.read leaks.report\n", 1)
+	config := strings.Replace(demoMail.ReplaceAllString(string(text), ""), before, "    scope: catalog.read weather.read leaks.report\n", 1)
 	config += fmt.Sprintf("\nmail: {server: \"smtps://127.0.0.1:%s\", username: sallyport, password_file: mail.password, ca_file: %q, from: Sallyport <auth@example.com>}\n"+
 		"leaks: {notify: [ops@example.com], webhook: %q, webhook_secret_file: webhook.secret}\n", h.mail.Port, h.mail.CAFile, receiver.URL)
 	h.config = filepath.Join(h.State, "serve.yaml")

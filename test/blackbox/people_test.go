@@ -9,10 +9,12 @@ import (
 	"net/mail"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"sallyport/test/rig"
 )
@@ -116,5 +118,58 @@ func TestAU11AU12AU16LettersByRealMail(t *testing.T) {
 	}
 	if page := p.Go(t, s.Issuer+"/account", ""); page.URL.Path != "/account" || page.Status != http.StatusOK {
 		t.Errorf("somebody who asks to recover an account signs its owner out: %d %s", page.Status, page.URL)
+	}
+}
+
+// Whoever is disabled or deleted by a command of another process loses every token,
+// session and refresh token within the limit of the tier.
+func TestRV08DisabledAndDeletedPeopleLoseEverythingInTime(t *testing.T) {
+	for act, command := range map[string][]string{"disabled": {"user", "disable"}, "deleted": {"user", "delete"}} {
+		t.Run(act, func(t *testing.T) {
+			s := rig.Start(t, rig.Options{})
+			p := s.Person(t)
+			catalog, weather := p.Tokens(t, "openid catalog.read"), p.Tokens(t, "openid weather.read")
+			calls := map[string]struct {
+				address, token string
+				within         time.Duration
+			}{
+				"standard": {s.API(t, "catalog").Item("1"), catalog.AccessToken, 10 * time.Second},
+				"low":      {s.API(t, "weather").URL + "/forecast/bremen", weather.AccessToken, time.Minute},
+			}
+			for tier, c := range calls {
+				if status, _, body := s.Call(t, http.MethodGet, c.address, c.token); status != http.StatusOK {
+					t.Fatalf("tier %s before: %d %s", tier, status, body)
+				}
+			}
+			args := append(command, s.Username, "-c", filepath.Join(s.State, "sallyport.yaml"))
+			if out, err := exec.CommandContext(t.Context(), rig.Binary(t), args...).CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			began := time.Now()
+			for tier, c := range calls {
+				for {
+					status, _, _ := s.Call(t, http.MethodGet, c.address, c.token)
+					if status == http.StatusUnauthorized {
+						break
+					}
+					if time.Since(began) > c.within {
+						t.Fatalf("tier %s: %d after %s", tier, status, c.within)
+					}
+					time.Sleep(50 * time.Millisecond)
+				}
+			}
+			for _, tok := range []rig.Tokens{catalog, weather} {
+				if again, err := s.Refresh(tok.RefreshToken); err != nil || again.Error != "invalid_grant" {
+					t.Errorf("a refresh token: %v %+v", err, again)
+				}
+			}
+			if page := p.Go(t, s.Issuer+"/account", ""); page.URL.Path == "/account" {
+				t.Error("the browser is still signed in")
+			}
+			address, _ := s.AuthorizeURL("openid")
+			if page := p.SignIn(t, p.Go(t, address, s.RedirectURI), s.RedirectURI); page.Status != http.StatusUnauthorized {
+				t.Errorf("signing in again: %d at %s", page.Status, page.URL)
+			}
+		})
 	}
 }

@@ -41,7 +41,7 @@ race-all: ## everything there, under the race detector (some ten minutes)
 	$(GO) test -race $(RACE) $(MEET)
 
 e2e: setup build ## black box tests on the built binary: third-party clients, a browser, kill -9, leaks
-	SALLYPORT_BIN=$(CURDIR)/bin/sallyport $(GO) test -count=1 -p 1 -timeout 12m ./test/...
+	SALLYPORT_BIN=$(CURDIR)/bin/sallyport $(GO) test -count=1 -p 2 -timeout 12m ./test/...
 
 PICTURES ?= bin/pictures
 

@@ -167,13 +167,13 @@ func TestAU04StuffingIsFound(t *testing.T) {
 // What is usual here is learnt: a server of many people has many who mistype.
 func TestStuffingKnowsWhatIsUsual(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, newMemory())
+	h := newHouse(t, newMemory(), func(o *account.Options) { o.Params = account.Argon2Params{MemoryKiB: 8, Passes: 1, Threads: 1} })
 	fail := func(n int) {
 		for i := range n {
 			_, _, _ = h.signIn(t.Context(), fmt.Sprint("u", i), fmt.Sprint("p", i, h.clock.now()), fmt.Sprintf("10.%d.%d.1", i/200, i%200))
 		}
 	}
-	for range 300 { // two days of mistyping
+	for range 150 { // a day of mistyping
 		fail(60)
 		h.clock.advance(10 * time.Minute)
 	}

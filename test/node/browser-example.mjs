@@ -24,6 +24,7 @@ await run(async () => {
   check(left === '[{},{},""]', `nothing is left in storage: ${left}`);
   await page.click("#logout");
   await page.waitForFunction((url) => location.href === url && document.querySelector("#who")?.textContent === "not signed in", app);
+  await page.waitForLoadState("load"); // its script is there
   await page.click("#login");
   await page.waitForSelector('input[name="username"]');
   check(true, "the issuer asks again after signing out");

@@ -346,6 +346,12 @@ func TestAU14ARiskyAPIAsksForALaterSignIn(t *testing.T) {
 		}
 		session := *r.session
 		session.Idle, session.AuthTime = c.idle, r.clock.now().Add(-c.age)
+		if own, err := r.Authorize(t.Context(), params); err == nil { // left alone on the next page, after a sign-in for it
+			own.LoggedIn(session.ID)
+			if step, err := r.Next(t.Context(), own, &session); err != nil || (step == oauth.StepLogin) != c.login {
+				t.Errorf("%s, signed in for the request: step %v, %v", name, step, err)
+			}
+		}
 		step, err := r.Next(t.Context(), a, &session)
 		if err != nil || (step == oauth.StepLogin) != c.login {
 			t.Errorf("%s: step %v, %v", name, step, err)

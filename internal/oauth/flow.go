@@ -173,11 +173,9 @@ func (s *Service) needsLogin(a *Authorization, session *Session) bool {
 
 // tooOld reports whether the sign-in is older, or was unused for longer, than the
 // riskiest API of the request allows: sessions have the limits of the deployment,
-// which may be those of a lower tier (AU14).
+// which may be those of a lower tier (AU14). A sign-in for this very request ages like
+// any other: its page may have been left open.
 func (s *Service) tooOld(a *Authorization, session *Session) bool {
-	if session.ID == a.LoginBy {
-		return false
-	}
 	tier := token.TierLow
 	for _, m := range fields(a.Scope) {
 		if res := s.byScope[m]; res != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sallyport/internal/account"
+	"sallyport/internal/oauth"
 )
 
 // signedInAs is who is signed in, for a page of an account. Where nobody is, it
@@ -45,8 +46,11 @@ func (s *site) underEnrolment(r *http.Request, p url.Values, session *account.Se
 	if p.Get("flow") == "" || purpose != account.PurposeFactors {
 		return false
 	}
-	a, err := s.oauth.OpenAuthorization(r.Context(), p.Get("flow"))
-	if err != nil || a.LoginBy != session.ID || s.now().Sub(session.AuthTime) >= enrolWithin {
+	a, who, step, err := s.standing(r, p)
+	if err != nil || who == nil || step != oauth.StepStronger {
+		return false
+	}
+	if a.LoginBy != session.ID || s.now().Sub(session.AuthTime) >= enrolWithin {
 		return false
 	}
 	factors, err := s.accounts.Factors(r.Context(), session.UserID)

@@ -131,7 +131,8 @@ func (s *site) link(w http.ResponseWriter, r *http.Request, p url.Values, sessio
 }
 
 // afterLink goes on with the request that the person was on the way to, if there is
-// one: this sign-in was for it.
+// one. The sign-in was for linking, and anybody can bring a request here, so it does
+// not count as one for that (AU20).
 func (s *site) afterLink(w http.ResponseWriter, r *http.Request, p url.Values, session *account.Session, what string) error {
 	if p.Get("flow") == "" {
 		return s.linkedDone(w, what)
@@ -144,7 +145,6 @@ func (s *site) afterLink(w http.ResponseWriter, r *http.Request, p url.Values, s
 	if err != nil {
 		return err
 	}
-	a.LoggedIn(session.ID)
 	return s.proceed(w, r, a, who)
 }
 

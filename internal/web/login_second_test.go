@@ -199,6 +199,24 @@ func TestAZ20WhoLacksAFactorIsLedToIt(t *testing.T) {
 	}
 }
 
+// AU15: only a request that wants more than the person has lets them set a factor up
+// after the sign-in for it; one that does not asks for a sign-in of its own.
+func TestAU15ASignInForAnAppIsNoneForFactors(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, options{})
+	for name, c := range map[string]struct {
+		acr  []string
+		open bool
+	}{"nothing more is wanted": {nil, false}, "two factors are": {[]string{"acr_values", token.ACRMFA}, true}} {
+		b := h.browser()
+		page := b.follow(b.submit(b.loginPage(c.acr...), "username", "ada", "password", password))
+		r := b.get(authenticatorPage + "?flow=" + url.QueryEscape(page.Request.URL.Query().Get("flow")))
+		if open := r.StatusCode == http.StatusOK; open != c.open {
+			t.Errorf("AU15 %s: status %d, at %s", name, r.StatusCode, r.Header.Get("Location"))
+		}
+	}
+}
+
 // A deployment that wants two factors of everybody gets nobody past, with whatever
 // the app asks for.
 func TestAU06APolicyHoldsForEveryApp(t *testing.T) {

@@ -505,3 +505,32 @@ func TestLinkedPage(t *testing.T) {
 		t.Errorf("%.900s", r.body)
 	}
 }
+
+// AU20: a sign-in for linking is for nothing else. A request that waits behind the page,
+// of whomever, does not count as what the person has signed in for: neither where it
+// wants a sign-in of its own, nor where it would let a factor be set up.
+func TestAU20ASignInForLinkingCountsForNothingElse(t *testing.T) {
+	t.Parallel()
+	b := newAbroad(t).home(t).browser()
+	r := b.follow(b.get("/account/linked"))
+	r = b.follow(b.submit(r, "username", "ada", "password", password))
+	for name, change := range map[string][]string{"prompt": {"prompt", "login"}, "two factors": {"acr_values", token.ACRMFA}} {
+		own := b.follow(b.get(authorizeURL(change...)))
+		flow := url.QueryEscape(own.Request.URL.Query().Get("flow"))
+		page := b.get("/account/linked?flow=" + flow)
+		action, fields := b.form(page)
+		fields.Set("do", "dismiss")
+		r = b.post(action, fields, "Sec-Fetch-Site", "same-origin")
+		next := mustURL(t, r.Header.Get("Location"))
+		if r.StatusCode != http.StatusSeeOther || next.Query().Get("flow") == "" {
+			t.Fatalf("%s: status %d, to %s", name, r.StatusCode, next)
+		}
+		if name == "prompt" && next.Path != "/login" {
+			t.Errorf("prompt=login is satisfied by a sign-in for linking: to %s", next.Path)
+		}
+		set := b.get("/account/security/authenticator?flow=" + url.QueryEscape(next.Query().Get("flow")))
+		if !strings.HasPrefix(set.Header.Get("Location"), "/login?") {
+			t.Errorf("%s: a factor can be set up after a sign-in for linking: %d", name, set.StatusCode)
+		}
+	}
+}

@@ -215,7 +215,7 @@ func (c *ciba) askAs(header, changes map[string]any) waiting {
 	return w
 }
 
-var waitingLink = regexp.MustCompile(`<li><a href="([^"]+)">[^\n]*<strong><bdi>([^<]*)</bdi></strong>`)
+var waitingLink = regexp.MustCompile(`<li><a href="([^"]+)"[^>]*>[^\n]*\n[^\n]*<strong><bdi>([^<]*)</bdi></strong>`)
 
 // decide lets the person find the request, compare the message and press a button.
 func (c *ciba) decide(w waiting, button string) {

@@ -90,7 +90,7 @@ func (e *elsewhere) answer(q map[string]string) any {
 		e.decide(e.person.Press(e.t, page, "continue", fill, ""), q["press"])
 	case q["ciba"] != "":
 		page := e.person.Go(e.t, e.s.Issuer+"/ciba", "")
-		link := regexp.MustCompile(`<li><a href="([^"]+)">[^\n]*` + q["ciba"]).FindStringSubmatch(page.Body)
+		link := regexp.MustCompile(`<li><a href="([^"]+)"[^>]*>[^\n]*\n[^\n]*` + q["ciba"]).FindStringSubmatch(page.Body)
 		if link == nil {
 			e.t.Fatalf("nothing waits:\n%s", page.Body)
 		}

@@ -41,7 +41,8 @@ type AddressStore interface {
 	// SetPrimary makes a verified address the primary one; the one before stays.
 	SetPrimary(ctx context.Context, userID, address string, now time.Time) error
 	// RemoveAddress removes one that is not the primary, and every code that was sent
-	// there. ErrNotFound.
+	// there. With a verified one, recoveries and sign-ins that are under way end.
+	// ErrNotFound.
 	RemoveAddress(ctx context.Context, userID, address string) error
 }
 

@@ -182,6 +182,9 @@ func (s *Service) StartSignUp(ctx context.Context, v *Visit, sealed secret.Value
 }
 
 func (s *Service) mayOpen(n newcomer, folded string) bool {
+	if n.Invited != "" && foldAddress(n.Invited) != folded { // proven before the invitation was opened
+		return false
+	}
 	switch s.SignUpMode() {
 	case SignUpOpen:
 		return true

@@ -154,6 +154,16 @@ func (a Account) RemoveAddress(ctx context.Context, userID, address string) erro
 			return err
 		}
 		folded := strings.ToLower(address)
+		// What was proven by it no longer counts: neither a recovery nor a sign-in that
+		// is under way, nor the time that a recovery has waited.
+		n, err := t.exec(ctx, `UPDATE users SET version = version + 1
+			WHERE id = $1 AND EXISTS (SELECT 1 FROM addresses WHERE user_id = $1 AND folded = $2 AND verified_s > 0)`, userID, folded)
+		if err == nil && n > 0 {
+			_, err = t.exec(ctx, `DELETE FROM recoveries WHERE user_id = $1`, userID)
+		}
+		if err != nil {
+			return err
+		}
 		if err := changed(ctx, t, account.ErrNotFound, `DELETE FROM addresses WHERE user_id = $1 AND folded = $2`, userID, folded); err != nil {
 			return err
 		}

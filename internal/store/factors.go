@@ -189,6 +189,9 @@ func (a Account) ChangePassword(ctx context.Context, c account.PasswordChange) e
 			err = changed(ctx, t, account.ErrNotFound, `DELETE FROM sessions WHERE id = $1 AND user_id = $2`, c.Replaces.String(), c.UserID)
 		}
 		if err == nil {
+			err = t.recoveryOver(ctx, c.UserID)
+		}
+		if err == nil {
 			err = a.s.endOthers(ctx, t, c.Next, "", revocation.ReasonPassword, c.Now, c.Keep)
 		}
 		if err == nil {

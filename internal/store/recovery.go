@@ -75,12 +75,33 @@ func (a Account) Recover(ctx context.Context, r account.Recovered, now, keep tim
 			return err
 		}
 		gone := []string{`DELETE FROM recoveries WHERE user_id = $1`, `DELETE FROM mail_codes WHERE user_id = $1`}
-		if r.Lost {
-			gone = append(gone, `DELETE FROM authenticators WHERE user_id = $1`)
-		}
 		if err := t.all(ctx, gone, r.UserID); err != nil {
 			return err
 		}
+		if r.Lost {
+			if err := a.s.appsLost(ctx, t, account.Removal{UserID: r.UserID, Now: now, Keep: keep}); err != nil {
+				return err
+			}
+		}
 		return a.s.endUser(ctx, t, r.UserID, revocation.ReasonPassword, now, keep)
 	})
+}
+
+// appsLost removes every authenticator app. The sessions end in the same transition.
+func (s *Store) appsLost(ctx context.Context, t *tx, r account.Removal) error {
+	n, err := t.exec(ctx, `DELETE FROM authenticators WHERE user_id = $1`, r.UserID)
+	if err != nil || n == 0 {
+		return err
+	}
+	return s.factorRemoved(ctx, t, r)
+}
+
+// recoveryOver ends the recoveries of a person that wait or are approved: who has
+// just chosen a password, or taken an address away, needs none that somebody else
+// may have begun.
+func (t *tx) recoveryOver(ctx context.Context, userID string) error {
+	return t.all(ctx, []string{
+		`DELETE FROM recoveries WHERE user_id = $1`,
+		`DELETE FROM mail_codes WHERE user_id = $1 AND purpose IN ('reset', 'recover', 'recover_second')`,
+	}, userID)
 }

@@ -128,6 +128,9 @@ func (a Account) SetPassword(ctx context.Context, userID, hash string, now, keep
 		if err := changed(ctx, t, account.ErrNotFound, `UPDATE users SET password_hash = $2, version = version + 1 WHERE id = $1`, userID, hash); err != nil {
 			return err
 		}
+		if err := t.recoveryOver(ctx, userID); err != nil {
+			return err
+		}
 		return a.s.endUser(ctx, t, userID, revocation.ReasonPassword, now, keep)
 	})
 }

@@ -97,6 +97,23 @@ func TestWhoMaySignUp(t *testing.T) {
 			t.Error("the log has the invitation or the address")
 		}
 	})
+	t.Run("nobody by an invitation for somebody else's address", func(t *testing.T) {
+		h := mailHouse(t, func(o *account.Options) { o.SignUp = account.SignUpInvitation })
+		open, err := h.accounts.Invite(t.Context(), "", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		named, err := h.accounts.Invite(t.Context(), "guest@example.com", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		eve := h.browser()
+		page := eve.follow(eve.submit(eve.follow(eve.get(open.Reveal())), "address", "eve@example.com"))
+		code := h.mail("sign_up_code").code
+		eve.follow(eve.get(named.Reveal())) // opened between the letter and its code
+		page = eve.follow(eve.submit(page, "code", code))
+		wantStatus(t, eve.submit(page, "username", "eve", "password", password), http.StatusForbidden)
+	})
 	t.Run("nobody by an address that was not proven", func(t *testing.T) {
 		h := mailHouse(t)
 		b := h.browser()

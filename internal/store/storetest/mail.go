@@ -20,6 +20,7 @@ var mailTests = []test{
 	{"an invitation is used once, and a name and an address are taken once", signUpOnce},
 	{"a recovery uses up what allows it, once", recoverOnce},
 	{"who waits for recovery waits once, and the link stops it", waitOnce},
+	{"a recovery ends with another password, or an address that is taken away", recoveryEnds},
 }
 
 func mailCode(r *rig, userID string) account.MailCode {
@@ -221,4 +222,41 @@ func waitOnce(r *rig) {
 	_, err = r.Account.StopWaiting(r.ctx(), secret.New("0").Hash())
 	r.is("twice", err, account.ErrNotFound)
 	r.is("stopped", r.Account.Recover(r.ctx(), early, ripe, ripe), account.ErrNotFound)
+}
+
+func recoveryEnds(r *rig) {
+	u := r.addUser("ada")
+	wait := func() {
+		r.t.Helper()
+		_, err := r.Account.Wait(r.ctx(), account.Waiting{UserID: u.ID, Stop: secret.New("s").Hash(), CreatedAt: start, RipeAt: start, ExpiresAt: start.Add(time.Hour)})
+		r.ok(err)
+	}
+	over := func(what string) {
+		r.t.Helper()
+		_, err := r.Account.Waiting(r.ctx(), u.ID, start)
+		r.is(what, err, account.ErrNotFound)
+	}
+	version := func() int64 {
+		r.t.Helper()
+		now, err := r.Account.UserByID(r.ctx(), u.ID)
+		r.ok(err)
+		return now.Version
+	}
+	wait()
+	r.ok(r.Account.SetPassword(r.ctx(), u.ID, "other", start, start.Add(time.Hour)))
+	over("after another password")
+	wait()
+	r.ok(r.Account.AddAddress(r.ctx(), u.ID, "two@example.com", start))
+	before := version()
+	r.ok(r.Account.RemoveAddress(r.ctx(), u.ID, "two@example.com"))
+	if _, err := r.Account.Waiting(r.ctx(), u.ID, start); err != nil || version() != before {
+		r.t.Errorf("an address that proves nothing has ended something: %v", err)
+	}
+	r.ok(r.Account.AddAddress(r.ctx(), u.ID, "two@example.com", start))
+	r.ok(r.Account.VerifyAddress(r.ctx(), u.ID, "two@example.com", start))
+	r.ok(r.Account.RemoveAddress(r.ctx(), u.ID, "two@example.com"))
+	over("without the address")
+	if version() == before {
+		r.t.Error("what was proven by an address counts without it")
+	}
 }

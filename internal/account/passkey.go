@@ -166,20 +166,11 @@ func (s *Service) WithPasskey(ctx context.Context, v Visit, state secret.Value, 
 }
 
 func (s *Service) beginPasskey(ctx context.Context, v Visit) (*attempt, error) {
-	a := &attempt{limits: s.limits}
-	for _, l := range []spending{
-		{ratelimit.PasskeyNetwork, ratelimit.Network(v.Remote)},
-		{ratelimit.PasskeyAddress, ratelimit.Address(v.Remote)},
-	} {
-		ok, retryAfter := s.limits.Allow(s.now(), l.name, l.key)
-		if !ok {
-			a.refund()
-			note(ctx, audit.LoginThrottled, "", string(l.name))
-			return nil, &ThrottledError{RetryAfter: retryAfter}
-		}
-		a.spent = append(a.spent, l)
-	}
-	return a, nil
+	return s.spendAll(
+		ctx, "",
+		spending{ratelimit.PasskeyNetwork, ratelimit.Network(v.Remote)},
+		spending{ratelimit.PasskeyAddress, ratelimit.Address(v.Remote)},
+	)
 }
 
 // signed says who has signed. The user is also returned with an error, if known.

@@ -84,17 +84,7 @@ func (s *Service) beginCode(ctx context.Context, v Visit, user User, m Method) (
 	if m == TOTP {
 		list = append(list, spending{ratelimit.FactorAccount, user.ID})
 	}
-	a := &attempt{limits: s.limits}
-	for _, l := range list {
-		ok, retryAfter := s.limits.Allow(s.now(), l.name, l.key)
-		if !ok {
-			a.refund()
-			note(ctx, audit.LoginThrottled, user.ID, string(l.name))
-			return nil, &ThrottledError{RetryAfter: retryAfter}
-		}
-		a.spent = append(a.spent, l)
-	}
-	return a, nil
+	return s.spendAll(ctx, user.ID, list...)
 }
 
 func (s *Service) spendTry(ctx context.Context, user User, m Method) (Tries, error) {

@@ -84,20 +84,43 @@ func (s *Service) begin(ctx context.Context, v *Visit, name string) (*attempt, e
 	return a, nil
 }
 
-// spend takes one attempt from each limit. ok: none refuses, and the attempt waits.
-// Otherwise wait is how long until limit allows one.
-func (s *Service) spend(now time.Time, a *attempt, name string, remote netip.Addr) (limit ratelimit.Name, wait time.Duration, ok bool) {
-	address := ratelimit.Address(remote)
-	for _, l := range []spending{
-		{ratelimit.LoginNetwork, ratelimit.Network(remote)},
-		{ratelimit.LoginAddress, address},
-		{ratelimit.LoginPair, ratelimit.Key(name, address)},
-	} {
-		allowed, retryAfter := s.limits.Allow(now, l.name, l.key)
+// take spends one from each of list. If one of them refuses, it says which and for
+// how long; what was spent before it is in a.
+func (a *attempt) take(now time.Time, list ...spending) (limit ratelimit.Name, wait time.Duration, ok bool) {
+	for _, l := range list {
+		allowed, retryAfter := a.limits.Allow(now, l.name, l.key)
 		if !allowed {
 			return l.name, retryAfter, false
 		}
 		a.spent = append(a.spent, l)
+	}
+	return "", 0, true
+}
+
+// spendAll is an attempt that each of list allows, or *ThrottledError, which is noted
+// of the person if they are known.
+func (s *Service) spendAll(ctx context.Context, userID string, list ...spending) (*attempt, error) {
+	a := &attempt{limits: s.limits}
+	if limit, wait, ok := a.take(s.now(), list...); !ok {
+		a.refund()
+		note(ctx, audit.LoginThrottled, userID, string(limit))
+		return nil, &ThrottledError{RetryAfter: wait}
+	}
+	return a, nil
+}
+
+// spend takes one attempt from each limit. ok: none refuses, and the attempt waits.
+// Otherwise wait is how long until limit allows one.
+func (s *Service) spend(now time.Time, a *attempt, name string, remote netip.Addr) (limit ratelimit.Name, wait time.Duration, ok bool) {
+	address := ratelimit.Address(remote)
+	limit, wait, ok = a.take(
+		now,
+		spending{ratelimit.LoginNetwork, ratelimit.Network(remote)},
+		spending{ratelimit.LoginAddress, address},
+		spending{ratelimit.LoginPair, ratelimit.Key(name, address)},
+	)
+	if !ok {
+		return limit, wait, false
 	}
 	a.failures = s.limits.Level(now, ratelimit.LoginAccount, name)
 	wait = slowness(a.failures)

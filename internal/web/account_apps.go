@@ -127,7 +127,7 @@ func (s *site) changeApps(w http.ResponseWriter, r *http.Request, p url.Values) 
 		if !ended { // of somebody else, or over
 			return s.back(w, r, "gone")
 		}
-		s.accounts.Happened(ctx, session.UserID, account.AppRemoved, s.visitNow(r), "")
+		s.accounts.Happened(ctx, session.UserID, account.AppRemoved, new(s.here(r)), "")
 		return s.back(w, r, "grant_ended")
 	case "withdraw_scope":
 		if client == "" || p.Get("scope") == "" {
@@ -151,6 +151,6 @@ func (s *site) withdraw(w http.ResponseWriter, r *http.Request, session *account
 	if name == "" { // nothing was there
 		return s.back(w, r, "gone")
 	}
-	s.accounts.Happened(r.Context(), session.UserID, account.AppRemoved, s.visitNow(r), name)
+	s.accounts.Happened(r.Context(), session.UserID, account.AppRemoved, new(s.here(r)), name)
 	return s.back(w, r, done)
 }

@@ -75,7 +75,7 @@ func (s *site) export(w http.ResponseWriter, r *http.Request, session *account.S
 	if err != nil {
 		return fmt.Errorf("write export: %w", err)
 	}
-	s.accounts.Happened(r.Context(), session.UserID, account.DataExported, s.visitNow(r), "")
+	s.accounts.Happened(r.Context(), session.UserID, account.DataExported, new(s.here(r)), "")
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Disposition", `attachment; filename="account.json"`)

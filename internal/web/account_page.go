@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"sallyport/internal/account"
 	"sallyport/internal/locale"
 )
 
@@ -44,11 +43,6 @@ func (s *site) accountPage(w http.ResponseWriter, r *http.Request, p url.Values,
 // back goes to the page that a form was on, which tells what was done.
 func (s *site) back(w http.ResponseWriter, r *http.Request, done string) error {
 	return seeOther(w, s.prefix+wishes(r).page+"?done="+url.QueryEscape(done))
-}
-
-// visitNow is where a request comes from, for what happens to an account.
-func (s *site) visitNow(r *http.Request) *account.Visit {
-	return &account.Visit{Remote: remote(r), Device: account.DeviceName(r.UserAgent()), Locale: s.language(r).Tag}
 }
 
 // pager leads from one page of a long list to the next.

@@ -100,20 +100,20 @@ func (s *site) endSessions(w http.ResponseWriter, r *http.Request, p url.Values)
 		if !ended { // of somebody else, or over
 			return s.back(w, r, "gone")
 		}
-		s.accounts.Happened(ctx, session.UserID, account.SessionsEnded, s.visitNow(r), "")
+		s.accounts.Happened(ctx, session.UserID, account.SessionsEnded, new(s.here(r)), "")
 		return s.back(w, r, "ended")
 	case "end_others":
 		n, err := s.oauth.EndOtherSessions(ctx, session.UserID, session.SID)
 		if err != nil {
 			return err
 		}
-		s.accounts.Happened(ctx, session.UserID, account.SessionsEnded, s.visitNow(r), strconv.Itoa(n))
+		s.accounts.Happened(ctx, session.UserID, account.SessionsEnded, new(s.here(r)), strconv.Itoa(n))
 		return s.back(w, r, "others")
 	case "end_all":
 		if err := s.oauth.EndEverything(ctx, session.UserID); err != nil {
 			return err
 		}
-		s.accounts.Happened(ctx, session.UserID, account.SessionsEnded, s.visitNow(r), "")
+		s.accounts.Happened(ctx, session.UserID, account.SessionsEnded, new(s.here(r)), "")
 		return s.leave(w)
 	}
 	return errAccountForm

@@ -61,16 +61,8 @@ const enrolWithin = 5 * time.Minute
 
 // session is who is signed in in this browser, or nil.
 func (s *site) session(r *http.Request) (*account.Session, error) {
-	cookie, err := one(r, sessionCookie)
-	if err != nil || cookie.IsZero() {
-		return nil, err
-	}
-	session, err := s.accounts.SessionOn(r.Context(), cookie, device(r))
-	who, err := s.found(r)(session, err) // nobody, too, if the person is gone or disabled
-	if err != nil || who == nil {
-		return nil, err
-	}
-	return &session, nil
+	session, _, err := s.signedInHere(r)
+	return session, err
 }
 
 // thisPage is the address of a page of ours, to come back to: of a form, without

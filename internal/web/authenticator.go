@@ -167,12 +167,6 @@ func (s *site) removeAuthenticator(w http.ResponseWriter, r *http.Request, p url
 	return seeOther(w, s.prefix+authenticatorPath+"?done=removed")
 }
 
-// here is the browser that a request comes from, for what happens on a page of an
-// account.
-func (s *site) here(r *http.Request) account.Visit {
-	return account.Visit{Remote: remote(r), Device: device(r), Locale: s.language(r).Tag}
-}
-
 // enrolled counts a method that was just proven in a set-up page towards the sign-in
 // that the page was opened from, and returns where that goes on; empty: there is
 // none.

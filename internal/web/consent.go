@@ -170,7 +170,7 @@ func (s *site) approve(r *http.Request, a *oauth.Authorization, session *oauth.S
 	}
 	outcome, err := s.oauth.Approve(r.Context(), a, session)
 	if err == nil && !known {
-		s.accounts.Happened(r.Context(), session.UserID, account.AppConnected, s.visitNow(r), a.Client().DisplayName())
+		s.accounts.Happened(r.Context(), session.UserID, account.AppConnected, new(s.here(r)), a.Client().DisplayName())
 	}
 	return outcome, err
 }

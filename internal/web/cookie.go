@@ -44,11 +44,23 @@ func dropCookie(w http.ResponseWriter, name string) { setCookie(w, name, secret.
 
 // visitor is who is signed in, or nil for nobody.
 func (s *site) visitor(r *http.Request) (*oauth.Session, error) {
+	_, who, err := s.signedInHere(r)
+	return who, err
+}
+
+// signedInHere is the session of this browser, as it is kept and as the protocol
+// sees it; both nil for nobody, also if the person is gone or disabled.
+func (s *site) signedInHere(r *http.Request) (*account.Session, *oauth.Session, error) {
 	cookie, err := one(r, sessionCookie)
 	if err != nil || cookie.IsZero() {
-		return nil, err
+		return nil, nil, err
 	}
-	return s.found(r)(s.accounts.SessionOn(r.Context(), cookie, device(r)))
+	session, err := s.accounts.SessionOn(r.Context(), cookie, device(r))
+	who, err := s.found(r)(session, err)
+	if err != nil || who == nil {
+		return nil, nil, err
+	}
+	return &session, who, nil
 }
 
 // formerVisitor is visitor that also knows who was signed in here until the

@@ -117,7 +117,7 @@ func (s *site) link(w http.ResponseWriter, r *http.Request, p url.Values, sessio
 	if who == nil {
 		return s.linkedDone(w, "failed")
 	}
-	v := s.passerby(r)
+	v := s.here(r)
 	err = s.accounts.LinkIdentity(r.Context(), &v, session.UserID, visitElsewhere(who), s.labelOf(who.Provider))
 	switch {
 	case errors.Is(err, account.ErrExists):
@@ -149,7 +149,7 @@ func (s *site) afterLink(w http.ResponseWriter, r *http.Request, p url.Values, s
 }
 
 func (s *site) unlink(w http.ResponseWriter, r *http.Request, p url.Values, session *account.Session) error {
-	v := s.passerby(r)
+	v := s.here(r)
 	issuer := p.Get("issuer")
 	err := s.accounts.UnlinkIdentity(r.Context(), &v, session.UserID, issuer, p.Get("subject"), session.SID, s.upstream.Label(issuer))
 	switch {
@@ -159,11 +159,6 @@ func (s *site) unlink(w http.ResponseWriter, r *http.Request, p url.Values, sess
 		return err
 	}
 	return s.linkedDone(w, "unlinked")
-}
-
-// passerby is the visit that something happened in, without anything that signs in.
-func (s *site) passerby(r *http.Request) account.Visit {
-	return account.Visit{Remote: remote(r), Device: device(r), Locale: s.language(r).Tag}
 }
 
 // arrivedToLink takes the answer for somebody who is signed in here: it must be the

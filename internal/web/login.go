@@ -88,46 +88,6 @@ func (s *site) login(w http.ResponseWriter, r *http.Request, p url.Values) error
 	return s.advance(w, r, a, progress)
 }
 
-// visit is what a request says of the browser in which somebody signs in for a,
-// and what that asks for. Every way of signing in starts with it.
-func (s *site) visit(r *http.Request, a *oauth.Authorization, p url.Values) (account.Visit, error) {
-	v := account.Visit{
-		Remote: remote(r), Device: device(r), Locale: s.language(r).Tag,
-		Demand: account.Demand{ACR: a.ACRNeeded, Tier: s.sessionTier, Keep: p.Get("keep") == "yes"},
-	}
-	if a.Elsewhere != nil {
-		v.Demand.Purpose = a.Elsewhere.Purpose
-	}
-	before, err := one(r, sessionCookie)
-	if err != nil {
-		return v, err
-	}
-	session, err := s.session(r)
-	if err != nil {
-		return v, err
-	}
-	if session != nil {
-		who, err := s.named(r, *session)
-		if err != nil {
-			return v, err
-		}
-		if step, err := s.oauth.Next(r.Context(), a, who); err == nil && step == oauth.StepStronger {
-			v.Current = session
-		}
-		if v.Demand.Purpose != "" { // the wish to stay signed in here is not asked again
-			v.Demand.Keep = session.Keep
-		}
-	}
-	if v.Browser, err = one(r, browserCookie); err != nil {
-		return v, err
-	}
-	if v.Ticket, err = one(r, ticketCookie); err != nil {
-		return v, err
-	}
-	v.Previous, err = s.accounts.Previous(r.Context(), before)
-	return v, err
-}
-
 // advance goes on after somebody has proven something, whatever it was: to the
 // next step of the sign-in, or signed in to what the request needs next.
 func (s *site) advance(w http.ResponseWriter, r *http.Request, a *oauth.Authorization, progress account.Progress) error {
@@ -173,16 +133,16 @@ func (s *site) giveSession(w http.ResponseWriter, session account.Session, cooki
 // (AU05).
 func (s *site) loginFailed(w http.ResponseWriter, r *http.Request, a *oauth.Authorization, flow string, err error) error {
 	l := s.language(r)
-	var throttled *account.ThrottledError
 	switch {
 	case errors.Is(err, account.ErrWrongCredentials):
 		return s.loginPage(w, r, a, flow, http.StatusUnauthorized, l.Text("login.wrong"))
-	case errors.As(err, &throttled):
-		setRetryAfter(w.Header(), throttled.RetryAfter)
-		return s.loginPage(w, r, a, flow, http.StatusTooManyRequests, l.Text("login.throttled", "for", l.Span(throttled.RetryAfter)))
-	case errors.Is(err, account.ErrBusy):
-		setRetryAfter(w.Header(), busyFor)
-		return s.loginPage(w, r, a, flow, http.StatusServiceUnavailable, l.Text("login.busy"))
+	}
+	if status, text := waiting(l, err); status != 0 {
+		if status == http.StatusServiceUnavailable {
+			setRetryAfter(w.Header(), busyFor)
+		}
+		retryAfter(w, err)
+		return s.loginPage(w, r, a, flow, status, text)
 	}
 	return err
 }

@@ -103,18 +103,18 @@ func (s *site) secondCode(w http.ResponseWriter, r *http.Request, p url.Values) 
 
 func (s *site) secondFailed(w http.ResponseWriter, r *http.Request, a *oauth.Authorization, p url.Values, err error) error {
 	l := s.language(r)
-	var throttled *account.ThrottledError
 	switch {
 	case errors.Is(err, account.ErrWrongCredentials):
 		return s.second(w, r, a, p, http.StatusUnauthorized, l.Text("second.wrong"))
-	case errors.As(err, &throttled):
-		setRetryAfter(w.Header(), throttled.RetryAfter)
-		return s.second(w, r, a, p, http.StatusTooManyRequests, l.Text("login.throttled", "for", l.Span(throttled.RetryAfter)))
 	case errors.Is(err, account.ErrCodesStopped):
 		return s.second(w, r, a, p, http.StatusTooManyRequests, l.Text("second.stopped"))
-	case errors.Is(err, account.ErrBusy):
-		setRetryAfter(w.Header(), busyFor)
-		return s.second(w, r, a, p, http.StatusServiceUnavailable, l.Text("login.busy"))
+	}
+	if status, text := waiting(l, err); status != 0 {
+		if status == http.StatusServiceUnavailable {
+			setRetryAfter(w.Header(), busyFor)
+		}
+		retryAfter(w, err)
+		return s.second(w, r, a, p, status, text)
 	}
 	return err
 }

@@ -64,28 +64,15 @@ func (s *site) codeStep(w http.ResponseWriter, r *http.Request, status int, titl
 	})
 }
 
-// guest is a visit of somebody who does not sign in yet.
-func (s *site) guest(r *http.Request) (account.Visit, error) {
-	v := account.Visit{Remote: remote(r), Locale: s.language(r).Tag, Device: account.DeviceName(r.UserAgent())}
-	var err error
-	v.Browser, err = one(r, browserCookie)
-	return v, err
-}
-
 // mailProblem is what people are told of an error, and its status; 0 for what is no
 // fault of theirs.
 func mailProblem(l *locale.Language, err error) (int, string) {
-	var throttled *account.ThrottledError
 	var invalid *account.InvalidError
 	switch {
 	case errors.Is(err, account.ErrCode):
 		return http.StatusUnauthorized, l.Text("mail.wrong")
 	case errors.Is(err, account.ErrWrongCredentials):
 		return http.StatusUnauthorized, l.Text("second.wrong")
-	case errors.As(err, &throttled):
-		return http.StatusTooManyRequests, l.Text("login.throttled", "for", l.Span(throttled.RetryAfter))
-	case errors.Is(err, account.ErrBusy):
-		return http.StatusServiceUnavailable, l.Text("login.busy")
 	case errors.As(err, &invalid):
 		return http.StatusBadRequest, l.Text(invalid.Key(), "limit", invalid.Limit)
 	case errors.Is(err, account.ErrClosed):
@@ -98,6 +85,19 @@ func mailProblem(l *locale.Language, err error) (int, string) {
 		return http.StatusConflict, l.Text("addresses.too_many")
 	case errors.Is(err, account.ErrRecovery), errors.Is(err, account.ErrNotProven):
 		return http.StatusForbidden, l.Text("recover.again")
+	}
+	return waiting(l, err)
+}
+
+// waiting is what people are told who came too often, or with too many others; 0 for
+// another error.
+func waiting(l *locale.Language, err error) (int, string) {
+	var throttled *account.ThrottledError
+	switch {
+	case errors.As(err, &throttled):
+		return http.StatusTooManyRequests, l.Text("login.throttled", "for", l.Span(throttled.RetryAfter))
+	case errors.Is(err, account.ErrBusy):
+		return http.StatusServiceUnavailable, l.Text("login.busy")
 	}
 	return 0, ""
 }

@@ -177,12 +177,6 @@ func (s *site) passkeysFailed(w http.ResponseWriter, r *http.Request, p url.Valu
 	return err
 }
 
-// actingVisit is the visit of somebody who is signed in and acts on their account.
-func (s *site) actingVisit(r *http.Request, session *account.Session) (account.Visit, error) {
-	browser, err := one(r, browserCookie)
-	return account.Visit{Remote: remote(r), Browser: browser, Device: device(r), Locale: s.language(r).Tag, Current: session}, err
-}
-
 // servePasskeyEndpoints tells browsers and password managers where people add and
 // remove passkeys (W3C, A Well-Known URL for Relying Party Passkey Endpoints).
 func (s *site) servePasskeyEndpoints(w http.ResponseWriter, r *http.Request, _ url.Values) error {

@@ -56,7 +56,7 @@ func (s *site) emailForm(w http.ResponseWriter, r *http.Request, p url.Values) e
 			return verr
 		}
 		if err = s.accounts.StartMailSignIn(r.Context(), &v, p.Get("name"), p.Get("flow")); err == nil {
-			return seeOther(w, s.flowQuery(emailPath, p.Get("flow"), "sent"))
+			return seeOther(w, s.sentPage(emailPath, p.Get("flow")))
 		}
 	}
 	if status, text := mailProblem(s.language(r), err); status != 0 {

@@ -110,9 +110,9 @@ func retryAfter(w http.ResponseWriter, err error) {
 	}
 }
 
-// flowQuery is an address of ours with a flow and one more parameter.
-func (s *site) flowQuery(path, flow, name string) string {
-	q := url.Values{name: {"yes"}}
+// sentPage is where a page goes on that has had something mailed.
+func (s *site) sentPage(path, flow string) string {
+	q := url.Values{"sent": {"yes"}}
 	if flow != "" {
 		q.Set("flow", flow)
 	}

@@ -138,7 +138,7 @@ func (s *site) recoverForm(w http.ResponseWriter, r *http.Request, p url.Values)
 			return errNotFound
 		}
 		if err = s.accounts.StartRecovery(r.Context(), &v, p.Get("name"), p.Get("flow")); err == nil {
-			return seeOther(w, s.flowQuery(recoverPath, p.Get("flow"), "sent"))
+			return seeOther(w, s.sentPage(recoverPath, p.Get("flow")))
 		}
 	case "mail":
 		n, nerr := strconv.Atoi(p.Get("n"))
@@ -146,7 +146,7 @@ func (s *site) recoverForm(w http.ResponseWriter, r *http.Request, p url.Values)
 			return bad("nothing was chosen")
 		}
 		if err = s.accounts.RecoverByMail(r.Context(), &v, sealed, n, p.Get("flow")); err == nil {
-			return seeOther(w, s.flowQuery(recoverPath, p.Get("flow"), "sent"))
+			return seeOther(w, s.sentPage(recoverPath, p.Get("flow")))
 		}
 	case "code":
 		err = s.typed(w, r, p, account.MailRecoverToo)

@@ -124,7 +124,7 @@ func (s *site) signUpForm(w http.ResponseWriter, r *http.Request, p url.Values) 
 	switch p.Get("do") {
 	case "start":
 		if err = s.accounts.StartSignUp(r.Context(), &v, sealed, p.Get("address"), p.Get("flow")); err == nil {
-			return seeOther(w, s.flowQuery(signUpPath, p.Get("flow"), "sent"))
+			return seeOther(w, s.sentPage(signUpPath, p.Get("flow")))
 		}
 	case "code":
 		err = s.typed(w, r, p, account.MailSignUp)

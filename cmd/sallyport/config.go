@@ -70,7 +70,11 @@ type apiConfig struct {
 	JWKSNetworks []string          `yaml:"jwks_networks" example:"[10.0.0.0/8]" doc:"Private networks in which jwks_uri may be. Without them, it must be reachable on the internet, or on this machine."`
 	Scopes       []string          `yaml:"scopes" example:"[reports.read]" doc:"Scopes of an API that verifies tokens itself. A scope belongs to one API."`
 	Operations   []operationConfig `yaml:"operations" doc:"What may be called. Everything that is not listed is refused. Needed with path."`
-	CORSOrigins  []string          `yaml:"cors_origins" example:"[https://app.example.com]" doc:"Exact origins of browser apps that may call the API."`
+	apiContract
+	apiBackend
+	apiLimits
+	apiCredentials
+	CORSOrigins []string `yaml:"cors_origins" example:"[https://app.example.com]" doc:"Exact origins of browser apps that may call the API."`
 }
 
 type operationConfig struct {
@@ -78,6 +82,11 @@ type operationConfig struct {
 	Scope  string   `yaml:"scope" need:"yes" example:"catalog.read" doc:"The scope that the token must have. A scope belongs to one API."`
 	ACR    string   `yaml:"acr" enum:"pwd,mfa,phr,urn:sallyport:pwd,urn:sallyport:mfa,urn:sallyport:phr" example:"mfa" doc:"The weakest sign-in that is enough: pwd password, mfa a second factor, phr phishing-resistant."`
 	MaxAge duration `yaml:"max_age" example:"5m" doc:"How long ago the person may have signed in."`
+	Tier   string   `yaml:"tier" enum:"low,standard,high" example:"high" doc:"Risk of this operation, where it is not that of the API."`
+	operationObjects
+	operationContract
+	operationLimits
+	operationIdempotency
 }
 
 type clientConfig struct {

@@ -156,6 +156,23 @@ func (o *operationConfig) split() (method, path string, ok bool) {
 	return method, path, ok && method != "" && strings.HasPrefix(path, "/") && !strings.Contains(path, " ")
 }
 
+// gateway is o as the gateway sees it.
+func (o *operationConfig) gateway() gateway.Operation {
+	method, path, _ := o.split()
+	op := gateway.Operation{
+		Method: method, Path: path, Scope: o.Scope, ACR: o.acr(), MaxAge: o.MaxAge.std(),
+		Objects: o.operationObjects.gateway(), Limits: o.operationLimits.gateway(), Idempotency: o.operationIdempotency.gateway(),
+	}
+	if o.Tier != "" {
+		var t token.Tier
+		if t.UnmarshalText([]byte(o.Tier)) != nil {
+			t = token.TierHigh
+		}
+		op.Tier = &t
+	}
+	return op
+}
+
 // gatewayAPI is a as the gateway sees it.
 func (a *apiConfig) gatewayAPI() (gateway.API, error) {
 	upstream, err := url.Parse(a.Upstream)
@@ -163,11 +180,11 @@ func (a *apiConfig) gatewayAPI() (gateway.API, error) {
 		return gateway.API{}, fmt.Errorf("upstream of %s is not a URL", a.Name) // url's own error quotes it
 	}
 	api := gateway.API{Name: a.Name, Audience: a.Audience, Path: a.Path, Upstream: upstream, Tier: a.tier(), CORSOrigins: a.CORSOrigins}
+	api.Backend = a.apiBackend.gateway()
+	api.Limits = a.apiLimits.gateway()
+	api.APIKeys = a.apiCredentials.keys()
 	for _, o := range a.Operations {
-		method, path, _ := o.split()
-		api.Operations = append(api.Operations, gateway.Operation{
-			Method: method, Path: path, Scope: o.Scope, ACR: o.acr(), MaxAge: o.MaxAge.std(),
-		})
+		api.Operations = append(api.Operations, o.gateway())
 	}
 	return api, nil
 }

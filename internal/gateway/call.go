@@ -37,6 +37,8 @@ type call struct {
 	nonce   string      // for the client's next proof, or empty
 	bearer  []string    // Authorization header for the upstream
 	body    *limitedBody
+	whole   []byte // the body, where a step had to read it
+	read    bool   // whole is set
 	cancel  context.CancelCauseFunc
 	stop    func()         // ends the watch of a stream
 	endless bool           // a stream that would not end by itself
@@ -85,7 +87,8 @@ func (c *call) serve() refusal {
 		return c.preflight()
 	}
 	for _, step := range [...]func(*call) refusal{
-		(*call).findOperation, (*call).checkShape, (*call).authenticate, (*call).authorize, (*call).spend, (*call).mint,
+		(*call).findOperation, (*call).checkShape, (*call).admit, (*call).authenticate, (*call).authorize, (*call).limit,
+		(*call).checkObjects, (*call).checkContract, (*call).spend, (*call).claimKey, (*call).mint,
 	} {
 		if no := step(c); no.refused() {
 			return no

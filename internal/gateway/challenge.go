@@ -70,13 +70,13 @@ type offer struct {
 	mutualTLS    bool
 }
 
-func newOffer(o *Options, api *route) offer {
+func newOffer(o *Options, api *route, bound bool) offer {
 	link := `resource_metadata="` + metadataURL(o.Issuer, o.APIs[api.index]) + `"`
 	return offer{
 		bearer: "Bearer " + link,
 		// RFC 9449 §7.1: algs is a list with spaces.
 		dpop:  `DPoP algs="` + strings.Join(proofAlgorithms(), " ") + `", ` + link,
-		bound: api.bound, mutualTLS: o.MutualTLS != "",
+		bound: bound, mutualTLS: o.MutualTLS != "",
 	}
 }
 

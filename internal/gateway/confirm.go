@@ -20,7 +20,7 @@ func (c *call) confirm() refusal {
 		switch {
 		case c.cred.scheme != schemeBearer:
 			return c.invalid("bearer_token_as_dpop")
-		case c.api.bound:
+		case c.op.bound:
 			return c.invalid("token_not_bound")
 		}
 		return handled
@@ -58,7 +58,7 @@ func (c *call) checkCertificate() refusal {
 func (c *call) checkProof() refusal {
 	proof, err := c.g.proofs.Check(c, token.ProofRequest{
 		Lines: c.r.Header["Dpop"], Method: c.r.Method, URL: c.externalURL(), Token: c.cred.token,
-		NonceFor: token.NonceGateway, NeedNonce: c.api.needNonce,
+		NonceFor: token.NonceGateway, NeedNonce: c.op.needNonce,
 	})
 	if err != nil {
 		return c.refuseProof(err)
@@ -105,7 +105,7 @@ func (c *call) refuseProof(err error) refusal {
 
 // offerNonce has a 401 bring the nonce that the next call will need.
 func (c *call) offerNonce() {
-	if c.nonce == "" && c.api != nil && c.api.needNonce {
+	if c.nonce == "" && c.op != nil && c.op.needNonce {
 		c.nonce = c.g.proofs.Nonce(token.NonceGateway)
 	}
 }

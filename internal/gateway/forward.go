@@ -121,7 +121,9 @@ func (c *call) rewrite(pr *httputil.ProxyRequest) {
 	pr.Out.Trailer = nil
 	strip(pr.Out.Header, &dropRequest)
 	pr.SetXForwarded()
-	pr.Out.Header["Authorization"] = c.bearer
+	if c.bearer != nil {
+		pr.Out.Header["Authorization"] = c.bearer
+	}
 }
 
 // clean makes the answer of the upstream ready for the client.

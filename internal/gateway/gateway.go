@@ -24,6 +24,13 @@ type API struct {
 	Operations   []Operation
 	DetailsTypes []string // of authorization_details (RFC 9396) that may be asked for it
 	CORSOrigins  []string // exact origins of browser apps, "https://app.example.com"
+
+	Backend    Backend           // what the upstream is told, and how
+	Limits     Limits            // of all its operations together
+	APIKeys    bool              // API keys are accepted where the tier is low
+	PeopleOnly bool              // clients that act for themselves are refused
+	Transport  http.RoundTripper // to the upstream; nil for that of Options
+	NoInner    bool              // the upstream gets no inner token: it is somebody else's
 }
 
 // Operation is what a token may be allowed to do: a method and a path
@@ -36,6 +43,12 @@ type Operation struct {
 	MaxAge time.Duration
 	// MaxAge is how long ago the person may have signed in; 0 for any time. With
 	// ACR or MaxAge set, a client that acts for itself is refused.
+
+	Tier        *token.Tier  // nil for that of the API
+	Objects     []ObjectRule // whose objects may be touched
+	Limits      Limits       // of this operation
+	Contract    *Contract    // what requests and answers look like; nil: not checked
+	Idempotency Idempotency
 }
 
 // Feed is what the gateway needs to know of revocations.
@@ -65,6 +78,7 @@ type Options struct {
 	MaxBodyBytes    int64             // of a request; 0 for 10 MiB
 	UpstreamTimeout time.Duration     // until an answer begins; 0 for 30 s
 	Transport       http.RoundTripper // to the upstreams; nil for NewTransport
+	State           *State            // what outlives a change of the configuration; nil for a new one
 }
 
 const (
@@ -84,8 +98,7 @@ type Gateway struct {
 	mutualTLS bool // certificate-bound tokens can be used
 	now       func() time.Time
 	maxBody   int64
-	inner     innerCache
-	streams   streams
+	state     *State
 	proxy     httputil.ReverseProxy
 }
 
@@ -102,7 +115,10 @@ func New(o Options) (*Gateway, error) {
 	}
 	g := &Gateway{
 		issuer: o.Issuer, ring: o.Ring, reader: reader, feed: o.Feed, proofs: o.Proofs, mutualTLS: o.MutualTLS != "", now: o.Now,
-		table: compile(&o), maxBody: o.MaxBodyBytes,
+		maxBody: o.MaxBodyBytes, state: o.State,
+	}
+	if g.state == nil {
+		g.state = NewState()
 	}
 	if g.maxBody == 0 {
 		g.maxBody = defaultMaxBody
@@ -113,6 +129,7 @@ func New(o Options) (*Gateway, error) {
 	if o.Transport == nil {
 		o.Transport = NewTransport(o.UpstreamTimeout)
 	}
+	g.table = compile(&o)
 	g.documents = g.compileDocuments()
 	g.proxy = newProxy(o.Transport)
 	return g, nil
@@ -126,7 +143,7 @@ func (g *Gateway) JWKS() ([]byte, error) { return g.ring.JWKS(token.SignInner) }
 // would wait for in vain or does not know of, and refuses new ones. Other calls
 // go on: register it with RegisterOnShutdown.
 func (g *Gateway) Close() {
-	g.streams.close()
+	g.state.streams.close()
 	if t, ok := g.proxy.Transport.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}

@@ -17,7 +17,10 @@ const innerLife = 60
 // from it who calls and what they may do there; the front door refuses it.
 func (c *call) mint() refusal {
 	var err error
-	c.bearer, err = c.g.inner.get(innerKey{c.access.Serial, c.api.index}, c)
+	if c.api.noInner {
+		return handled
+	}
+	c.bearer, err = c.g.state.inner.get(innerKey{c.access.Serial, c.api.audience}, c)
 	if err != nil {
 		return refusal{problem: internalError, reason: "inner_token"}
 	}
@@ -87,7 +90,7 @@ const (
 
 type innerKey struct {
 	serial secret.ID
-	api    int
+	api    string // its audience
 }
 
 type innerShard struct {

@@ -37,6 +37,7 @@ var (
 	useNonce       = newProblem(401, "use_dpop_nonce", "The proof of possession needs the nonce of the DPoP-Nonce header.")
 	stepUp         = newProblem(401, "insufficient_user_authentication", "The person has to sign in again, or more strongly, for this operation.")
 	noScope        = newProblem(403, "insufficient_scope", "The access token does not allow this operation.")
+	noPerson       = newProblem(403, "person_required", "This operation is for people: use the token of one who has signed in.")
 	wrongOrigin    = newProblem(403, "origin_not_allowed", "This API does not serve that origin.")
 	notFound       = newProblem(404, "not_found", "There is no such operation.")
 	wrongMethod    = newProblem(405, "method_not_allowed", "This path does not have that method.")

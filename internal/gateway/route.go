@@ -17,33 +17,55 @@ type table []*route
 
 // route is a compiled API.
 type route struct {
-	index       int
-	name        string
-	audience    string
-	prefix      string // API.Path; "" for "/"
-	upstream    *url.URL
-	base        string     // escaped path of upstream without the last slash
-	external    []external // where clients find the API; the first is the one to tell them
+	index      int
+	name       string
+	audience   string
+	prefix     string // API.Path; "" for "/"
+	upstream   *url.URL
+	base       string            // escaped path of upstream without the last slash
+	external   []external        // where clients find the API; the first is the one to tell them
+	demands                      // of the API's tier, where no operation has been found
+	transport  http.RoundTripper // to the upstream
+	noInner    bool              // the upstream gets no inner token
+	peopleOnly bool              // clients that act for themselves are refused
+	apiKeys    bool
+	backend    Backend
+	limits     Limits
+	scopes     map[string]bool
+	scopeList  []string
+	details    []string
+	origins    map[string]bool
+	methods    []string // in the order of the configuration
+	trees      map[string]*node
+}
+
+// demands are what a tier asks of a credential.
+type demands struct {
 	tier        token.Tier
-	bound       bool  // its tokens are bound to a key or a certificate
+	bound       bool  // tokens are bound to a key or a certificate
 	needNonce   bool  // DPoP proofs carry a nonce
 	maxLifetime int64 // of an access token, in seconds
-	scopes      map[string]bool
-	scopeList   []string
-	details     []string
-	origins     map[string]bool
-	methods     []string // in the order of the configuration
-	trees       map[string]*node
+}
+
+func demandsOf(t token.Tier) demands {
+	limits := t.Limits()
+	return demands{t, limits.Bound, limits.ProofNonce, int64(limits.AccessToken / time.Second)}
 }
 
 // operation is a compiled Operation.
 type operation struct {
-	label      string // "GET /items/{id}", for logs
-	scope      string
-	acr        string
-	personACR  string // the stronger of acr and the tier's
-	maxAge     time.Duration
-	challenges challenges
+	demands         // of its own tier, or the API's
+	index       int // in the API
+	objects     []ObjectRule
+	limits      Limits
+	contract    *Contract
+	idempotency Idempotency
+	label       string // "GET /items/{id}", for logs
+	scope       string
+	acr         string
+	personACR   string // the stronger of acr and the tier's
+	maxAge      time.Duration
+	challenges  challenges
 }
 
 // node is a place in the tree of the templates of one method. Its literal
@@ -65,18 +87,21 @@ func compile(o *Options) table {
 }
 
 func compileAPI(opt *Options, index int, a API) *route {
-	up, limits := *a.Upstream, a.Tier.Limits()
+	up := *a.Upstream
 	r := &route{
 		index: index, name: a.Name, audience: a.Audience, prefix: strings.TrimSuffix(a.Path, "/"),
 		upstream: &up, base: strings.TrimSuffix(up.EscapedPath(), "/"), external: externals(opt, a),
-		tier: a.Tier, bound: limits.Bound, needNonce: limits.ProofNonce, maxLifetime: int64(limits.AccessToken / time.Second),
+		demands: demandsOf(a.Tier), transport: a.Transport, noInner: a.NoInner, peopleOnly: a.PeopleOnly, apiKeys: a.APIKeys,
+		backend: a.Backend, limits: a.Limits,
 		details: a.DetailsTypes, scopes: map[string]bool{}, origins: map[string]bool{}, trees: map[string]*node{},
 	}
 	for _, o := range a.CORSOrigins {
 		r.origins[o] = true
 	}
-	offer := newOffer(opt, r)
-	for _, o := range a.Operations {
+	if r.transport == nil {
+		r.transport = opt.Transport
+	}
+	for i, o := range a.Operations {
 		if !r.scopes[o.Scope] {
 			r.scopes[o.Scope] = true
 			r.scopeList = append(r.scopeList, o.Scope)
@@ -85,10 +110,16 @@ func compileAPI(opt *Options, index int, a API) *route {
 			r.methods = append(r.methods, o.Method)
 			r.trees[o.Method] = &node{}
 		}
-		person := stronger(o.ACR, limits.ACR)
+		tier := a.Tier
+		if o.Tier != nil {
+			tier = *o.Tier
+		}
+		demands := demandsOf(tier)
+		person := stronger(o.ACR, tier.Limits().ACR)
 		r.trees[o.Method].add(o.Path, &operation{
+			demands: demands, index: i, objects: o.Objects, limits: o.Limits, contract: o.Contract, idempotency: o.Idempotency,
 			label: o.Method + " " + o.Path, scope: o.Scope, acr: o.ACR, personACR: person, maxAge: o.MaxAge,
-			challenges: newChallenges(offer, o, person),
+			challenges: newChallenges(newOffer(opt, r, demands.bound), o, person),
 		})
 	}
 	return r

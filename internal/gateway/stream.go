@@ -40,12 +40,12 @@ func (c *call) watch() bool {
 	c.stop = func() {
 		unhook()
 		stop()
-		c.g.streams.remove(c)
+		c.g.state.streams.remove(c)
 	}
 	if watched.Err() != nil {
 		c.end(context.Cause(watched))
 	}
-	c.g.streams.add(c)
+	c.g.state.streams.add(c)
 	return c.Err() == nil
 }
 
@@ -141,7 +141,7 @@ func (s *streams) look(g *Gateway) {
 		drops := g.ring.Drops()
 		s.mu.Lock()
 		for c := range s.live {
-			if stale[c.api.tier] {
+			if stale[c.op.tier] {
 				c.end(errStale)
 			}
 			if c.drops != drops && !c.opensStill() {

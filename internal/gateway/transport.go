@@ -35,10 +35,12 @@ func NewTransport(timeout time.Duration) *http.Transport {
 type quietTransport struct{ next http.RoundTripper }
 
 func (t quietTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	next := t.next
 	if c := callOf(r.Context()); c != nil {
 		r = r.WithContext(c) //nolint:contextcheck // the parent of the one it has
+		next = c.api.transport
 	}
-	return t.next.RoundTrip(r)
+	return next.RoundTrip(r)
 }
 
 func (t quietTransport) CloseIdleConnections() {

@@ -41,7 +41,7 @@ func (c *call) open() error {
 	c.drops = c.g.ring.Drops()
 	format, err := c.g.reader.Open(c, c.cred.token.Reveal(), &c.access)
 	if format == token.FormatJWT {
-		c.access.Tier = c.api.tier
+		c.access.Tier = c.op.tier
 	}
 	return err
 }
@@ -63,15 +63,14 @@ func openReason(err error) string {
 // own word in the audit record and the same answer.
 func (c *call) verify() refusal {
 	a := &c.access
-	// A token that was issued while the API had a lower tier lives no longer
-	// than the tier of today allows.
-	a.Lifetime = min(a.Lifetime, c.api.maxLifetime)
+	// A token that was issued for a lower tier lives no longer than this one allows.
+	a.Lifetime = min(a.Lifetime, c.op.maxLifetime)
 	switch {
 	case a.Expired(c.g.now()):
 		return c.invalid("token_expired")
 	case !a.HasAudience(c.api.audience):
 		return c.invalid("token_audience")
-	case !c.g.feed.Fresh(c.api.tier):
+	case !c.g.feed.Fresh(c.op.tier):
 		return refusal{problem: unavailable, reason: "feed_stale", event: audit.FeedStale}
 	case c.g.feed.Revoked(a):
 		return c.invalid("token_revoked")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync/atomic"
 )
 
 // maxRead is the largest body that a step may read whole; what is only passed on
@@ -37,4 +38,22 @@ func (c *call) readBody() ([]byte, refusal) {
 	c.r = c.r.WithContext(c.r.Context())
 	c.r.Body, c.r.ContentLength, c.r.TransferEncoding = io.NopCloser(bytes.NewReader(b)), int64(len(b)), nil
 	return b, handled
+}
+
+// limitedBody remembers how reading the request body ended.
+type limitedBody struct {
+	io.ReadCloser
+	over, bad, done atomic.Bool
+}
+
+// Read implements io.Reader.
+func (b *limitedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		var over *http.MaxBytesError
+		b.over.Store(errors.As(err, &over))
+		b.done.Store(errors.Is(err, io.EOF))
+		b.bad.Store(!b.over.Load() && !b.done.Load())
+	}
+	return n, err
 }

@@ -43,6 +43,10 @@ type call struct {
 	stop    func()         // ends the watch of a stream
 	endless bool           // a stream that would not end by itself
 	res     *http.Response // of the upstream
+
+	onResponse []onResponse
+	onEnd      []onEnd
+	complete   bool // the whole answer of the upstream was written
 }
 
 type callKey struct{}
@@ -65,9 +69,18 @@ func callOf(ctx context.Context) *call {
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{Context: r.Context(), g: g, r: r, rec: audit.FromContext(r.Context())}
 	c.w.ResponseWriter = w
+	no := refusal{problem: internalError, reason: "panic"}
+	defer c.ended(&no)
 	defer c.recover()
-	if no := c.serve(); no.refused() { //nolint:contextcheck // the call is the context
+	if no = c.serve(); no.refused() { //nolint:contextcheck // the call is the context
 		c.refuse(no)
+	}
+}
+
+// ended tells those who asked to be told.
+func (c *call) ended(no *refusal) {
+	for i := len(c.onEnd) - 1; i >= 0; i-- {
+		c.onEnd[i](*no)
 	}
 }
 

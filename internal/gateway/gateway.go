@@ -7,7 +7,6 @@ package gateway
 import (
 	"context"
 	"net/http"
-	"net/http/httputil"
 	"net/url"
 	"time"
 
@@ -99,7 +98,7 @@ type Gateway struct {
 	now       func() time.Time
 	maxBody   int64
 	state     *State
-	proxy     httputil.ReverseProxy
+	transport http.RoundTripper // to upstreams that have none of their own
 }
 
 // New returns a Gateway. It refuses whatever would leave an operation
@@ -129,9 +128,9 @@ func New(o Options) (*Gateway, error) {
 	if o.Transport == nil {
 		o.Transport = NewTransport(o.UpstreamTimeout)
 	}
+	g.transport = o.Transport
 	g.table = compile(&o)
 	g.documents = g.compileDocuments()
-	g.proxy = newProxy(o.Transport)
 	return g, nil
 }
 
@@ -144,7 +143,7 @@ func (g *Gateway) JWKS() ([]byte, error) { return g.ring.JWKS(token.SignInner) }
 // go on: register it with RegisterOnShutdown.
 func (g *Gateway) Close() {
 	g.state.streams.close()
-	if t, ok := g.proxy.Transport.(interface{ CloseIdleConnections() }); ok {
+	if t, ok := g.transport.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
 }

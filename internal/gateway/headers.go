@@ -44,17 +44,29 @@ var methodOverride = newNames("x-http-method-override", "x-http-method", "x-meth
 // names is a set of header names.
 type names struct {
 	exact    map[string]bool // canonical form
-	prefixes []string        // canonical form
+	prefixes [256][]string   // canonical form, by the byte that tells most apart
+}
+
+// place is the byte of a name, which is longer than two, that tells most names
+// apart: half of them begin with "X-".
+func place(name string) byte {
+	if name[0]|0x20 == 'x' && name[1] == '-' {
+		return name[2] | 0xa0
+	}
+	return name[0] | 0x20
 }
 
 func newNames(list ...string) names {
 	n := names{exact: map[string]bool{}}
 	for _, name := range list {
-		if prefix, cut := strings.CutSuffix(name, "*"); cut {
-			n.prefixes = append(n.prefixes, textproto.CanonicalMIMEHeaderKey(prefix))
-		} else {
-			n.exact[textproto.CanonicalMIMEHeaderKey(name)] = true
+		prefix, cut := strings.CutSuffix(name, "*")
+		canonical := textproto.CanonicalMIMEHeaderKey(prefix)
+		if !cut {
+			n.exact[canonical] = true
+			continue
 		}
+		at := place(canonical)
+		n.prefixes[at] = append(n.prefixes[at], canonical)
 	}
 	return n
 }
@@ -65,7 +77,10 @@ func (n *names) has(name string) bool {
 	if n.exact[name] {
 		return true
 	}
-	for _, p := range n.prefixes {
+	if len(name) < 3 {
+		return false
+	}
+	for _, p := range n.prefixes[place(name)] {
 		if len(name) >= len(p) && strings.EqualFold(name[:len(p)], p) {
 			return true
 		}
@@ -73,15 +88,11 @@ func (n *names) has(name string) bool {
 	return false
 }
 
-// strip removes the names of drop from h, and every name with an underscore:
-// CGI, WSGI and their heirs fold "_" and "-" into one, so "X_User_Id" would
-// arrive as "X-User-Id" (CVE-2025-64484).
-func strip(h http.Header, drop *names) {
-	for name := range h {
-		if strings.IndexByte(name, '_') >= 0 || drop.has(name) {
-			delete(h, name)
-		}
-	}
+// drops reports whether the name must not pass: it is one of these, or has an
+// underscore. CGI, WSGI and their heirs fold "_" and "-" into one, so
+// "X_User_Id" would arrive as "X-User-Id" (CVE-2025-64484).
+func (n *names) drops(name string) bool {
+	return strings.IndexByte(name, '_') >= 0 || n.has(name)
 }
 
 // overridesMethod reports whether any spelling of a method override is there.

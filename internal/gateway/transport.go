@@ -28,23 +28,3 @@ func NewTransport(timeout time.Duration) *http.Transport {
 		DisableCompression:     true,
 	}
 }
-
-// quietTransport hides from the transport that the proxy would like to hear
-// of 1xx answers: passed on, they would bring headers to the client that were
-// not stripped.
-type quietTransport struct{ next http.RoundTripper }
-
-func (t quietTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	next := t.next
-	if c := callOf(r.Context()); c != nil {
-		r = r.WithContext(c) //nolint:contextcheck // the parent of the one it has
-		next = c.api.transport
-	}
-	return next.RoundTrip(r)
-}
-
-func (t quietTransport) CloseIdleConnections() {
-	if next, ok := t.next.(interface{ CloseIdleConnections() }); ok {
-		next.CloseIdleConnections()
-	}
-}

@@ -22,6 +22,7 @@ ratelimit:
 breached:
 passhash:
 outbound:
+http1:
 token/jose:
 token: secret token/jose
 shared/redistest:
@@ -33,7 +34,7 @@ upstream: secret audit outbound token token/jose
 account: secret locale audit ratelimit breached passhash token
 passkey: account
 roster: passhash
-gateway: secret audit ratelimit outbound token token/jose revocation
+gateway: secret audit ratelimit outbound http1 token token/jose revocation
 signals: secret audit token token/jose revocation oauth
 store/storetest: secret audit notify token token/jose revocation oauth account signals
 store/storetest/pgtest:

@@ -76,7 +76,7 @@ type Options struct {
 
 	MaxBodyBytes    int64             // of a request; 0 for 10 MiB
 	UpstreamTimeout time.Duration     // until an answer begins; 0 for 30 s
-	Transport       http.RoundTripper // to the upstreams; nil for NewTransport
+	Transport       http.RoundTripper // to the upstreams; nil for HTTP/1.1
 	State           *State            // what outlives a change of the configuration; nil for a new one
 }
 
@@ -126,7 +126,7 @@ func New(o Options) (*Gateway, error) {
 		o.UpstreamTimeout = defaultUpstreamTimeout
 	}
 	if o.Transport == nil {
-		o.Transport = NewTransport(o.UpstreamTimeout)
+		o.Transport = newUpstreams(o.UpstreamTimeout)
 	}
 	g.transport = o.Transport
 	g.table = compile(&o)

@@ -1,7 +1,9 @@
 // Command flood measures what a flood of sign-ins does to the gateway: it starts
-// the built program with sallyport dev, calls an API at a steady rate, idle and while
-// thousands of sign-ins wait for their password hash, and prints the percentiles.
-// It needs Linux, where 127.0.0.0/8 has sixteen million addresses to come from.
+// the built program with sallyport dev, calls an API at a steady rate, and prints
+// percentiles of three spans: idle, while thousands of sign-ins arrive, and while
+// they wait for their password hash. The crowd is a process of its own at the lowest
+// priority: its cores would not be the server's. It needs Linux, where 127.0.0.0/8
+// has sixteen million addresses to come from.
 package main
 
 import (
@@ -24,7 +26,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -32,10 +33,17 @@ func main() {
 	bin := flag.String("bin", "bin/sallyport", "the built `PROGRAM`")
 	n := flag.Int("people", 2000, "sign-ins at once")
 	rate := flag.Int("rate", 100, "calls of the API a second")
-	window := flag.Duration("window", 10*time.Second, "how long to measure when idle")
+	window := flag.Duration("window", 20*time.Second, "how long to measure when idle")
 	most := flag.Duration("most", 3*time.Minute, "how long to measure at most while sign-ins wait")
+	crowd := flag.Bool("crowd", false, "be the crowd: what a run of this program starts")
 	flag.Parse()
-	if err := run(*bin, *n, *rate, *window, *most); err != nil {
+	var err error
+	if *crowd {
+		err = beCrowd(*n)
+	} else {
+		err = run(*bin, *n, *rate, *window, *most)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -72,30 +80,23 @@ func run(bin string, n, rate int, window, most time.Duration) error {
 	if err != nil {
 		return err
 	}
-	idle := steady(call, rate, window, nil)
-	crowd, err := d.crowd(n)
+	c, err := d.startCrowd(ctx, n)
 	if err != nil {
 		return err
 	}
-	over := make(chan struct{})
-	var counts [600]atomic.Int64
-	go func() {
-		defer close(over)
-		var wg sync.WaitGroup
-		for _, signIn := range crowd {
-			wg.Go(func() { counts[signIn()].Add(1) })
-		}
-		wg.Wait()
-	}()
+	idle := steady(call, rate, window, nil)
 	began := time.Now()
-	busy := steady(call, rate, most, over)
-	fmt.Printf("idle        %s\n%d at once  %s, over %s\n", summary(idle), n, summary(busy), time.Since(began).Round(time.Millisecond))
-	for status := range counts {
-		if c := counts[status].Load(); c > 0 {
-			fmt.Printf("sign-ins answered %d: %d\n", status, c)
-		}
+	if err := c.send(); err != nil {
+		return err
 	}
-	fmt.Printf("p99 is %.2f of idle\n", float64(at(busy, 99))/float64(at(idle, 99)))
+	arriving := steady(call, rate, most, c.queued)
+	waited := time.Now()
+	queued := steady(call, rate, most, c.over)
+	fmt.Printf("idle      %s\narriving  %s, over %s\nqueued    %s, over %s\n", summary(idle),
+		summary(arriving), waited.Sub(began).Round(time.Millisecond), summary(queued), time.Since(waited).Round(time.Millisecond))
+	fmt.Printf("%d sign-ins at once: %s\n", n, c.answers)
+	fmt.Printf("p99 is %.2f of idle while they arrive, %.2f while they are queued\n",
+		float64(at(arriving, 99))/float64(at(idle, 99)), float64(at(queued, 99))/float64(at(idle, 99)))
 	return nil
 }
 
@@ -180,10 +181,10 @@ func (d *deployment) caller() (func() error, error) {
 
 var field = regexp.MustCompile(`name="(flow|csrf)"[^>]*value="([^"]*)"`)
 
-// crowd opens n sign-in pages, each from an address of its own, and returns what
+// people open n sign-in pages, each from an address of its own; it returns what
 // sends the passwords.
-func (d *deployment) crowd(n int) ([]func() int, error) {
-	list := make([]func() int, n)
+func (d *deployment) people(n int) ([]func(context.Context) int, error) {
+	list := make([]func(context.Context) int, n)
 	for i := range list {
 		jar, err := cookiejar.New(nil)
 		if err != nil {
@@ -204,7 +205,7 @@ func (d *deployment) crowd(n int) ([]func() int, error) {
 				form.Set(m[1], m[2])
 			}
 		}
-		list[i] = func() int { return post(c, address, form) }
+		list[i] = func(ctx context.Context) int { return post(ctx, c, address, form) }
 	}
 	return list, nil
 }
@@ -230,13 +231,13 @@ func follow(c *http.Client, address string) (page, at string, err error) {
 	return "", "", errors.New("too many redirects")
 }
 
-func post(c *http.Client, address string, form url.Values) int {
+func post(ctx context.Context, c *http.Client, address string, form url.Values) int {
 	u, err := url.Parse(address)
 	if err != nil {
 		return 0
 	}
 	u.RawQuery = ""
-	req, err := http.NewRequest(http.MethodPost, u.String(), strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), strings.NewReader(form.Encode()))
 	if err != nil {
 		return 0
 	}

@@ -110,6 +110,9 @@ func (k *checker) operation(where string, o *Operation) {
 	if o.ACR != "" && !slices.Contains(token.ACRs, o.ACR) {
 		k.addf("%s: acr: %q is unknown: use one of %s", where, o.ACR, strings.Join(token.ACRs, ", "))
 	}
+	if o.Tier != nil && *o.Tier > token.TierHigh {
+		k.addf("%s: tier: unknown: use low, standard or high", where)
+	}
 	if o.MaxAge < 0 || o.MaxAge%time.Second != 0 {
 		k.addf("%s: max_age: %s is not a number of whole seconds", where, o.MaxAge)
 	}

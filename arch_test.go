@@ -21,6 +21,7 @@ audit:
 ratelimit:
 breached:
 passhash:
+hashworker: passhash
 outbound:
 http1:
 token/jose:
@@ -54,6 +55,7 @@ var sealed = map[string][]string{
 	"account":    {"net/http", "database/sql"},
 	"locale":     {"net/http", "database/sql"},
 	"passhash":   {"net/http", "database/sql"},
+	"hashworker": {"net/http", "database/sql"},
 	"theme":      {"net/http", "database/sql"},
 	"breached":   {"net/http", "database/sql"},
 	"signals":    {"net/http", "database/sql"},

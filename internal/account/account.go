@@ -32,6 +32,7 @@ type Options struct {
 	HashesAtOnce  int              // password hashes that run at once; 0: half of GOMAXPROCS
 	HashesWaiting int              // people who wait for one; 0: 2500
 	Params        Argon2Params     // of new hashes; zero: 19 MiB, 2 passes, 1 thread
+	Hash          passhash.Compute // computes them; nil: this process
 
 	Places *Places // nil: no place is known
 
@@ -97,7 +98,7 @@ func New(o Options) *Service {
 		places:      o.Places,
 		stuffing:    newStuffing(),
 
-		hasher:   newHasher(o.Params, pepperOf(o.Ring), o.HashesAtOnce, cmp.Or(o.HashesWaiting, defaultQueue)),
+		hasher:   newHasher(o.Params, pepperOf(o.Ring), o.Hash, o.HashesAtOnce, cmp.Or(o.HashesWaiting, defaultQueue)),
 		breached: filters(o.Breached),
 		webauthn: o.WebAuthn,
 	}

@@ -14,11 +14,15 @@ type hasher struct {
 	pepper passhash.Pepper // nil: none
 	dummy  passhash.Hash
 	queue  *queue
+	do     passhash.Compute
 	done   atomic.Int64
 }
 
-func newHasher(params passhash.Argon2Params, by passhash.Pepper, atOnce, waiting int) *hasher {
-	return &hasher{params: params, pepper: by, dummy: passhash.Dummy(params), queue: newQueue(atOnce, waiting)}
+func newHasher(params passhash.Argon2Params, by passhash.Pepper, do passhash.Compute, atOnce, waiting int) *hasher {
+	if do == nil {
+		do = passhash.Here
+	}
+	return &hasher{params: params, pepper: by, do: do, dummy: passhash.Dummy(params), queue: newQueue(atOnce, waiting)}
 }
 
 // run computes when its turn comes, or returns ErrBusy if there is no room to wait
@@ -38,7 +42,7 @@ func (h *hasher) verify(ctx context.Context, source string, want passhash.Hash, 
 	var failed error
 	err = h.run(ctx, source, func() {
 		for _, form := range forms {
-			if match, failed = want.Matches(form, h.pepper); match || failed != nil {
+			if match, failed = passhash.Matches(want, form, h.pepper, h.do); match || failed != nil {
 				return
 			}
 		}
@@ -53,7 +57,7 @@ func (h *hasher) verify(ctx context.Context, source string, want passhash.Hash, 
 func (h *hasher) hash(ctx context.Context, source, password string) (string, error) {
 	var out passhash.Hash
 	var failed error
-	if err := h.run(ctx, source, func() { out, failed = passhash.New(h.params, h.pepper, password) }); err != nil {
+	if err := h.run(ctx, source, func() { out, failed = passhash.New(h.params, h.pepper, password, h.do) }); err != nil {
 		return "", err
 	}
 	if failed != nil {

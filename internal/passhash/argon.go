@@ -53,13 +53,21 @@ type argon struct {
 var b64 = base64.RawStdEncoding.Strict()
 
 // New hashes a password. by may be nil: no pepper.
-func New(params Argon2Params, by Pepper, password string) (Hash, error) {
-	return wrap(params, by, nil, []byte(password))
+func New(params Argon2Params, by Pepper, password string, do Compute) (Hash, error) {
+	h := fresh(params)
+	var err error
+	if h.hash, err = do(h.Work(password)); err != nil {
+		return nil, err
+	}
+	return h.under(by)
 }
 
-func wrap(params Argon2Params, by Pepper, in *inner, secret []byte) (Hash, error) {
-	h := argon{params: params, inner: in, salt: random(saltBytes), hash: make([]byte, hashBytes)}
-	h.hash = h.compute(secret)
+func fresh(params Argon2Params) argon {
+	return argon{params: params, salt: random(saltBytes), hash: make([]byte, hashBytes)}
+}
+
+// under puts the key over the sum. by may be nil: no pepper.
+func (h argon) under(by Pepper) (Hash, error) {
 	if by == nil {
 		return h, nil
 	}
@@ -172,22 +180,30 @@ func (h argon) compute(secret []byte) []byte {
 	return argon2.IDKey(secret, h.salt, h.params.Passes, h.params.MemoryKiB, h.params.Threads, uint32(len(h.hash))) //nolint:gosec // at most 64
 }
 
-func (h argon) Matches(password string, by Pepper) (bool, error) {
-	secret := []byte(password)
+// Work leaves out what only Fits needs: the key and the sum.
+func (h argon) Work(password string) Work {
+	h.key, h.hash = "", make([]byte, len(h.hash))
+	return Work{h.String(), password}
+}
+
+func (h argon) work(password string) []byte {
 	if h.inner != nil {
-		secret = h.inner.compute(password)
+		return h.compute(h.inner.compute(password))
 	}
-	sum := h.compute(secret)
+	return h.compute([]byte(password))
+}
+
+func (h argon) Fits(result []byte, by Pepper) (bool, error) {
 	if h.key != "" {
 		if by == nil {
 			return false, errNoPepper
 		}
 		var err error
-		if sum, err = by.By(h.key, sum); err != nil {
+		if result, err = by.By(h.key, result); err != nil {
 			return false, err
 		}
 	}
-	return subtle.ConstantTimeCompare(sum, h.hash) == 1, nil
+	return subtle.ConstantTimeCompare(result, h.hash) == 1, nil
 }
 
 func random(n int) []byte {

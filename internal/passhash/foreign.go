@@ -30,6 +30,16 @@ const (
 // was never compared, so whoever has a longer one must choose it anew.
 const BcryptLimit = 72
 
+// The result of work with a foreign hash, which no key is over, is whether it fits.
+func verdict(fits bool) []byte {
+	if fits {
+		return []byte{1}
+	}
+	return []byte{0}
+}
+
+func fits(result []byte) bool { return len(result) == 1 && result[0] == 1 }
+
 // bcryptHash is $2a$, $2b$ or $2y$: to us, and to all current implementations, the same.
 type bcryptHash struct {
 	text   string
@@ -61,13 +71,17 @@ func (h bcryptHash) String() string {
 	return h.text
 }
 
-func (h bcryptHash) Matches(password string, _ Pepper) (bool, error) {
+func (h bcryptHash) Work(password string) Work { return Work{h.String(), password} }
+
+func (h bcryptHash) Fits(result []byte, _ Pepper) (bool, error) { return fits(result), nil }
+
+func (h bcryptHash) work(password string) []byte {
 	secret := []byte(password)
 	if h.sha256 {
 		sum := sha256.Sum256(secret)
 		secret = []byte(hex.EncodeToString(sum[:]))
 	}
-	return bcrypt.CompareHashAndPassword([]byte(h.text), secret) == nil, nil
+	return verdict(bcrypt.CompareHashAndPassword([]byte(h.text), secret) == nil)
 }
 
 // Truncates reports whether h has compared only the beginning of password.
@@ -131,9 +145,13 @@ func (h pbkdf2Hash) String() string {
 	return fmt.Sprintf("$%s$%d$%s$%s", name, h.iterations, adapted.EncodeToString(h.salt), adapted.EncodeToString(h.hash))
 }
 
-func (h pbkdf2Hash) Matches(password string, _ Pepper) (bool, error) {
+func (h pbkdf2Hash) Work(password string) Work { return Work{h.String(), password} }
+
+func (h pbkdf2Hash) Fits(result []byte, _ Pepper) (bool, error) { return fits(result), nil }
+
+func (h pbkdf2Hash) work(password string) []byte {
 	sum, err := pbkdf2.Key(digests[h.digest], password, h.salt, h.iterations, len(h.hash))
-	return err == nil && subtle.ConstantTimeCompare(sum, h.hash) == 1, nil
+	return verdict(err == nil && subtle.ConstantTimeCompare(sum, h.hash) == 1)
 }
 
 // scryptHash is $scrypt$ln=…,r=…,p=…$salt$hash, as Passlib has it. With a signer
@@ -218,22 +236,26 @@ func (h scryptHash) String() string {
 	return fmt.Sprintf("$scrypt$ln=%d,r=%d,p=%d", h.ln, h.r, h.p) + rest
 }
 
-func (h scryptHash) Matches(password string, _ Pepper) (bool, error) {
+func (h scryptHash) Work(password string) Work { return Work{h.String(), password} }
+
+func (h scryptHash) Fits(result []byte, _ Pepper) (bool, error) { return fits(result), nil }
+
+func (h scryptHash) work(password string) []byte {
 	size := len(h.hash)
 	if h.signer != nil {
 		size = 32
 	}
 	sum, err := scrypt.Key([]byte(password), append(bytes.Clone(h.salt), h.separator...), 1<<h.ln, h.r, h.p, size)
 	if err != nil {
-		return false, nil //nolint:nilerr // out of the bounds of scrypt itself: nothing fits
+		return verdict(false) // out of the bounds of scrypt itself: nothing fits
 	}
 	if h.signer != nil {
 		block, err := aes.NewCipher(sum)
 		if err != nil {
-			return false, err
+			return verdict(false) // cannot be: 32 bytes are a key
 		}
 		sum = make([]byte, len(h.signer))
 		cipher.NewCTR(block, make([]byte, aes.BlockSize)).XORKeyStream(sum, h.signer) //nolint:gosec // as Firebase does: each key encrypts once
 	}
-	return subtle.ConstantTimeCompare(sum, h.hash) == 1, nil
+	return verdict(subtle.ConstantTimeCompare(sum, h.hash) == 1)
 }

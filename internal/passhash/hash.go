@@ -27,8 +27,40 @@ type Hash interface {
 	String() string
 	// Scheme is a name for people and statistics.
 	Scheme() string
-	// Matches reports whether password fits. An error means that the pepper is missing.
-	Matches(password string, by Pepper) (bool, error)
+	// Work is what is expensive about comparing a password with this hash.
+	Work(password string) Work
+	// Fits reports whether result, which Work has come to, is that of the right
+	// password. An error means that the pepper is missing.
+	Fits(result []byte, by Pepper) (bool, error)
+
+	// work computes what Work is asked for.
+	work(password string) []byte
+}
+
+// Work is an expensive computation with a password, in a form that can be handed to
+// another process: nothing in it comes from a key, nor is the sum of an Argon2id hash.
+type Work struct{ Hash, Password string }
+
+// Compute does work: Here, or Workers.Compute.
+type Compute func(Work) (result []byte, err error)
+
+// Here computes in this process. It returns ErrHash for a hash that Parse does not take.
+func Here(w Work) ([]byte, error) {
+	h, err := Parse(w.Hash)
+	if err != nil {
+		return nil, err
+	}
+	return h.work(w.Password), nil
+}
+
+// Matches reports whether password has the hash h. An error means that the pepper is
+// missing, or is one of do.
+func Matches(h Hash, password string, by Pepper, do Compute) (bool, error) {
+	result, err := do(h.Work(password))
+	if err != nil {
+		return false, err
+	}
+	return h.Fits(result, by)
 }
 
 // schemes are the hashes that can be stored, by how they begin.

@@ -108,5 +108,8 @@ func (w *Weak) Wrap(params Argon2Params, by Pepper) (Hash, error) {
 	if err := w.Check(); err != nil {
 		return nil, err
 	}
-	return wrap(params, by, w.inner(), w.Sum)
+	h := fresh(params)
+	h.inner = w.inner()
+	h.hash = h.compute(w.Sum)
+	return h.under(by)
 }

@@ -129,7 +129,7 @@ func TestAU03ExportedPasswordsFit(t *testing.T) {
 			if h == nil {
 				return nil
 			}
-			if ok, err := h.Matches(typed[p.Username], nil); !ok || err != nil {
+			if ok, err := passhash.Matches(h, typed[p.Username], nil, passhash.Here); !ok || err != nil {
 				t.Errorf("%s: %s does not fit: %v", name, p.Username, err)
 			}
 			fits++

@@ -39,16 +39,20 @@ type config struct {
 	Clients          []clientConfig      `yaml:"clients" doc:"Apps that may ask for tokens. More can be added with sallyport client add."`
 	AssertionIssuers []assertionIssuer   `yaml:"assertion_issuers" doc:"Who may say who a service is, by JWT assertions (RFC 7523): clusters, build servers."`
 
-	MTLSClientCAFile  string           `yaml:"mtls_client_ca_file" example:"client-ca.pem" doc:"PEM file with the authorities whose certificates prove clients of tls_client_auth."`
+	runningConfig
+
+	MTLSClientCAFile  string           `yaml:"mtls_client_ca_file" file:"policy" example:"client-ca.pem" doc:"PEM file with the authorities whose certificates prove clients of tls_client_auth."`
 	Attesters         []attesterConfig `yaml:"attesters" doc:"Who vouches for instances of apps (attestation-based client authentication)."`
 	GlobalRevocation  bool             `yaml:"global_token_revocation" example:"true" doc:"Let service clients with the scope sessions.revoke end every session and grant of a person, at /oauth/global-token-revocation."`
 	AssertionLifetime duration         `yaml:"assertion_lifetime" default:"5m" example:"5m" doc:"How long assertions of private_key_jwt may live, 1m to 1h. Some libraries write an hour."`
 
 	path  string         // of the file
+	text  []byte         // of it
 	lines map[string]int // where each setting stands in it, by its path
 
 	unread    bool              // the document as a whole could not be read
 	broken    map[string]bool   // settings that could not be read, by their path
+	overrides []string          // NAME=value of the variables that were taken, in order
 	variables map[string]string // the variable that a setting came from, by its path
 }
 
@@ -65,7 +69,7 @@ type apiConfig struct {
 	Upstream     string            `yaml:"upstream" example:"http://127.0.0.1:9000" doc:"Address of the backend. Needed with path."`
 	Tier         string            `yaml:"tier" default:"standard" enum:"low,standard,high" example:"standard" doc:"Risk of the API. It sets lifetimes, factors, and how stale the view of revocations may be."`
 	TokenFormat  string            `yaml:"token_format" default:"sealed" enum:"sealed,jwt,nested" example:"jwt" doc:"How access tokens for the API are written: sealed, opaque to everybody else; jwt, readable by whoever holds one (RFC 9068); nested, such a JWT encrypted to the API, which must verify it itself."`
-	JWKSFile     string            `yaml:"jwks_file" example:"reports.jwks.json" doc:"File with the public keys that nested tokens are encrypted to, a JWK Set."`
+	JWKSFile     string            `yaml:"jwks_file" file:"policy" example:"reports.jwks.json" doc:"File with the public keys that nested tokens are encrypted to, a JWK Set."`
 	JWKSURI      string            `yaml:"jwks_uri" example:"https://reports.example.com/jwks.json" doc:"Where the API publishes these keys, instead of jwks_file."`
 	JWKSNetworks []string          `yaml:"jwks_networks" example:"[10.0.0.0/8]" doc:"Private networks in which jwks_uri may be. Without them, it must be reachable on the internet, or on this machine."`
 	Scopes       []string          `yaml:"scopes" example:"[reports.read]" doc:"Scopes of an API that verifies tokens itself. A scope belongs to one API."`
@@ -99,7 +103,7 @@ type clientConfig struct {
 	SecretFile             string   `yaml:"secret_file" example:"shop-web.secret" doc:"File with the secret of a server or service client. Only its hash is kept in memory."`
 	Contacts               []string `yaml:"contacts" example:"[owner@example.com]" doc:"E-mail addresses of those who look after the client: they are told when a credential of it leaks."`
 	Resources              []string `yaml:"resources" example:"[catalog]" doc:"Names of the APIs whose tokens the client may introspect, as their resource server."`
-	JWKSFile               string   `yaml:"jwks_file" example:"shop-web.jwks.json" doc:"File with the public keys of the client, a JWK Set."`
+	JWKSFile               string   `yaml:"jwks_file" file:"policy" example:"shop-web.jwks.json" doc:"File with the public keys of the client, a JWK Set."`
 
 	DPoPBound        bool `yaml:"dpop_bound_access_tokens" example:"true" doc:"Give the client no token without a DPoP proof, by the key of which the token is bound. Without it, a proof is welcome and not needed, but for APIs of tier high."`
 	CertificateBound bool `yaml:"tls_client_certificate_bound_access_tokens" example:"false" doc:"Give the client no token without a client certificate, to which the token is bound. It needs mtls_listen."`

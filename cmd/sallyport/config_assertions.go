@@ -14,7 +14,7 @@ import (
 // build server.
 type assertionIssuer struct {
 	Issuer       string             `yaml:"issuer" need:"yes" example:"https://kubernetes.default.svc.cluster.local" doc:"Exactly what stands in iss of the assertions."`
-	JWKSFile     string             `yaml:"jwks_file" example:"cluster.jwks.json" doc:"File with the issuer's public keys, a JWK Set."`
+	JWKSFile     string             `yaml:"jwks_file" file:"policy" example:"cluster.jwks.json" doc:"File with the issuer's public keys, a JWK Set."`
 	JWKSURI      string             `yaml:"jwks_uri" example:"https://token.actions.example.com/.well-known/jwks" doc:"Where the issuer publishes them, instead of jwks_file."`
 	JWKSNetworks []string           `yaml:"jwks_networks" example:"[10.0.0.0/8]" doc:"Private networks in which jwks_uri may be."`
 	Repeatable   bool               `yaml:"repeatable" example:"true" doc:"Let an assertion be presented again until it expires, as clusters that write them into files need it. Without it, once."`

@@ -17,7 +17,7 @@ import (
 // attesterConfig is who vouches for instances of apps.
 type attesterConfig struct {
 	Issuer   string   `yaml:"issuer" need:"yes" example:"https://attest.example.com" doc:"iss of its attestations."`
-	JWKSFile string   `yaml:"jwks_file" example:"attester.jwks.json" doc:"File with the public keys that sign them, a JWK Set."`
+	JWKSFile string   `yaml:"jwks_file" file:"policy" example:"attester.jwks.json" doc:"File with the public keys that sign them, a JWK Set."`
 	JWKSURI  string   `yaml:"jwks_uri" example:"https://attest.example.com/jwks.json" doc:"Where these keys are published, instead of jwks_file."`
 	Clients  []string `yaml:"clients" need:"yes" example:"[shop-app]" doc:"client_ids that it may vouch for. For all others its word is worth nothing."`
 }

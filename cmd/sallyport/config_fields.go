@@ -89,6 +89,17 @@ func (r *reader) environment(env []string, into reflect.Value, path string) {
 	}
 }
 
+// overrides lists the variables that were taken, with their values.
+func (r *reader) overrides(env []string) []string {
+	var list []string
+	for _, name := range r.variables {
+		value, _ := lookup(env, name)
+		list = append(list, name+"="+value)
+	}
+	slices.Sort(list)
+	return list
+}
+
 // strays refuses variables that are a slip away from one of ours. Others with
 // the prefix are not ours to judge: Kubernetes sets SALLYPORT_PORT for a
 // service of this name.

@@ -21,7 +21,7 @@ type mailConfig struct {
 	PasswordFile string `yaml:"password_file" example:"mail.password" doc:"File with the password."`
 	From         string `yaml:"from" example:"Sallyport <auth@example.com>" doc:"The sender."`
 	Folder       string `yaml:"folder" example:"mail" doc:"Folder into which mails are written as files, instead of sending them: for trying out. Everybody who reads them can sign in as those that they are for."`
-	CAFile       string `yaml:"ca_file" example:"mail-ca.pem" doc:"PEM file with the authorities that the server's certificate leads to, instead of the system's."`
+	CAFile       string `yaml:"ca_file" file:"policy" example:"mail-ca.pem" doc:"PEM file with the authorities that the server's certificate leads to, instead of the system's."`
 }
 
 type leaksConfig struct {

@@ -20,7 +20,7 @@ type peopleConfig struct {
 
 	BreachedPasswordsFile string `yaml:"breached_passwords_file" example:"breached.filter" doc:"A filter of passwords that have leaked, made by sallyport user passwords build-filter, besides the one that is built in. Nobody can choose a password that is in it."`
 
-	PlacesFile string `yaml:"places_file" example:"places.csv" doc:"A table of where addresses are, CSV without a header: NETWORK,PLACE or FIRST,LAST,PLACE. People see the place beside a session and in letters; nothing is decided by it. It is read at the start."`
+	PlacesFile string `yaml:"places_file" file:"policy" example:"places.csv" doc:"A table of where addresses are, CSV without a header: NETWORK,PLACE or FIRST,LAST,PLACE. People see the place beside a session and in letters; nothing is decided by it. It is read at the start."`
 
 	Theme themeConfig `yaml:"theme" doc:"How the pages look: six values, each of which may be left out. The address of the server stays beside the name: it is what people can trust."`
 }
@@ -28,7 +28,7 @@ type peopleConfig struct {
 // themeConfig is how the pages look.
 type themeConfig struct {
 	Name       string `yaml:"name" example:"Example Bank" doc:"Who runs the service, at most 40 characters."`
-	LogoFile   string `yaml:"logo_file" example:"logo.svg" doc:"A logo, SVG or PNG, at most 64 kB. It is cleaned: a picture that runs, loads or moves anything is refused. It is shown 28 px high on both papers."`
+	LogoFile   string `yaml:"logo_file" file:"policy" example:"logo.svg" doc:"A logo, SVG or PNG, at most 64 kB. It is cleaned: a picture that runs, loads or moves anything is refused. It is shown 28 px high on both papers."`
 	Accent     string `yaml:"accent" example:"#0b57d0" doc:"Links and buttons by day, #rrggbb. It must have a contrast of 4.5:1 with white and with paper."`
 	AccentDark string `yaml:"accent_dark" example:"#a8c7fa" doc:"Links and buttons at night."`
 	Paper      string `yaml:"paper" example:"#f8fafd" doc:"Behind everything by day. Text must have a contrast of 4.5:1 with it."`

@@ -34,7 +34,7 @@ type providerConfig struct {
 	SignUp           bool     `yaml:"sign_up" example:"false" doc:"Make an account for people who have none, if their address is verified and in email_domains."`
 	TrustMFA         []string `yaml:"trust_mfa" example:"[mfa]" doc:"Values of acr or amr that stand for two factors there, and are believed: no second factor is asked for here then."`
 	Networks         []string `yaml:"networks" example:"[10.0.0.0/8]" doc:"Private networks in which it may be. Without them, it must be reachable on the internet, or on this machine."`
-	CAFile           string   `yaml:"ca_file" example:"corp-ca.pem" doc:"PEM file with the authorities that its certificate leads to, instead of those of the system."`
+	CAFile           string   `yaml:"ca_file" file:"policy" example:"corp-ca.pem" doc:"PEM file with the authorities that its certificate leads to, instead of those of the system."`
 }
 
 // door is how the provider may be asked: the operator wrote it down, so it may lie on

@@ -64,6 +64,15 @@ func (p problem) in(file string) string {
 // returned with the problems, as far as it could be read; another error means
 // that there was no file to read.
 func readConfig(path string, env []string) (*config, error) {
+	data, err := readText(path)
+	if err != nil {
+		return nil, err
+	}
+	return parseConfig(path, data, env)
+}
+
+// readText reads a configuration file of bounded size.
+func readText(path string) ([]byte, error) {
 	f, err := os.Open(path) //nolint:gosec // the operator names it
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%s does not exist: name the configuration with -c, or write one with sallyport init", path)
@@ -79,7 +88,7 @@ func readConfig(path string, env []string) (*config, error) {
 	if len(data) > maxConfig {
 		return nil, fmt.Errorf("read configuration: %s is larger than 1 MiB", path)
 	}
-	return parseConfig(path, data, env)
+	return data, nil
 }
 
 // parseConfig reads the text of the file named path, and the environment.
@@ -89,6 +98,7 @@ func parseConfig(path string, data []byte, env []string) (*config, error) {
 	r.defaults(reflect.ValueOf(c).Elem())
 	c.unread = !r.document(data, reflect.ValueOf(c).Elem())
 	r.environment(env, reflect.ValueOf(c).Elem(), "")
+	c.text, c.overrides = data, r.overrides(env)
 	r.strays(env)
 	if len(r.problems) == 0 {
 		return c, nil
@@ -288,7 +298,7 @@ func (r *reader) defaults(v reflect.Value) {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
 		switch d := f.Tag.Get("default"); {
-		case f.Type.Kind() == reflect.Struct && f.IsExported():
+		case f.Type.Kind() == reflect.Struct && (f.IsExported() || f.Anonymous):
 			r.defaults(v.Field(i))
 		case d != "":
 			r.set(0, d, v.Field(i), f, "")

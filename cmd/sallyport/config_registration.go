@@ -26,7 +26,7 @@ type registerConfig struct {
 
 type statementConfig struct {
 	Issuer   string `yaml:"issuer" need:"yes" example:"https://directory.example.com" doc:"iss of the statements."`
-	JWKSFile string `yaml:"jwks_file" example:"directory.jwks.json" doc:"File with the public keys of the issuer, a JWK Set."`
+	JWKSFile string `yaml:"jwks_file" file:"policy" example:"directory.jwks.json" doc:"File with the public keys of the issuer, a JWK Set."`
 	JWKSURI  string `yaml:"jwks_uri" example:"https://directory.example.com/jwks.json" doc:"Where it publishes them, instead of jwks_file."`
 }
 

@@ -99,7 +99,7 @@ func (p *program) dev(ctx context.Context, o devOptions) (err error) {
 	if err := replaceFile(d.config.path, text, 0o600); err != nil {
 		return err
 	}
-	if err := d.makeUser(ctx, n.accounts); err != nil {
+	if err := d.makeUser(ctx, n.current.Load().accounts); err != nil {
 		return err
 	}
 	return d.run(ctx, p, n, logger, o.asJSON)

@@ -35,10 +35,10 @@ var told = map[oauth.Told]account.EventKind{
 }
 
 // tell tells a person what has happened to what they gave an app.
-func (n *node) tell(ctx context.Context, userID string, what oauth.Told, clientID string) {
+func (a *assembly) tell(ctx context.Context, userID string, what oauth.Told, clientID string) {
 	app := ""
 	if clientID != "" && what != oauth.ToldEnded {
-		app = n.oauth.AppName(ctx, clientID)
+		app = a.oauth.AppName(ctx, clientID)
 	}
-	n.accounts.Happened(ctx, userID, told[what], nil, app)
+	a.accounts.Happened(ctx, userID, told[what], nil, app)
 }

@@ -16,14 +16,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
-	"sallyport/internal/account"
 	"sallyport/internal/gateway"
-	"sallyport/internal/notify"
-	"sallyport/internal/oauth"
 	"sallyport/internal/ratelimit"
 	"sallyport/internal/revocation"
 	"sallyport/internal/shared"
-	"sallyport/internal/signals"
 	"sallyport/internal/store"
 	"sallyport/internal/token"
 	"sallyport/internal/web"
@@ -36,6 +32,7 @@ func (p *program) serveCommand() *cobra.Command {
 		Short: "Run issuer and gateway",
 		Long: "Serve runs issuer and gateway on one TLS listener, and health and metrics on another. With mtls_listen, programs\n" +
 			"that are to prove a certificate have a third.\n" +
+			"SIGHUP, or a change of the configuration, makes it take the new one if it keeps all rules; calls go on meanwhile.\n" +
 			"It logs to standard error. SIGINT and SIGTERM let running requests end, for ten seconds at most;\n" +
 			"another one, two seconds later or more, ends it at once.",
 		Example: "  sallyport serve\n  sallyport serve -c /etc/sallyport/sallyport.yaml",
@@ -64,6 +61,7 @@ func (p *program) serve(ctx context.Context, file string) error {
 		return interrupted(ctx, err)
 	}
 	defer n.close()
+	n.reloads.obey(p.env)
 	return n.serve(ctx, doors, func() {
 		logger.InfoContext(ctx, "ready", slog.String("issuer", c.Issuer), slog.String("listen", doors.public.Addr().String()), slog.String("metrics_listen", doors.ops.Addr().String()))
 	})
@@ -108,7 +106,9 @@ func (p *program) logger() *slog.Logger {
 	return slog.New(slog.NewJSONHandler(p.stderr, nil))
 }
 
-// node is one process: issuer, gateway, and what they stand on.
+// node is one process: what outlives a change of the configuration, and the
+// assembly that follows from it. What is remembered between requests lives here;
+// what is written in the file lives there.
 type node struct {
 	log      *slog.Logger
 	now      func() time.Time
@@ -116,12 +116,16 @@ type node struct {
 	shared   *shared.Store // nil on one node
 	keys     *keyring
 	feed     *revocation.Follower
-	oauth    *oauth.Service
-	accounts *account.Service
-	gateway  *gateway.Gateway
-	notices  *notify.Worker
-	postman  *notify.Postman
-	signals  *signals.Service // nil where nobody receives signals
+	replay   token.Replay
+	proofs   *token.Proofs
+	state    *gateway.State
+	limits   *ratelimit.Table
+	news     <-chan struct{} // that there are signals
+	registry *prometheus.Registry
+	meters   *web.Meters
+	cert     certificate
+	current  atomic.Pointer[assembly]
+	reloads  *reloads
 	public   *http.Server
 	mutual   *http.Server // nil where mtls_listen is not set
 	ops      *http.Server
@@ -142,77 +146,33 @@ func openNode(ctx context.Context, c *config, logger *slog.Logger, now func() ti
 	if err != nil {
 		return nil, err
 	}
-	n := &node{log: logger, now: now, store: st}
+	n := &node{log: logger, now: now, store: st, state: gateway.NewState(), limits: ratelimit.New(ratelimit.Options{}), registry: prometheus.NewRegistry()}
+	n.cert.set(cert)
 	n.keys, err = c.openKeyring(ctx, st, logger, now)
 	if err == nil {
-		err = n.assemble(ctx, c, n.keys.Ring)
+		err = n.openLasting(ctx, c)
 	}
 	if err != nil {
 		n.closeShared()
 		return nil, errors.Join(err, st.Close())
 	}
-	n.public.TLSConfig = tlsConfigFor(cert)
-	if c.MTLSListen != "" {
-		n.mutual = n.newMutual(n.public.Handler, cert)
-	}
+	n.openDoors(c)
 	return n, nil
 }
 
-func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error {
-	clients, err := c.oauthClients()
-	if err != nil {
-		return err
-	}
-	keys, err := newKeyFinder(c, n.now)
-	if err != nil {
-		return err
-	}
-	resources, err := c.resources(keys)
-	if err != nil {
-		return err
-	}
-	vouchers, err := keys.assertionIssuers(c)
-	if err != nil {
-		return err
-	}
-	authorities, err := c.clientCAs()
-	if err != nil {
-		return err
-	}
-	attesters, err := c.oauthAttesters(keys)
-	if err != nil {
-		return err
-	}
+// openLasting makes what is kept, and the first assembly.
+func (n *node) openLasting(ctx context.Context, c *config) error {
+	var err error
 	n.feed = revocation.NewFollower(n.store.Feed(), n.now)
-	replay, err := n.openReplay(ctx, c)
-	if err != nil {
+	if n.replay, err = n.openReplay(ctx, c); err != nil {
 		return err
 	}
-	proofs, err := n.newProofs(ring, replay)
-	if err != nil {
-		return err
-	}
-	registration, err := c.registration(keys)
-	if err != nil {
-		return err
-	}
-	n.oauth, err = oauth.New(oauth.Options{
-		Issuer: c.Issuer, Store: n.store.OAuth(), Users: n.store.OAuth(), Ring: ring, Feed: n.feed, Proofs: proofs, MutualTLS: c.mutualURL(),
-		Resources: resources, ScopeText: c.Scopes, DetailsTypes: c.DetailsTypes, Clients: clients, Now: n.now,
-		AssertionIssuers: vouchers,
-		KeysAt:           keys.ofClient, IsMaster: c.isMaster, Replay: replay, Fetch: keys.door.Get, FetchRequest: keys.door.GetJWT, RequirePushed: c.RequirePushed,
-		MinACR:   c.People.minACR(),
-		MayFetch: keys.door.Check, Registration: registration, Documents: c.documents(), FetchDocument: fetchDocument(c.documentDoor()),
-		AssertionLife: c.AssertionLifetime.std(), ClientCAs: authorities, Attesters: attesters,
-		Signals:          c.Signals.Enabled,
-		GlobalRevocation: c.GlobalRevocation, Tell: n.tell,
-	})
-	if err != nil {
+	if n.proofs, err = n.newProofs(n.keys.Ring, n.replay); err != nil {
 		return err
 	}
 	n.feed.OnEntry(func(e revocation.Entry) {
-		if e.Kind == revocation.Changed {
-			n.oauth.ForgetClient(e.ID)
+		if a := n.current.Load(); a != nil && e.Kind == revocation.Changed {
+			a.oauth.ForgetClient(e.ID)
 		}
 	})
 	n.feed.OnEntry(n.keys.onEntry)
@@ -221,69 +181,31 @@ func (n *node) assemble(ctx context.Context, c *config, ring *token.Ring) error 
 		return err
 	}
 	n.keys.told = true
-	apis, err := c.gatewayAPIs()
+	n.news = n.store.Signals().Hint()
+	n.registerMetrics(n.registry)
+	if n.meters, err = web.NewMeters(n.registry); err != nil {
+		return err
+	}
+	n.reloads = newReloads(n)
+	a, err := n.assemble(ctx, c)
 	if err != nil {
 		return err
 	}
-	n.gateway, err = gateway.New(gateway.Options{Issuer: c.Issuer, APIs: apis, Ring: ring, Feed: n.feed, Proofs: proofs, MutualTLS: c.mutualURL(), Now: n.now})
-	if err != nil {
-		return err
-	}
-	if err := n.assembleNotices(ctx, c); err != nil {
-		return err
-	}
-	n.assemblePosts(keys.door)
-	if err := n.assembleSignals(c, keys.door); err != nil {
-		return err
-	}
-	return n.assembleEdge(c, ring)
+	n.take(a)
+	return nil
 }
 
-func (n *node) assembleEdge(c *config, ring *token.Ring) error {
-	limits := ratelimit.New(ratelimit.Options{})
-	lists, err := c.breachedFilters()
-	if err != nil {
-		return err
-	}
-	passkeys, err := c.passkeys()
-	if err != nil {
-		return err
-	}
-	places, err := c.places()
-	if err != nil {
-		return err
-	}
-	n.accounts = account.New(c.letters(account.Options{
-		Store: n.store.Account(), Now: n.now, Ring: ring, Limits: limits, WebAuthn: passkeys,
-		MaxSessions: c.People.SessionsMax, NeedSecond: c.People.minACR() != "",
-		Breached: lists,
-		Places:   places,
-	}))
-	elsewhere, err := c.upstreamService(ring, n.now, n.spendState)
-	if err != nil {
-		return err
-	}
-	registry := prometheus.NewRegistry()
-	n.registerMetrics(registry)
-	look, err := c.theme()
-	if err != nil {
-		return fmt.Errorf("people.theme: %w", err)
-	}
-	handler, err := web.New(web.Options{
-		Issuer: c.Issuer, OAuth: n.oauth, Accounts: n.accounts, Ring: ring, Gateway: n.gateway, Logger: n.log,
-		Registerer: registry, Limits: limits, Now: n.now, Audiences: c.audiences(),
-		MutualTLS: c.mutualURL(), Signals: n.signals, SessionTier: c.People.sessionTier(), Theme: look, Upstream: elsewhere,
-	})
-	if err != nil {
-		return err
-	}
+// openDoors makes the servers. They ask for the assembly of the moment with each
+// request.
+func (n *node) openDoors(c *config) {
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { n.current.Load().handler.ServeHTTP(w, r) })
 	n.public = newServer(handler, n.log)
-	n.public.RegisterOnShutdown(n.gateway.Close)
-	if n.signals != nil {
-		n.public.RegisterOnShutdown(n.signals.Close)
+	n.public.TLSConfig = tlsConfigFor(&n.cert)
+	n.public.RegisterOnShutdown(func() { n.current.Load().end() })
+	if c.MTLSListen != "" {
+		n.mutual = n.newMutual(handler)
 	}
-	n.ops = newServer(web.Ops(web.OpsOptions{Ready: n.ready, Gatherer: registry}), n.log)
-	return nil
+	n.ops = newServer(web.Ops(web.OpsOptions{Ready: n.ready, Gatherer: n.registry, About: n.reloads.about}), n.log)
 }
 
 // audiences are those of the APIs behind the gateway.

@@ -30,7 +30,7 @@ var errKeysOld = errors.New("the keys cannot be read")
 // keyring is the ring of a node and what keeps it up to date.
 type keyring struct {
 	*token.Ring
-	keeper *token.Keeper
+	keeper atomic.Pointer[token.Keeper]
 	log    *slog.Logger
 	news   chan struct{} // the feed says that keys have changed
 	told   bool          // events before the start are not logged again
@@ -51,14 +51,20 @@ func (c *config) openKeyring(ctx context.Context, st *store.Store, logger *slog.
 		return nil, c.explainMaster(err)
 	}
 	ring.FollowMaster(c.privateMaster)
-	k := &keyring{Ring: ring, keeper: c.keeper(st, now), log: logger, news: make(chan struct{}, 1), astray: map[secret.ID]bool{}, now: now}
-	k.keeper.Astray = k.onAstray
-	k.keeper.Wants = []token.Purpose{token.SignIDTokenRSA}
-	if c.Signals.Enabled {
-		k.keeper.Wants = append(k.keeper.Wants, token.SignSET)
-	}
+	k := &keyring{Ring: ring, log: logger, news: make(chan struct{}, 1), astray: map[secret.ID]bool{}, now: now}
+	k.setPolicy(c.keeper(st, now), c)
 	k.read.Store(now().Unix())
 	return k, nil
+}
+
+// setPolicy says how keys are made from now on.
+func (k *keyring) setPolicy(keeper *token.Keeper, c *config) {
+	keeper.Astray = k.onAstray
+	keeper.Wants = []token.Purpose{token.SignIDTokenRSA}
+	if c.Signals.Enabled {
+		keeper.Wants = append(keeper.Wants, token.SignSET)
+	}
+	k.keeper.Store(keeper)
 }
 
 // onAstray logs each such key once.
@@ -151,7 +157,7 @@ type complaints struct{ tending, reading complaint }
 
 // once returns when to come again.
 func (k *keyring) once(ctx context.Context, c *complaints) time.Duration {
-	_, tendErr := k.keeper.Tend(ctx)
+	_, tendErr := k.keeper.Load().Tend(ctx)
 	c.tending.about(ctx, k.log, "keys cannot be rotated: the old ones go on", tendErr)
 	readErr := k.Reload(ctx)
 	c.reading.about(ctx, k.log, "keys cannot be read: those that are known go on", readErr)

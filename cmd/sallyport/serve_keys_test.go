@@ -89,7 +89,7 @@ func TestAKeyFarAheadIsLoggedOnceAndListed(t *testing.T) {
 	t.Parallel()
 	v := newVault(t)
 	k, log, _ := v.node()
-	wrong := *k.keeper
+	wrong := *k.keeper.Load()
 	wrong.Now = func() time.Time { return time.Now().Add(20 * 365 * 24 * time.Hour) }
 	policy, _ := token.PolicyOf(token.SignIDToken)
 	if _, err := wrong.RotateNow(t.Context(), policy, false); err != nil {

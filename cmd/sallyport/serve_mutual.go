@@ -53,9 +53,9 @@ func (n *node) newProofs(ring *token.Ring, replay token.Replay) (*token.Proofs, 
 }
 
 // newMutual makes the server of the listener that asks for client certificates.
-func (n *node) newMutual(handler http.Handler, cert tls.Certificate) *http.Server {
+func (n *node) newMutual(handler http.Handler) *http.Server {
 	s := newServer(web.MutualTLS(handler), n.log)
-	s.TLSConfig = mutualTLSFor(cert)
+	s.TLSConfig = mutualTLSFor(&n.cert)
 	return s
 }
 
@@ -63,7 +63,7 @@ func (n *node) newMutual(handler http.Handler, cert tls.Certificate) *http.Serve
 // to its digest and not to a name in it (RFC 8705 §3); the handshake proves that
 // the client has its key. Each connection proves it anew: without tickets no
 // certificate comes from an earlier one.
-func mutualTLSFor(cert tls.Certificate) *tls.Config {
+func mutualTLSFor(cert *certificate) *tls.Config {
 	c := tlsConfigFor(cert)
 	c.ClientAuth = tls.RequestClientCert
 	c.SessionTicketsDisabled = true

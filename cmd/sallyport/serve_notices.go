@@ -17,7 +17,8 @@ import (
 
 // assembleNotices makes the worker that tells people of leaks, and says which
 // secrets of the file are refused.
-func (n *node) assembleNotices(ctx context.Context, c *config) error {
+func (a *assembly) assembleNotices(ctx context.Context, _ *keyFinder) error {
+	c, n := a.config, a.node
 	dead, err := c.deadSecrets(deadIn(ctx, n.store))
 	if err != nil {
 		return err
@@ -33,10 +34,10 @@ func (n *node) assembleNotices(ctx context.Context, c *config) error {
 	if err != nil {
 		return err
 	}
-	n.notices = notify.NewWorker(notify.Options{
+	a.notices = notify.NewWorker(notify.Options{
 		Outbox: n.store.Outbox(), Directory: directory{c, n.store.OAuth()}, Issuer: c.Issuer, Operators: c.Leaks.Notify,
 		Mailer: mailer, Webhook: hook, Now: n.now, Record: n.recordLeak, Report: n.reportDelivery,
-		OpenLetter: func(id, sealed string) (secret.Value, error) { return n.accounts.OpenLetter(id, sealed) },
+		OpenLetter: func(id, sealed string) (secret.Value, error) { return a.accounts.OpenLetter(id, sealed) },
 	})
 	return nil
 }

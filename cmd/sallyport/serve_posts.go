@@ -12,15 +12,16 @@ import (
 )
 
 // assemblePosts makes what sends messages to addresses of clients: logout tokens,
-// signals. door is how those may be asked.
-func (n *node) assemblePosts(door *outbound.Client) {
-	n.postman = notify.NewPostman(notify.PostOptions{
-		Posts: n.store.Outbox(), Make: n.makePost, Send: poster{door}.send, Now: n.now, Report: n.reportDelivery,
+// signals. keys has the door to those.
+func (a *assembly) assemblePosts(_ context.Context, keys *keyFinder) error {
+	a.postman = notify.NewPostman(notify.PostOptions{
+		Posts: a.store.Outbox(), Make: a.makePost, Send: poster{keys.door}.send, Now: a.now, Report: a.reportDelivery,
 	})
+	return nil
 }
 
-func (n *node) makePost(ctx context.Context, p notify.Post) (notify.PostRequest, error) {
-	m, err := n.oauth.MakePost(ctx, p.ID, oauth.PostKind(p.Kind), p.Payload)
+func (a *assembly) makePost(ctx context.Context, p notify.Post) (notify.PostRequest, error) {
+	m, err := a.oauth.MakePost(ctx, p.ID, oauth.PostKind(p.Kind), p.Payload)
 	if errors.Is(err, oauth.ErrNothingToSend) {
 		return notify.PostRequest{}, notify.ErrNothing
 	}

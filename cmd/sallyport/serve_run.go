@@ -29,11 +29,10 @@ func (n *node) serve(ctx context.Context, doors listeners, ready func()) error {
 	work.Go(func() { n.feed.Run(background, n.reportFeed) })
 	work.Go(func() { n.keys.run(background) })
 	work.Go(func() { n.expire(background) })
-	work.Go(func() { n.notices.Run(background) })
-	if n.signals != nil {
-		work.Go(func() { n.signals.Run(background) })
+	n.reloads.start(background, &work)
+	if n.reloads.asked != nil {
+		work.Go(func() { n.reloads.follow(background) })
 	}
-	work.Go(func() { n.postman.Run(background) })
 	failed := make(chan error, 3)
 	work.Go(func() { failed <- n.public.ServeTLS(doors.public, "", "") })
 	work.Go(func() { failed <- n.ops.Serve(doors.ops) })
@@ -86,7 +85,9 @@ func (n *node) reportFeed(err error) {
 func (n *node) feedReturned() {
 	n.log.Error("the database is not where it was: a backup was put back, or a replica took over that lacks the last changes; " +
 		"the revocations that this node knows stay in force, and all others are read again; what no node knows is lost")
-	n.oauth.Forget()
+	if a := n.current.Load(); a != nil {
+		a.oauth.Forget()
+	}
 	n.keys.readAgain()
 }
 

@@ -5,23 +5,33 @@ import (
 	"log/slog"
 
 	"sallyport/internal/audit"
-	"sallyport/internal/outbound"
 	"sallyport/internal/signals"
+	"sallyport/internal/store"
 )
 
-// assembleSignals makes the transmitter, where there is to be one. door is how
-// addresses of receivers may be asked: they come from clients.
-func (n *node) assembleSignals(c *config, door *outbound.Client) error {
+// assembleSignals makes the transmitter, where there is to be one. keys has the
+// door to addresses of receivers: they come from clients.
+func (a *assembly) assembleSignals(_ context.Context, keys *keyFinder) error {
+	c, door := a.config, keys.door
 	if !c.Signals.Enabled {
 		return nil
 	}
 	var err error
-	n.signals, err = signals.New(signals.Options{
-		Issuer: c.Issuer, Store: n.store.Signals(), Ring: n.keys.Ring, Keep: c.Signals.Keep.std(), Now: n.now,
-		Check: door.Check, Post: door.Send, Receives: n.oauth.Receives, Person: n.oauth.Known, Session: n.oauth.KnownSession, Report: n.reportSignal,
+	a.signals, err = signals.New(signals.Options{
+		Issuer: c.Issuer, Store: hinted{a.store.Signals(), a.news}, Ring: a.keys.Ring, Keep: c.Signals.Keep.std(), Now: a.now,
+		Check: door.Check, Post: door.Send, Receives: a.oauth.Receives, Person: a.oauth.Known, Session: a.oauth.KnownSession, Report: a.reportSignal,
 	})
 	return err
 }
+
+// hinted has one channel of hints for all assemblies, one after another.
+type hinted struct {
+	store.Signals
+	news <-chan struct{}
+}
+
+// Hint implements signals.Store.
+func (h hinted) Hint() <-chan struct{} { return h.news }
 
 // reportSignal logs what became of an event. One that was sent is no news.
 func (n *node) reportSignal(d signals.Delivery) {

@@ -14,16 +14,27 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"sallyport/internal/outbound"
 )
 
-func tlsConfigFor(cert tls.Certificate) *tls.Config {
+// certificate is that of the listeners. It may be replaced at any time: the next
+// handshake has the new one. Safe for concurrent use.
+type certificate struct {
+	p atomic.Pointer[tls.Certificate]
+}
+
+func (c *certificate) set(cert tls.Certificate) { c.p.Store(&cert) }
+
+func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.p.Load(), nil }
+
+func tlsConfigFor(cert *certificate) *tls.Config {
 	return &tls.Config{
-		Certificates: []tls.Certificate{cert},
-		MinVersion:   tls.VersionTLS12,
-		CipherSuites: outbound.CipherSuites,
+		GetCertificate: cert.get,
+		MinVersion:     tls.VersionTLS12,
+		CipherSuites:   outbound.CipherSuites,
 	}
 }
 

@@ -29,6 +29,7 @@ type Options struct {
 	Limits        *ratelimit.Table // nil: one of its own
 	Mail          bool             // mail can be sent; without it letters are not written
 	Issuer        string           // that links in letters begin with
+	Before        *Service         // the one that this one follows: it remembers what that one does; nil: none
 	HashesAtOnce  int              // password hashes that run at once; 0: half of GOMAXPROCS
 	HashesWaiting int              // people who wait for one; 0: 2500
 	Params        Argon2Params     // of new hashes; zero: 19 MiB, 2 passes, 1 thread
@@ -96,9 +97,9 @@ func New(o Options) *Service {
 		needSecond:  o.NeedSecond,
 		limits:      o.Limits,
 		places:      o.Places,
-		stuffing:    newStuffing(),
+		stuffing:    o.stuffing(),
 
-		hasher:   newHasher(o.Params, pepperOf(o.Ring), o.Hash, o.HashesAtOnce, cmp.Or(o.HashesWaiting, defaultQueue)),
+		hasher:   o.hasher(),
 		breached: filters(o.Breached),
 		webauthn: o.WebAuthn,
 	}

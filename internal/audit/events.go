@@ -42,6 +42,8 @@ const (
 	KeyActivated         Name = "key.activated"
 	KeyCompromised       Name = "key.compromised"
 	KeyRewrapped         Name = "key.rewrapped"
+	ConfigApplied        Name = "config.applied"
+	ConfigRefused        Name = "config.refused"
 	LeakReported         Name = "leak.reported"
 	LeakFound            Name = "leak.found"
 	LeakMasterKey        Name = "leak.master_key"
@@ -147,6 +149,8 @@ var Events = []struct {
 	{KeyActivated, "a pending key makes from now on, sooner than planned", "find out who did it, if not you"},
 	{KeyCompromised, "a key was declared compromised; nothing that it made is accepted any more", "find out who did it, if not you; read docs/guide/keys.md"},
 	{KeyRewrapped, "the master key was changed: all keys are wrapped by another one", "see that every machine has the new file; destroy copies of the old one"},
+	{ConfigApplied, "the server has taken a changed configuration, without a restart; policy is its version", "find out who changed it, if not you"},
+	{ConfigRefused, "a changed configuration breaks a rule or cannot be read; the one before stays in force", "run sallyport check, mend what it names"},
 	{LeakReported, "a partner reported strings that it had found", "nothing: those that were ours have events of their own"},
 	{LeakFound, "a credential of ours was found where others can read it; action says what was done", "look at url; find out how it got there and who used it"},
 	{LeakMasterKey, "the master key was found where others can read it", "at once: take the database from the network, change the master key, compromise every key (docs/guide/leaks.md)"},

@@ -20,7 +20,7 @@ func (c *call) mint() refusal {
 	if c.api.noInner {
 		return handled
 	}
-	c.bearer, err = c.g.state.inner.get(innerKey{c.access.Serial, c.api.audience}, c)
+	c.bearer, err = c.g.state.inner.get(innerKey{c.access.Serial, c.api}, c)
 	if err != nil {
 		return refusal{problem: internalError, reason: "inner_token"}
 	}
@@ -90,7 +90,7 @@ const (
 
 type innerKey struct {
 	serial secret.ID
-	api    string // its audience
+	api    *route // of one configuration: the next may know other scopes
 }
 
 type innerShard struct {

@@ -84,6 +84,7 @@ type streams struct {
 	mu      sync.Mutex
 	live    map[*call]struct{}
 	closed  bool
+	current *Gateway // the one whose policy counts; nil before the first TakeOver
 	looking bool
 }
 
@@ -95,6 +96,10 @@ func (s *streams) add(c *call) {
 	defer s.mu.Unlock()
 	if s.closed && c.endless {
 		c.end(errClosing)
+		return
+	}
+	if s.current != nil && !s.current.keeps(c) {
+		c.end(errPolicy)
 		return
 	}
 	if s.live == nil {

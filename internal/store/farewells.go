@@ -26,7 +26,7 @@ func (s *Store) farewell(ctx context.Context, t *tx, sids []string, now time.Tim
 				return err
 			}
 			clients = append(clients, f.Client)
-			if stored > 0 && uri == 0 || stored == 0 && s.silent[f.Client] {
+			if stored > 0 && uri == 0 || stored == 0 && (*s.silent.Load())[f.Client] {
 				return nil
 			}
 			p, err := f.Post(now)

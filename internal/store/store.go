@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 )
 
@@ -34,7 +35,7 @@ var ErrClosed = errors.New("the store is closed")
 type Store struct {
 	engine engine
 	now    func() time.Time
-	silent map[string]bool
+	silent atomic.Pointer[map[string]bool] // see Options.Silent
 
 	mostSignals int64
 }
@@ -65,15 +66,22 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{engine: e, now: o.Now, silent: map[string]bool{}, mostSignals: int64(cmp.Or(o.MaxSignals, defaultMostSignals))}
-	for _, id := range o.Silent {
-		s.silent[id] = true
-	}
+	s := &Store{engine: e, now: o.Now, mostSignals: int64(cmp.Or(o.MaxSignals, defaultMostSignals))}
+	s.SetSilent(o.Silent)
 	if _, err := s.NeedsMigration(ctx); err != nil {
 		_ = e.close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// SetSilent replaces Options.Silent.
+func (s *Store) SetSilent(clientIDs []string) {
+	silent := make(map[string]bool, len(clientIDs))
+	for _, id := range clientIDs {
+		silent[id] = true
+	}
+	s.silent.Store(&silent)
 }
 
 // Close ends the transitions that are under way, then the connections.

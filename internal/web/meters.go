@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,47 +27,64 @@ type meter struct {
 
 var classNames = [6]string{"none", "1xx", "2xx", "3xx", "4xx", "5xx"}
 
-func newMeters(reg prometheus.Registerer, endpoints map[string]*endpoint) (*meters, error) {
-	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "sallyport_http_requests_total", Help: "Requests by route and class of status.",
-	}, []string{"route", "status"})
-	took := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "sallyport_http_request_seconds", Help: "Time until the answer was written, by route.",
-		Buckets: []float64{.0001, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
-	}, []string{"route"})
-	events := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "sallyport_security_events_total", Help: "Security events by name.",
-	}, []string{"event"})
-	leftOut := prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "sallyport_log_lines_left_out_total", Help: "Lines about refused requests that were not written, because there were too many.",
-	})
+// Meters are the metrics of one edge after another: where a changed configuration
+// makes a new one, it counts on.
+type Meters struct {
+	requests *prometheus.CounterVec
+	took     *prometheus.HistogramVec
+	events   *prometheus.CounterVec
+	leftOut  prometheus.Counter
+}
+
+// NewMeters registers them; reg may be nil.
+func NewMeters(reg prometheus.Registerer) (*Meters, error) {
+	m := &Meters{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sallyport_http_requests_total", Help: "Requests by route and class of status.",
+		}, []string{"route", "status"}),
+		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "sallyport_http_request_seconds", Help: "Time until the answer was written, by route.",
+			Buckets: []float64{.0001, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
+		}, []string{"route"}),
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sallyport_security_events_total", Help: "Security events by name.",
+		}, []string{"event"}),
+		leftOut: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "sallyport_log_lines_left_out_total", Help: "Lines about refused requests that were not written, because there were too many.",
+		}),
+	}
 	if reg != nil {
-		for _, c := range []prometheus.Collector{requests, took, events, leftOut} {
+		for _, c := range []prometheus.Collector{m.requests, m.took, m.events, m.leftOut} {
 			if err := reg.Register(c); err != nil {
-				return nil, err
+				return nil, fmt.Errorf("web: metrics: %w", err)
 			}
 		}
 	}
+	return m, nil
+}
+
+// of resolves those of the endpoints.
+func (m *Meters) of(endpoints map[string]*endpoint) *meters {
 	known := map[string]*meter{}
-	of := func(route string) *meter {
-		if m := known[route]; m != nil {
-			return m
+	route := func(route string) *meter {
+		if one := known[route]; one != nil {
+			return one
 		}
-		m := &meter{route: route, took: took.WithLabelValues(route)}
+		one := &meter{route: route, took: m.took.WithLabelValues(route)}
 		for i, class := range classNames {
-			m.byClass[i] = requests.WithLabelValues(route, class)
+			one.byClass[i] = m.requests.WithLabelValues(route, class)
 		}
-		known[route] = m
-		return m
+		known[route] = one
+		return one
 	}
-	m := &meters{gateway: of("gateway"), other: of("none"), events: map[audit.Name]prometheus.Counter{}, leftOut: leftOut}
+	all := &meters{gateway: route("gateway"), other: route("none"), events: map[audit.Name]prometheus.Counter{}, leftOut: m.leftOut}
 	for _, e := range endpoints {
-		e.meter = of(e.path)
+		e.meter = route(e.path)
 	}
 	for _, e := range audit.Events {
-		m.events[e.Name] = events.WithLabelValues(string(e.Name))
+		all.events[e.Name] = m.events.WithLabelValues(string(e.Name))
 	}
-	return m, nil
+	return all
 }
 
 func (m *meter) observe(status int, took time.Duration) {

@@ -86,6 +86,9 @@ func (s *site) finish(w *answer, r *http.Request, rec *audit.Record, took time.D
 		slog.String("request_id", w.id.String()), slog.String("method", knownMethod(r.Method)), slog.String("route", w.meter.route),
 		slog.Int("status", w.status), slog.String("outcome", outcome(w)), slog.Int64("took_us", took.Microseconds()),
 		slog.Int64("bytes", w.bytes), slog.String("remote", remote(r).String()))
+	if s.policy != "" {
+		attrs = append(attrs, slog.String("policy", s.policy))
+	}
 	set := rec.Attrs()
 	attrs = append(attrs, set...)
 	attrs = appendEvents(attrs, set, events)

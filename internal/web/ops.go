@@ -13,24 +13,30 @@ import (
 type OpsOptions struct {
 	Ready    func(context.Context) error // nil: always ready. It should ask the store and the feed
 	Gatherer prometheus.Gatherer         // nil: no metrics
+	About    func() string               // further lines of /readyz, fit for operators; nil: none
 }
 
 const readyTimeout = 2 * time.Second
 
 // Ops returns the handler of the operators' listener: /healthz says that the
 // process runs, /readyz that it can answer, /metrics what it has done. It says
-// nothing about why it is not ready: the log does. Not for the public.
+// nothing about why it is not ready: the log does; About says which policy runs.
+// Not for the public.
 func Ops(o OpsOptions) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 		defer cancel()
+		about := ""
+		if o.About != nil {
+			about = o.About()
+		}
 		if o.Ready != nil && o.Ready(ctx) != nil {
-			plain(w, http.StatusServiceUnavailable, "not ready\n")
+			plain(w, http.StatusServiceUnavailable, "not ready\n"+about)
 			return
 		}
-		plain(w, http.StatusOK, "ready\n")
+		plain(w, http.StatusOK, "ready\n"+about)
 	})
 	if o.Gatherer != nil {
 		mux.Handle("GET /metrics", promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{MaxRequestsInFlight: 3, Timeout: 10 * time.Second}))

@@ -35,6 +35,8 @@ type Options struct {
 	Audiences      []string              // of the APIs behind Gateway: their hosts are served too
 	Theme          *theme.Theme          // how pages look; nil: ours
 	Registerer     prometheus.Registerer // nil: no metrics
+	Meters         *Meters               // instead of Registerer: those of the site that this one follows
+	Policy         string                // version of the configuration, for the event of each request
 	Limits         *ratelimit.Table      // of client authentication; nil: one of its own
 	BrowserOrigins []string              // exact origins of browser apps that may call the token endpoint
 	Signals        *signals.Service      // nil: nobody receives signals
@@ -59,6 +61,7 @@ type site struct {
 	csrf     *http.CrossOriginProtection
 
 	sessionTier token.Tier
+	policy      string // version of the configuration
 
 	prefix    string          // path of the issuer, "" for most
 	hostname  string          // of the issuer
@@ -97,7 +100,7 @@ func New(o Options) (http.Handler, error) {
 	s := &site{
 		oauth: o.OAuth, accounts: o.Accounts, signals: o.Signals, upstream: o.Upstream, ring: o.Ring, gateway: o.Gateway, log: o.Logger, now: o.Now,
 		limits: o.Limits, origins: map[string]bool{}, csrf: http.NewCrossOriginProtection(),
-		sessionTier: o.SessionTier,
+		sessionTier: o.SessionTier, policy: o.Policy,
 	}
 	if s.gateway == nil {
 		s.gateway = http.NotFoundHandler()
@@ -131,9 +134,12 @@ func New(o Options) (http.Handler, error) {
 	s.metadata = newDocument("application/json", o.OAuth.Metadata())
 	s.endpoints = s.compileRoutes()
 	var err error
-	if s.meters, err = newMeters(o.Registerer, s.endpoints); err != nil {
-		return nil, fmt.Errorf("web: metrics: %w", err)
+	if o.Meters == nil {
+		if o.Meters, err = NewMeters(o.Registerer); err != nil {
+			return nil, err
+		}
 	}
+	s.meters = o.Meters.of(s.endpoints)
 	return http.HandlerFunc(s.observe), nil
 }
 

@@ -19,7 +19,7 @@ func (g *Gateway) TakeOver() {
 	if before == nil || before == g {
 		return
 	}
-	if t, ok := before.proxy.Transport.(interface{ CloseIdleConnections() }); ok {
+	if t, ok := before.transport.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
 }

@@ -91,7 +91,7 @@ func (p *program) root() *cobra.Command {
 		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
 	})
 	root.AddCommand(
-		p.devCommand(), p.initCommand(), p.serveCommand(), p.checkCommand(),
+		p.devCommand(), p.initCommand(), p.serveCommand(), p.hashWorkerCommand(), p.checkCommand(),
 		p.clientCommand(), p.keyCommand(), p.leakCommand(), p.registrationCommand(), p.userCommand(), p.sessionCommand(), p.signalsCommand(), p.migrateCommand(), p.versionCommand(),
 	)
 	return root

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sallyport/internal/gateway"
+	"sallyport/internal/hashworker"
 	"sallyport/internal/ratelimit"
 	"sallyport/internal/revocation"
 	"sallyport/internal/shared"
@@ -33,7 +34,7 @@ func (p *program) serveCommand() *cobra.Command {
 		Long: "Serve runs issuer and gateway on one TLS listener, and health and metrics on another. With mtls_listen, programs\n" +
 			"that are to prove a certificate have a third.\n" +
 			"SIGHUP, or a change of the configuration, makes it take the new one if it keeps all rules; calls go on meanwhile.\n" +
-			"It logs to standard error. SIGINT and SIGTERM let running requests end, for ten seconds at most;\n" +
+			"It logs to standard error. SIGINT and SIGTERM let running requests end, for ten seconds at most if drain.limit says nothing else;\n" +
 			"another one, two seconds later or more, ends it at once.",
 		Example: "  sallyport serve\n  sallyport serve -c /etc/sallyport/sallyport.yaml",
 		Args:    noArgs,
@@ -120,6 +121,7 @@ type node struct {
 	proofs   *token.Proofs
 	state    *gateway.State
 	limits   *ratelimit.Table
+	hashers  *hashworker.Pool
 	news     <-chan struct{} // that there are signals
 	registry *prometheus.Registry
 	meters   *web.Meters
@@ -148,13 +150,16 @@ func openNode(ctx context.Context, c *config, logger *slog.Logger, now func() ti
 	}
 	n := &node{log: logger, now: now, store: st, state: gateway.NewState(), limits: ratelimit.New(ratelimit.Options{}), registry: prometheus.NewRegistry()}
 	n.cert.set(cert)
+	if n.hashers, err = newHashWorkers(); err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
 	n.keys, err = c.openKeyring(ctx, st, logger, now)
 	if err == nil {
 		err = n.openLasting(ctx, c)
 	}
 	if err != nil {
 		n.closeShared()
-		return nil, errors.Join(err, st.Close())
+		return nil, errors.Join(err, n.hashers.Close(), st.Close())
 	}
 	n.openDoors(c)
 	return n, nil
@@ -187,6 +192,7 @@ func (n *node) openLasting(ctx context.Context, c *config) error {
 		return err
 	}
 	n.reloads = newReloads(n)
+	n.registry.MustRegister(n.reloads.collectors()...)
 	a, err := n.assemble(ctx, c)
 	if err != nil {
 		return err
@@ -277,6 +283,7 @@ func (c *config) readyStore(ctx context.Context, now func() time.Time) (*store.S
 
 func (n *node) close() {
 	n.closeShared()
+	_ = n.hashers.Close() // never fails
 	if err := n.store.Close(); err != nil {
 		n.log.Warn("close store", slog.Any("error", err))
 	}

@@ -123,6 +123,7 @@ func (a *assembly) assembleAccounts(context.Context, *keyFinder) error {
 		MaxSessions: c.People.SessionsMax, NeedSecond: c.People.minACR() != "",
 		Breached: lists,
 		Places:   places,
+		Hash:     a.hashers.Compute,
 	}
 	if before := a.current.Load(); before != nil {
 		o.Before = before.accounts

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"sallyport/internal/audit"
 )
 
@@ -251,6 +253,34 @@ func (r *reloads) refuse(ctx context.Context, reasons []string, err error) {
 	r.mu.Unlock()
 	r.n.log.ErrorContext(ctx, "the changed configuration is refused: the one before stays in force",
 		slog.String("events", string(audit.ConfigRefused)), slog.String("policy", r.n.current.Load().version), slog.Any("error", err))
+}
+
+// collectors are the metrics of changes. One that was refused and still waits is
+// what an alarm is for.
+func (r *reloads) collectors() []prometheus.Collector {
+	counter := func(result string, count func() uint64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "sallyport_config_changes_total", Help: "Changed configurations, by what became of them.", ConstLabels: prometheus.Labels{"result": result},
+		}, func() float64 {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return float64(count())
+		})
+	}
+	return []prometheus.Collector{
+		counter("taken", func() uint64 { return r.applied }),
+		counter("refused", func() uint64 { return r.refused }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "sallyport_config_stale", Help: "1 while a newer configuration than the one in force was refused.",
+		}, func() float64 {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if r.last != nil {
+				return 1
+			}
+			return 0
+		}),
+	}
 }
 
 // mostReasons is how many /readyz tells.

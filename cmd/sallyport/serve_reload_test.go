@@ -113,6 +113,21 @@ func (r *reloaded) change(old, text string) {
 	r.n.reloads.reload(r.t.Context(), []byte(strings.Replace(r.text, old, text, 1)))
 }
 
+func (r *reloaded) metric(name string) float64 {
+	r.t.Helper()
+	families, err := r.n.registry.Gather()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	r.t.Fatalf("there is no metric %s", name)
+	return 0
+}
+
 func (r *reloaded) readyz() string {
 	r.t.Helper()
 	w := httptest.NewRecorder()
@@ -190,6 +205,9 @@ func TestGW27ABadPolicyKeepsTheOneBefore(t *testing.T) {
 		if !strings.HasPrefix(said, "ready\npolicy "+version) || !strings.Contains(said, "refused") || !strings.Contains(said, c.says) {
 			t.Errorf("%s: /readyz lacks %q:\n%s", name, c.says, said)
 		}
+		if stale := r.metric("sallyport_config_stale"); stale != 1 {
+			t.Errorf("%s: the metric of a refused configuration is %v", name, stale)
+		}
 		if strings.Contains(said, private) {
 			t.Errorf("%s: /readyz quotes the file:\n%s", name, said)
 		}
@@ -197,6 +215,9 @@ func TestGW27ABadPolicyKeepsTheOneBefore(t *testing.T) {
 	r.change("issuer:", "# another comment\nissuer:")
 	if said := r.readyz(); strings.Contains(said, "refused") || r.n.current.Load().version == version {
 		t.Errorf("a good one is not taken: %s", said)
+	}
+	if stale := r.metric("sallyport_config_stale"); stale != 0 {
+		t.Errorf("after one was taken the metric of a refused configuration is %v", stale)
 	}
 }
 

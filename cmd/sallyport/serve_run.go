@@ -14,10 +14,7 @@ import (
 	"sallyport/internal/token"
 )
 
-const (
-	drainTime   = 10 * time.Second // for requests that are running when the end comes
-	expireEvery = time.Hour
-)
+const expireEvery = time.Hour
 
 // serve answers on all listeners until ctx ends, then lets running requests
 // end and returns nil. Another error means that a listener failed.
@@ -46,16 +43,30 @@ func (n *node) serve(ctx context.Context, doors listeners, ready func()) error {
 	case err = <-failed:
 	}
 	n.draining.Store(true)
-	n.drain(background)
+	drain := n.current.Load().config.Drain
+	if err == nil {
+		n.waitUnready(background, drain.Delay.std())
+	}
+	n.drain(background, drain.Limit.std())
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil
 	}
 	return err
 }
 
-func (n *node) drain(ctx context.Context) {
+// waitUnready goes on serving while /readyz says that this node is stopping.
+func (n *node) waitUnready(ctx context.Context, delay time.Duration) {
+	if delay <= 0 {
+		return
+	}
+	n.log.InfoContext(ctx, "no longer ready; stopping soon", slog.Duration("in", delay))
+	time.Sleep(delay)
+}
+
+// drain lets running requests end for a time and cuts off those that do not.
+func (n *node) drain(ctx context.Context, most time.Duration) {
 	n.log.InfoContext(ctx, "stopping")
-	limit, cancel := context.WithTimeout(ctx, drainTime)
+	limit, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	var work sync.WaitGroup
 	for _, s := range []*http.Server{n.public, n.mutual} {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -207,4 +208,85 @@ func TestServeDrains(t *testing.T) {
 	if status := <-ended; status != exitOK {
 		t.Errorf("serve ends with %d", status)
 	}
+}
+
+// With drain.delay a load balancer hears of the end before the doors close, and
+// drain.limit ends what does not end by itself.
+func TestServeIsNotReadyBeforeItStopsListening(t *testing.T) {
+	t.Parallel()
+	hold := make(chan struct{})
+	defer close(hold)
+	began := make(chan struct{}, 1)
+	d := deploy(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/slow") {
+			began <- struct{}{}
+			select {
+			case <-hold:
+			case <-r.Context().Done():
+			}
+		}
+		fmt.Fprint(w, "here")
+	}))
+	text := fmt.Sprintf("%sdrain: {delay: 1500ms, limit: 1s}\n", mustRead(t, d.config()))
+	text = strings.Replace(text, "metrics_listen: 127.0.0.1:0", "metrics_listen: "+freePort(t), 1)
+	if err := os.WriteFile(d.config(), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, problem := execute(t, "", "migrate", "-c", d.config()); status != exitOK {
+		t.Fatal(problem)
+	}
+	d.serve()
+	ops := regexp.MustCompile(`metrics_listen: (\S+)`).FindStringSubmatch(text)[1]
+	tok, ended, cut := d.token(), make(chan int, 1), make(chan int, 1)
+	go func() {
+		status, _ := d.do("GET", "/a/x/slow", tok, nil)
+		cut <- status
+	}()
+	<-began
+	asked := time.Now()
+	go func() { ended <- d.stop() }()
+	status := 0
+	for status != http.StatusServiceUnavailable && time.Since(asked) < time.Second {
+		res, err := http.Get("http://" + ops + "/readyz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		status = res.StatusCode
+	}
+	if status != http.StatusServiceUnavailable {
+		t.Errorf("/readyz says %d", status)
+	}
+	if status, body := d.do("GET", "/a/x/1", tok, nil); status != 200 || body != "here" {
+		t.Errorf("a call in the delay gets %d %s", status, body)
+	}
+	if status := <-ended; status != exitOK {
+		t.Errorf("serve ends with %d", status)
+	}
+	if took := time.Since(asked); took < 2500*time.Millisecond {
+		t.Errorf("it ended after %s, with a call under way", took)
+	}
+	if status := <-cut; status == 200 {
+		t.Error("the call that does not end was not cut off")
+	}
+}
+
+func mustRead(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// freePort is an address that was free a moment ago.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }

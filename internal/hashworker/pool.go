@@ -88,10 +88,8 @@ func (w *worker) do(work passhash.Work) ([]byte, error) {
 		return nil, errors.Join(errDied, err)
 	case ok == 1:
 		return answer, nil
-	case string(answer) == passhash.ErrHash.Error():
-		return nil, passhash.ErrHash
 	}
-	return nil, errors.New(string(answer))
+	return nil, passhash.ErrHash
 }
 
 func (p *Pool) take() (*worker, error) {

@@ -11,7 +11,7 @@ import (
 )
 
 // On the pipes, a text is its length in four bytes and itself. Work is two texts; its
-// answer is one byte, 1 if there is a result, and a text: the result, or an error.
+// answer is one byte, 1 if there is a result and 0 if the hash is none, and the result as a text.
 
 const maxText = 64 << 10 // no password and no stored hash is that long
 
@@ -59,9 +59,10 @@ func Serve(r io.Reader, w io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("read work: %w", err)
 		}
-		ok, answer := byte(1), []byte(nil)
-		if answer, err = passhash.Here(passhash.Work{Hash: string(hash), Password: string(password)}); err != nil {
-			ok, answer = 0, []byte(err.Error())
+		ok := byte(1)
+		answer, err := passhash.Here(passhash.Work{Hash: string(hash), Password: string(password)})
+		if err != nil { // ErrHash, the only one
+			ok = 0
 		}
 		if err := writeTexts(w, []byte{ok}, answer); err != nil {
 			return fmt.Errorf("answer: %w", err)

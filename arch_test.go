@@ -22,6 +22,7 @@ ratelimit:
 breached:
 passhash:
 hashworker: passhash
+contract:
 outbound:
 http1:
 token/jose:
@@ -35,7 +36,7 @@ upstream: secret audit outbound token token/jose
 account: secret locale audit ratelimit breached passhash token
 passkey: account
 roster: passhash
-gateway: secret audit ratelimit outbound http1 token token/jose revocation
+gateway: secret audit ratelimit outbound http1 contract token token/jose revocation
 signals: secret audit token token/jose revocation oauth
 store/storetest: secret audit notify token token/jose revocation oauth account signals
 store/storetest/pgtest:

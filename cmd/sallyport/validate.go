@@ -32,6 +32,7 @@ var rules = []rule{
 	{"CF04", "the master key is there, well-formed, and not a sample", "run sallyport init, or put the right file back", checkMasterKey},
 	{"CF05", "API paths do not hide pages of the issuer", "choose another path, for example /catalog", checkAPIPaths},
 	{"CF06", "each API is complete, and its operations can be told apart", "give each API behind the gateway name, audience, path, upstream and operations; reach other machines by https", checkAPIs},
+	{"CF14", "a rule about objects says where the call names them", "write for example {path: uid, claim: sub}", checkObjects},
 	{"CF12", "an API either has path, upstream and operations, or verifies tokens itself and lists its scopes", "remove what belongs to the other kind; nested tokens are for APIs of the second kind", checkVerifyingAPIs},
 	{"CF07", "a scope belongs to one API, and everything that has words exists", "name scopes api.action, for example catalog.read", checkScopes},
 	{"PR12", "types of authorization_details are complete, in words, and for APIs that exist", "give each type, apis, text and fields: docs/guide/what-tokens-say.md", checkDetailsTypes},

@@ -37,6 +37,8 @@ const (
 	ProofRefused         Name = "proof.refused"
 	RequestRefused       Name = "request.refused"
 	RouteProbed          Name = "route.probed"
+	ObjectRefused        Name = "object.refused"
+	ObjectsProbed        Name = "object.probed"
 	FeedStale            Name = "feed.stale"
 	KeyMade              Name = "key.made"
 	KeyActivated         Name = "key.activated"
@@ -144,6 +146,8 @@ var Events = []struct {
 	{ProofRefused, "a DPoP proof was wrong, or came a second time", "proof_replayed: somebody copies requests; proof_htu: the client calls another address than the configuration has"},
 	{RequestRefused, "a call, a form or a page was refused", "see reason"},
 	{RouteProbed, "a call to a path that no API has", "many from one address: somebody is looking for hidden routes"},
+	{ObjectRefused, "a call named an object that is not its caller's, or none", "many for one person: an app that is wrong, or somebody who looks for objects of others"},
+	{ObjectsProbed, "somebody went through objects of others, and is being slowed", "talk to the person, or end their sessions: the account or the app may be in other hands"},
 	{FeedStale, "the node could not follow revocations and refused a call", "look at the database and its connection"},
 	{KeyMade, "a key has a successor, or a compromised one was replaced", "nothing, if it was the schedule or you"},
 	{KeyActivated, "a pending key makes from now on, sooner than planned", "find out who did it, if not you"},

@@ -107,6 +107,7 @@ func (k *checker) operation(where string, o *Operation) {
 	case !isScope(o.Scope):
 		k.addf("%s: scope: %q is not one scope value: no spaces, quotes or backslashes", where, o.Scope)
 	}
+	k.objects(where, o)
 	if o.ACR != "" && !slices.Contains(token.ACRs, o.ACR) {
 		k.addf("%s: acr: %q is unknown: use one of %s", where, o.ACR, strings.Join(token.ACRs, ", "))
 	}
@@ -158,7 +159,7 @@ func (k *checker) overlaps(where string, ops []Operation) {
 			case same:
 				k.addf("%s: operations[%d]: path: %s %s matches the same calls as operations[%d]: remove one", where, i, b.Method, b.Path, j)
 			case crossing:
-				if (a.Scope != b.Scope || a.ACR != b.ACR || a.MaxAge != b.MaxAge) && !lists(ops, a.Method, common(a.Path, b.Path)) {
+				if (a.Scope != b.Scope || a.ACR != b.ACR || a.MaxAge != b.MaxAge || !slices.Equal(a.Objects, b.Objects) || !sameTier(a.Tier, b.Tier)) && !lists(ops, a.Method, common(a.Path, b.Path)) {
 					k.addf("%s: operations[%d]: path: %s %s and %s match some of the same calls, with different demands, and neither is "+
 						"more specific: make the demands equal or list %s too", where, i, b.Method, b.Path, a.Path, common(a.Path, b.Path))
 				}
@@ -213,6 +214,8 @@ func common(a, b string) string {
 	}
 	return strings.Join(as, "/")
 }
+
+func sameTier(a, b *token.Tier) bool { return a == b || a != nil && b != nil && *a == *b }
 
 func lists(ops []Operation, method, path string) bool {
 	return slices.ContainsFunc(ops, func(o Operation) bool { return o.Method == method && overlap(o.Path, path) == same })

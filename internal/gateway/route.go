@@ -54,9 +54,9 @@ func demandsOf(t token.Tier) demands {
 
 // operation is a compiled Operation.
 type operation struct {
-	demands         // of its own tier, or the API's
-	index       int // in the API
-	objects     []ObjectRule
+	demands                  // of its own tier, or the API's
+	index       int          // in the API
+	objects     *objectRules // nil: none
 	limits      Limits
 	contract    *Contract
 	idempotency Idempotency
@@ -117,7 +117,7 @@ func compileAPI(opt *Options, index int, a API) *route {
 		demands := demandsOf(tier)
 		person := stronger(o.ACR, tier.Limits().ACR)
 		r.trees[o.Method].add(o.Path, &operation{
-			demands: demands, index: i, objects: o.Objects, limits: o.Limits, contract: o.Contract, idempotency: o.Idempotency,
+			demands: demands, index: i, objects: compileObjects(o.Path, o.Objects), limits: o.Limits, contract: o.Contract, idempotency: o.Idempotency,
 			label: o.Method + " " + o.Path, scope: o.Scope, acr: o.ACR, personACR: person, maxAge: o.MaxAge,
 			challenges: newChallenges(newOffer(opt, r, demands.bound), o, person),
 		})

@@ -26,7 +26,7 @@ const notJudged = "not judged"
 var readable = rule{ID: "CF00", What: "every line of the configuration is understood", Fix: "mend the line; docs/reference/configuration.md has every setting"}
 
 func (p *program) checkCommand() *cobra.Command {
-	var file string
+	var file, call string
 	var asJSON, schema, offline, providers bool
 	cmd := &cobra.Command{
 		Use:   "check",
@@ -37,18 +37,22 @@ func (p *program) checkCommand() *cobra.Command {
 			"in app_links, unless --offline is set. Nothing else is asked: not mail, webhook, upstreams or addresses of keys;\n" +
 			"providers that people sign in at only with --providers.\n" +
 			"It ends with 0 if no rule fails, 1 if one does, 2 if there is no file. A warning stops nothing: serve starts.",
-		Example: "  sallyport check\n  sallyport check -c /etc/sallyport/sallyport.yaml --json\n  sallyport check --schema > sallyport.schema.json",
+		Example: "  sallyport check\n  sallyport check -c /etc/sallyport/sallyport.yaml --json\n  sallyport check --explain \"GET /catalog/items/1\"\n  sallyport check --schema > sallyport.schema.json",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if schema {
 				_, err := p.stdout.Write(configSchema())
 				return err
 			}
+			if call != "" {
+				return p.explain(file, call, asJSON)
+			}
 			return p.check(cmd.Context(), file, asJSON, offline, providers)
 		},
 	}
 	configFlag(cmd, &file)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON")
+	cmd.Flags().StringVar(&call, "explain", "", "say instead what applies to a `CALL`, for instance \"GET /catalog/items/1\", and why")
 	cmd.Flags().BoolVar(&offline, "offline", false, "do not ask the hosts of redirect URIs whether they know the app")
 	cmd.Flags().BoolVar(&providers, "providers", false, "ask the other providers that people may sign in at for their metadata and keys")
 	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of the configuration file instead")

@@ -68,6 +68,7 @@ type apiConfig struct {
 	Path         string            `yaml:"path" example:"/catalog" doc:"Prefix under which the gateway serves the API. Without path, upstream and operations the API verifies tokens itself, and scopes lists what it knows."`
 	Upstream     string            `yaml:"upstream" example:"http://127.0.0.1:9000" doc:"Address of the backend. Needed with path."`
 	Tier         string            `yaml:"tier" default:"standard" enum:"low,standard,high" example:"standard" doc:"Risk of the API. It sets lifetimes, factors, and how stale the view of revocations may be."`
+	Data         string            `yaml:"data" enum:"public,personal,sensitive" example:"personal" doc:"What the API handles: public, what anybody may know; personal, what belongs to somebody; sensitive, what harms somebody when it leaks or is forged. A tier that is too low for it is refused: personal needs standard, sensitive needs high."`
 	TokenFormat  string            `yaml:"token_format" default:"sealed" enum:"sealed,jwt,nested" example:"jwt" doc:"How access tokens for the API are written: sealed, opaque to everybody else; jwt, readable by whoever holds one (RFC 9068); nested, such a JWT encrypted to the API, which must verify it itself."`
 	JWKSFile     string            `yaml:"jwks_file" file:"policy" example:"reports.jwks.json" doc:"File with the public keys that nested tokens are encrypted to, a JWK Set."`
 	JWKSURI      string            `yaml:"jwks_uri" example:"https://reports.example.com/jwks.json" doc:"Where the API publishes these keys, instead of jwks_file."`

@@ -226,23 +226,28 @@ func (c *config) audiences() []string {
 }
 
 func (c *config) gatewayAPIs() ([]gateway.API, error) {
-	list := make([]gateway.API, 0, len(c.APIs))
+	list, _, err := c.guardedAPIs()
+	return list, err
+}
+
+// guardedAPIs are the APIs behind the gateway, and which of apis each is.
+func (c *config) guardedAPIs() (list []gateway.API, places []int, err error) {
 	for i := range c.APIs {
 		if !c.APIs[i].guarded() {
 			continue
 		}
 		api, err := c.APIs[i].gatewayAPI()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, t := range c.DetailsTypes {
 			if slices.Contains(t.APIs, api.Name) {
 				api.DetailsTypes = append(api.DetailsTypes, t.Type)
 			}
 		}
-		list = append(list, api)
+		list, places = append(list, api), append(places, i)
 	}
-	return list, nil
+	return list, places, nil
 }
 
 // openStore opens the store without changing its schema.

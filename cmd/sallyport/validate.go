@@ -35,6 +35,7 @@ var rules = []rule{
 	{"CF14", "a rule about objects says where the call names them", "write for example {path: uid, claim: sub}", checkObjects},
 	{"CF12", "an API either has path, upstream and operations, or verifies tokens itself and lists its scopes", "remove what belongs to the other kind; nested tokens are for APIs of the second kind", checkVerifyingAPIs},
 	{"CF07", "a scope belongs to one API, and everything that has words exists", "name scopes api.action, for example catalog.read", checkScopes},
+	{"T017", "the tier of an API and of its operations fits what it handles", "raise the tier: sallyport api advise says which, and why", checkData},
 	{"PR12", "types of authorization_details are complete, in words, and for APIs that exist", "give each type, apis, text and fields: docs/guide/what-tokens-say.md", checkDetailsTypes},
 	{"CF08", "client_ids are well-formed and unique", "use letters, digits and . _ ~ -", checkClientIDs},
 	{"CL02", "native and browser clients have no secret; server and service clients have one", "remove secret_file, or set it to a file with the secret", checkClientSecrets},

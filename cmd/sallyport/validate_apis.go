@@ -87,21 +87,26 @@ func checkUpstream(j *judge, path, upstream string) {
 // gatewayProblems lets a gateway judge that serves nobody: its keys live in
 // memory and are forgotten.
 func gatewayProblems(issuer string, apis []gateway.API) error {
+	_, err := judgedGateway(issuer, apis)
+	return err
+}
+
+// judgedGateway is a gateway that serves nobody.
+func judgedGateway(issuer string, apis []gateway.API) (*gateway.Gateway, error) {
 	master, err := token.NewMaster(secret.NewHandle(secret.MasterKey))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	clock := func() time.Time { return time.Unix(0, 0) }
 	ring, err := token.OpenRing(context.Background(), &forgottenKeys{}, master, clock)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	proofs, err := token.NewProofs(token.ProofOptions{Ring: ring, Replay: token.NewReplayTable(1, clock), Now: clock})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = gateway.New(gateway.Options{Issuer: issuer, APIs: apis, Ring: ring, Feed: revocation.NewFollower(nil, clock), Proofs: proofs, Now: clock})
-	return err
+	return gateway.New(gateway.Options{Issuer: issuer, APIs: apis, Ring: ring, Feed: revocation.NewFollower(nil, clock), Proofs: proofs, Now: clock})
 }
 
 // forgottenKeys is a key store for nobody.
@@ -187,6 +192,23 @@ func (a *apiConfig) gatewayAPI() (gateway.API, error) {
 		api.Operations = append(api.Operations, o.gateway())
 	}
 	return api, nil
+}
+
+// checkData holds tiers to what the API says that it handles.
+func checkData(j *judge) {
+	for i := range j.c.APIs {
+		a := &j.c.APIs[i]
+		least := dataTiers[a.Data]
+		at := fmt.Sprintf("apis[%d].tier", i)
+		if a.tier() < least {
+			j.failf(at, "%s is too low for %s data: it needs %s", a.tier(), a.Data, least)
+		}
+		for k := range a.Operations {
+			if own := a.Operations[k].gateway().Tier; own != nil && *own < least {
+				j.failf(fmt.Sprintf("apis[%d].operations[%d].tier", i, k), "%s is too low for %s data: it needs %s", *own, a.Data, least)
+			}
+		}
+	}
 }
 
 // identityScopes are served by the issuer itself.

@@ -136,16 +136,16 @@ func TestT018ExplainSaysWhatAppliesAndWhy(t *testing.T) {
 	}
 	for call, want := range map[string]map[string][2]string{
 		"GET /payments/1": {
-			"tier": {"standard", "apis[0].tier is not set"}, "scope": {"pay.read", "apis[0].operations[0].scope, line 13"},
-			"acr of people": {"urn:sallyport:pwd or stronger", "apis[0].operations[0].acr, line 13"}, "lifetime": {"an access token that was made for at most 10m", "tier standard"},
+			"tier": {"standard", "apis[0].tier is not set"}, "scope": {"pay.read", "apis[0].operations[0].scope, line 14"},
+			"acr of people": {"urn:sallyport:pwd or stronger", "apis[0].operations[0].acr, line 14"}, "lifetime": {"an access token that was made for at most 10m", "tier standard"},
 		},
-		"HEAD /payments/1": {"scope": {"pay.read", "apis[0].operations[0].scope, line 13"}},
+		"HEAD /payments/1": {"scope": {"pay.read", "apis[0].operations[0].scope, line 14"}},
 		"POST /payments/": {
-			"tier": {"high", "apis[0].operations[1].tier, line 14"}, "nonce": {"a DPoP proof has a nonce of the server", "tier high"},
-			"acr of people": {"urn:sallyport:mfa or stronger", "tier high"}, "age of the sign-in": {"at most 5m", "apis[0].operations[1].max_age, line 14"},
+			"tier": {"high", "apis[0].operations[1].tier, line 15"}, "nonce": {"a DPoP proof has a nonce of the server", "tier high"},
+			"acr of people": {"urn:sallyport:mfa or stronger", "tier high"}, "age of the sign-in": {"at most 5m", "apis[0].operations[1].max_age, line 15"},
 			"revocation": {"a node refuses when it has not heard of revocations for 1s", "tier high"},
 		},
-		"GET /weather/ulm": {"tier": {"low", "apis[1].tier, line 19"}, "lifetime": {"an access token that was made for at most 1h", "tier low"}},
+		"GET /weather/ulm": {"tier": {"low", "apis[1].tier, line 20"}, "lifetime": {"an access token that was made for at most 1h", "tier low"}},
 	} {
 		status, out, problem := execute(t, "", "check", "-c", file, "--json", "--explain", call)
 		var got struct{ Applies []explainedLine }

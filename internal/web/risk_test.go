@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"sallyport/internal/account"
 	"sallyport/internal/oauth"
@@ -148,5 +149,65 @@ func TestAU04StuffingAsksForACodeByMail(t *testing.T) {
 	}
 	if !strings.Contains(h.log.String(), "login.stuffing") && !h.accounts.Stuffing() {
 		t.Error("nobody sees it")
+	}
+}
+
+// LG03: nor does the log have anything of the other ways to sign in: authenticator
+// apps, recovery codes, passkeys, codes and links by mail, new passwords.
+func TestLG03LogsHaveNothingThatProvesAPerson(t *testing.T) {
+	h := mailHouse(t)
+	typed := map[string]string{"address": adasAddress, "new password": fresh}
+	b := h.browser()
+	key, page := b.setUp(b.signedInFor(authenticatorPage), "Ada's telephone")
+	typed["key of the app"], typed["name of the app"] = key, "telephone"
+	codes := codesOn(page)
+	code := func() string { h.clock.advance(30 * time.Second); return totp(t, key, h.clock.now()) }
+	other := h.browser()
+	typed["code of the app"] = code()
+	wantBody(t, "a code", other.withCode(other.signIn(), typed["code of the app"]), `id="allow"`)
+	typed["wrong code"] = "19283746"
+	wrong := h.browser()
+	wrong.withCode(wrong.signIn(), typed["wrong code"])
+	lost := h.browser()
+	typed["recovery code"] = codes[0]
+	wantBody(t, "a recovery code", lost.withCode(lost.signIn(), codes[0]), `id="allow"`)
+
+	action, options, fields := b.passkeyForm(b.follow(b.get(passkeysPage)))
+	fields.Set("name", "Ada's key ring")
+	p := &phone{}
+	response := p.create(t, options)
+	wantBody(t, "a passkey", b.follow(b.send(action, fields, response)), `id="done"`)
+	typed["name of the passkey"], typed["answer of the passkey"] = "key ring", response[len(response)/3:2*len(response)/3]
+	again := h.browser()
+	action, options, fields = again.passkeyForm(again.loginPage())
+	signed := p.sign(t, options)
+	wantBody(t, "a passkey", again.follow(again.send(action, fields, signed)), `id="allow"`)
+	typed["signature of the passkey"] = signed[len(signed)/3 : 2*len(signed)/3]
+
+	back := h.browser()
+	page = back.follow(back.submit(back.get("/login/recover"), "name", "ada"))
+	m := h.mail("recover_code")
+	typed["code by mail"], typed["link by mail"] = m.code, m.link
+	page = back.follow(back.submit(page, "code", m.code))
+	page = back.follow(back.submitDo(page, "factor", "factor", codes[1]))
+	wantBody(t, "two proofs", page, `id="set_password"`)
+	back.follow(back.submitDo(page, "password", "password", fresh))
+	if !h.passwordIs(fresh) {
+		t.Fatal("the recovery did not end with a new password")
+	}
+	typed["second recovery code"] = codes[1]
+
+	log := h.log.String()
+	for what, s := range typed {
+		if s == "" {
+			t.Errorf("the walk has no %s", what)
+		} else if strings.Contains(log, s) {
+			t.Errorf("the log has the %s", what)
+		}
+	}
+	for _, event := range []string{"login.succeeded", h.user.ID} {
+		if !strings.Contains(log, event) {
+			t.Errorf("LG01: the walk has no %s", event)
+		}
 	}
 }

@@ -40,6 +40,7 @@ type config struct {
 	AssertionIssuers []assertionIssuer   `yaml:"assertion_issuers" doc:"Who may say who a service is, by JWT assertions (RFC 7523): clusters, build servers."`
 
 	runningConfig
+	frontConfig
 
 	MTLSClientCAFile  string           `yaml:"mtls_client_ca_file" file:"policy" example:"client-ca.pem" doc:"PEM file with the authorities whose certificates prove clients of tls_client_auth."`
 	Attesters         []attesterConfig `yaml:"attesters" doc:"Who vouches for instances of apps (attestation-based client authentication)."`

@@ -130,6 +130,7 @@ type node struct {
 	reloads  *reloads
 	public   *http.Server
 	mutual   *http.Server // nil where mtls_listen is not set
+	fronts   struct{ public, mutual front }
 	ops      *http.Server
 	draining atomic.Bool
 }
@@ -210,7 +211,9 @@ func (n *node) openDoors(c *config) {
 	n.public.RegisterOnShutdown(func() { n.current.Load().end() })
 	if c.MTLSListen != "" {
 		n.mutual = n.newMutual(handler)
+		n.fronts.mutual = n.frontOf(c, n.mutual)
 	}
+	n.fronts.public = n.frontOf(c, n.public)
 	n.ops = newServer(web.Ops(web.OpsOptions{Ready: n.ready, Gatherer: n.registry, About: n.reloads.about}), n.log)
 }
 

@@ -225,6 +225,7 @@ var fixedSettings = []struct {
 	{"issuer", func(c *config) string { return c.Issuer }, "every token and every app names it"},
 	{"listen", func(c *config) string { return c.Listen }, "the listener is open"},
 	{"metrics_listen", func(c *config) string { return c.MetricsListen }, "the listener is open"},
+	{"gateway.fast_front", func(c *config) string { return fmt.Sprint(c.Gateway.FastFront) }, "the listener is open"},
 	{"mtls_listen", func(c *config) string { return c.MTLSListen }, "the listener is open"},
 	{"tls.self_signed", func(c *config) string { return fmt.Sprint(c.TLS.SelfSigned) }, "the certificate is made at the start"},
 	{"store", func(c *config) string { dsn, _ := c.dsn(); return dsn }, "sessions, grants and keys are there"},

@@ -31,10 +31,10 @@ func (n *node) serve(ctx context.Context, doors listeners, ready func()) error {
 		work.Go(func() { n.reloads.follow(background) })
 	}
 	failed := make(chan error, 3)
-	work.Go(func() { failed <- n.public.ServeTLS(doors.public, "", "") })
+	work.Go(func() { failed <- n.fronts.public.ServeTLS(doors.public, "", "") })
 	work.Go(func() { failed <- n.ops.Serve(doors.ops) })
 	if n.mutual != nil {
-		work.Go(func() { failed <- n.mutual.ServeTLS(doors.mutual, "", "") })
+		work.Go(func() { failed <- n.fronts.mutual.ServeTLS(doors.mutual, "", "") })
 	}
 	ready()
 	var err error
@@ -69,7 +69,7 @@ func (n *node) drain(ctx context.Context, most time.Duration) {
 	limit, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	var work sync.WaitGroup
-	for _, s := range []*http.Server{n.public, n.mutual} {
+	for _, s := range []front{n.fronts.public, n.fronts.mutual} {
 		if s == nil {
 			continue
 		}

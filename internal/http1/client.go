@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"runtime"
 	"sync"
+	"time"
 )
 
 const clientBuffer = 4 << 10
@@ -35,6 +36,7 @@ type client struct {
 	limit  int // ticks that the stage may take; 0: no limit
 	age    int
 	seen   bool // by the watch, since the stage began
+	ended  bool // by a limit, or because the front stops
 	cancel context.CancelFunc
 	early  *earlyRead // looks whether the client has left, while its request runs
 }
@@ -42,8 +44,9 @@ type client struct {
 type stage uint8
 
 const (
-	stageIdle    stage = iota // before the first byte of a request
-	stageReading              // handshake, head, body
+	stageNew     stage = iota // handshake, and before the first byte of the first request
+	stageIdle                 // before the first byte of another request
+	stageReading              // head, body
 	stageServing              // the handler runs
 	stageGone                 // somebody else serves it
 )
@@ -215,7 +218,9 @@ func (c *client) answer() bool {
 	c.mu.Lock()
 	c.cancel = cancel
 	c.mu.Unlock()
-	c.enter(stageServing, c.f.limits.answer)
+	if !c.enter(stageServing, c.f.limits.answer) {
+		return false // the client will get no answer, so nothing must be done for it
+	}
 	whole := c.run(r)
 	c.stopEarly()
 	if !whole || c.res.finish() != nil {
@@ -243,13 +248,16 @@ func (c *client) run(r *http.Request) (whole bool) {
 	return true
 }
 
-func (c *client) enter(s stage, limit int) {
+// enter reports false if the connection was ended from outside.
+func (c *client) enter(s stage, limit int) bool {
 	c.mu.Lock()
 	c.stage, c.limit, c.age, c.seen = s, limit, 0, false
+	ended := c.ended
 	c.mu.Unlock()
 	if s != stageIdle {
 		c.f.watch.begun()
 	}
+	return !ended
 }
 
 // lift takes the limit of the server off the request that runs.
@@ -271,6 +279,7 @@ func (c *client) tick(ticks int) bool {
 		return false
 	}
 	if c.limit > 0 && c.age > c.limit {
+		c.ended = true
 		_ = c.raw.Close()
 		if c.stage == stageServing {
 			c.cancel()
@@ -283,12 +292,18 @@ func (c *client) tick(ticks int) bool {
 	return c.stage != stageIdle
 }
 
-// endIfIdle reports false if a request is being read or answered.
+// newGrace is how long a connection that has asked nothing yet is waited for when
+// the front stops, as net/http does: a request may be on its way.
+const newGrace = 5 * time.Second
+
+// endIfIdle reports false if a request is being read or answered, or may come.
 func (c *client) endIfIdle() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stage == stageIdle {
+	idle := c.stage == stageIdle || c.stage == stageNew && c.age > ticksOf(newGrace)
+	if idle {
+		c.ended = true
 		_ = c.raw.Close()
 	}
-	return c.stage == stageIdle
+	return idle
 }

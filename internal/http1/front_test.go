@@ -398,15 +398,16 @@ func TestFrontEndsWhatWaitsTooLong(t *testing.T) {
 
 func TestFrontDrains(t *testing.T) {
 	t.Parallel()
-	begun, hooked := make(chan bool, 4), make(chan bool, 1)
+	begun := make(chan bool, 4)
 	p := newPair(t, true, func(w http.ResponseWriter, r *http.Request) {
 		begun <- true
 		time.Sleep(200 * time.Millisecond)
 		_, _ = io.WriteString(w, "whole")
 	})
-	_ = hooked
 	idle := p.dial(t, "front", true)
-	if err := idle.(*tls.Conn).Handshake(); err != nil {
+	_, _ = io.WriteString(idle, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	<-begun
+	if _, err := http.ReadResponse(bufio.NewReader(idle), nil); err != nil {
 		t.Fatal(err)
 	}
 	var running []net.Conn

@@ -18,6 +18,7 @@ secret:
 locale:
 theme:
 audit:
+metrics:
 ratelimit:
 breached:
 passhash:
@@ -41,7 +42,7 @@ signals: secret audit token token/jose revocation oauth
 store/storetest: secret audit notify token token/jose revocation oauth account signals
 store/storetest/pgtest:
 store: secret audit notify token token/jose revocation oauth account signals
-web: secret audit ratelimit locale theme token token/jose revocation oauth account signals upstream
+web: secret audit metrics ratelimit locale theme token token/jose revocation oauth account signals upstream
 `
 
 // sealed packages reach none of these, at any depth: they speak in values that

@@ -125,6 +125,7 @@ type node struct {
 	news     <-chan struct{} // that there are signals
 	registry *prometheus.Registry
 	meters   *web.Meters
+	calls    *callMeters
 	cert     certificate
 	current  atomic.Pointer[assembly]
 	reloads  *reloads
@@ -189,6 +190,7 @@ func (n *node) openLasting(ctx context.Context, c *config) error {
 	n.keys.told = true
 	n.news = n.store.Signals().Hint()
 	n.registerMetrics(n.registry)
+	n.calls = newCallMeters(n.registry)
 	if n.meters, err = web.NewMeters(n.registry); err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ type assembly struct {
 	oauth    *oauth.Service
 	accounts *account.Service
 	gateway  *gateway.Gateway
+	counted  *operationMeters
 	notices  *notify.Worker
 	postman  *notify.Postman
 	signals  *signals.Service // nil where nobody receives signals
@@ -98,8 +99,9 @@ func (a *assembly) assembleGateway(context.Context, *keyFinder) error {
 	if err != nil {
 		return err
 	}
+	a.counted = a.calls.operations()
 	a.gateway, err = gateway.New(gateway.Options{
-		Issuer: a.config.Issuer, APIs: apis, Ring: a.keys.Ring, Feed: a.feed, Proofs: a.proofs, MutualTLS: a.config.mutualURL(), Now: a.now, State: a.state,
+		Issuer: a.config.Issuer, APIs: apis, Ring: a.keys.Ring, Feed: a.feed, Proofs: a.proofs, MutualTLS: a.config.mutualURL(), Now: a.now, State: a.state, Meters: a.counted,
 	})
 	return err
 }
@@ -177,4 +179,5 @@ func (n *node) take(a *assembly) {
 	n.keys.setPolicy(a.config.keeper(n.store, n.now), a.config)
 	n.current.Store(a)
 	a.gateway.TakeOver()
+	n.calls.keep(a.counted)
 }

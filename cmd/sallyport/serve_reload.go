@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"sallyport/internal/audit"
+	"sallyport/internal/metrics"
 )
 
 // reloads takes changes of the configuration while the server runs. A
@@ -132,6 +133,7 @@ func (r *reloads) reload(ctx context.Context, data []byte) {
 	}
 	a, err := r.n.assemble(ctx, c)
 	if err != nil {
+		r.n.calls.keep(old.counted)
 		r.refuse(ctx, []string{"it cannot be put together: the log says why"}, err)
 		return
 	}
@@ -259,28 +261,17 @@ func (r *reloads) refuse(ctx context.Context, reasons []string, err error) {
 // collectors are the metrics of changes. One that was refused and still waits is
 // what an alarm is for.
 func (r *reloads) collectors() []prometheus.Collector {
-	counter := func(result string, count func() uint64) prometheus.Collector {
-		return prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "sallyport_config_changes_total", Help: "Changed configurations, by what became of them.", ConstLabels: prometheus.Labels{"result": result},
-		}, func() float64 {
+	locked := func(f func() float64) func() float64 {
+		return func() float64 {
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			return float64(count())
-		})
+			return f()
+		}
 	}
 	return []prometheus.Collector{
-		counter("taken", func() uint64 { return r.applied }),
-		counter("refused", func() uint64 { return r.refused }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "sallyport_config_stale", Help: "1 while a newer configuration than the one in force was refused.",
-		}, func() float64 {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			if r.last != nil {
-				return 1
-			}
-			return 0
-		}),
+		metrics.CounterFunc("sallyport_config_changes_total", locked(func() float64 { return float64(r.applied) }), "taken"),
+		metrics.CounterFunc("sallyport_config_changes_total", locked(func() float64 { return float64(r.refused) }), "refused"),
+		metrics.GaugeFunc("sallyport_config_stale", locked(func() float64 { return oneIf(r.last != nil) })),
 	}
 }
 

@@ -273,7 +273,7 @@ func TestGW27AChangedFileIsTaken(t *testing.T) {
 	write("reload: {settle: 1s}\n" + r.text)
 	second := wait(first)
 	write("reload: {watch: false}\n" + r.text)
-	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+	if err := signalSelf(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
 	wait(second)
@@ -308,4 +308,13 @@ func TestGW27AThousandReloadsLeaveNothingBehind(t *testing.T) {
 		}
 	}
 	t.Error("the first assembly is still held")
+}
+
+// signalSelf sends this process a signal.
+func signalSelf(s os.Signal) error {
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		return err
+	}
+	return self.Signal(s)
 }

@@ -8,9 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-
 	"sallyport/internal/token"
 )
 
@@ -146,17 +143,4 @@ func (n *node) ready(ctx context.Context) error {
 		return errors.New("revocations are stale")
 	}
 	return n.store.Ping(ctx)
-}
-
-func (n *node) registerMetrics(r prometheus.Registerer) {
-	n.registerShared(r)
-	gauge := func(name, help string, f func() float64) prometheus.Collector {
-		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
-	}
-	r.MustRegister(
-		collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		gauge("sallyport_revocation_age_seconds", "How old the view of the revocation feed is.", func() float64 { return n.feed.Age().Seconds() }),
-		gauge("sallyport_revocation_entries", "Revocations held in memory.", func() float64 { return float64(n.feed.Size()) }),
-	)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"sallyport/internal/metrics"
 	"sallyport/internal/shared"
 	"sallyport/internal/token"
 )
@@ -103,9 +104,6 @@ func (n *node) registerShared(r prometheus.Registerer) {
 		"repeated": func(c shared.Counts) uint64 { return c.Repeated },
 		"failed":   func(c shared.Counts) uint64 { return c.Failed },
 	} {
-		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "sallyport_shared_state_total", Help: "Questions to the shared state whether something has been used, by answer.",
-			ConstLabels: prometheus.Labels{"result": result},
-		}, func() float64 { return float64(of(n.shared.Counts())) }))
+		r.MustRegister(metrics.CounterFunc("sallyport_shared_state_total", func() float64 { return float64(of(n.shared.Counts())) }, result))
 	}
 }

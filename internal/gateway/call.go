@@ -47,6 +47,7 @@ type call struct {
 	onResponse []onResponse
 	onEnd      []onEnd
 	complete   bool // the whole answer of the upstream was written
+	cut        bool // the answer ended in its middle
 }
 
 type callKey struct{}
@@ -82,6 +83,7 @@ func (c *call) ended(no *refusal) {
 	for i := len(c.onEnd) - 1; i >= 0; i-- {
 		c.onEnd[i](*no)
 	}
+	c.measure(*no)
 }
 
 // serve is the list of steps. Nothing is forwarded before all have passed.
@@ -147,6 +149,7 @@ func (c *call) recover() {
 		return
 	}
 	if v == http.ErrAbortHandler { //nolint:errorlint // the server compares it so
+		c.cut = true
 		panic(v)
 	}
 	if err, ok := v.(runtime.Error); ok {

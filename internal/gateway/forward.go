@@ -20,7 +20,7 @@ func (c *call) forward() refusal {
 	if out.Body != nil {
 		defer out.Body.Close() // nobody may read it when the server has it back
 	}
-	res, err := c.api.transport.RoundTrip(out)
+	res, err := c.exchange(out)
 	if err != nil {
 		return c.failure(err)
 	}
@@ -39,12 +39,13 @@ func (c *call) forward() refusal {
 // responseWriter remembers whether an answer has begun.
 type responseWriter struct {
 	http.ResponseWriter
-	wrote bool
+	wrote  bool
+	status int // 0: nothing was answered
 }
 
 // WriteHeader implements http.ResponseWriter.
 func (w *responseWriter) WriteHeader(status int) {
-	w.wrote = true
+	w.wrote, w.status = true, status
 	w.ResponseWriter.WriteHeader(status)
 }
 

@@ -78,6 +78,7 @@ type Options struct {
 	UpstreamTimeout time.Duration     // until an answer begins; 0 for 30 s
 	Transport       http.RoundTripper // to the upstreams; nil for HTTP/1.1
 	State           *State            // what outlives a change of the configuration; nil for a new one
+	Meters          Meters            // nil: nothing is counted
 }
 
 const (

@@ -37,6 +37,7 @@ type route struct {
 	origins    map[string]bool
 	methods    []string // in the order of the configuration
 	trees      map[string]*node
+	meter      Meter // of calls that fit no operation; nil: they are not counted
 }
 
 // demands are what a tier asks of a credential.
@@ -66,6 +67,7 @@ type operation struct {
 	personACR   string // the stronger of acr and the tier's
 	maxAge      time.Duration
 	challenges  challenges
+	meter       Meter // nil: calls are not counted
 }
 
 // node is a place in the tree of the templates of one method. Its literal
@@ -101,6 +103,9 @@ func compileAPI(opt *Options, index int, a API) *route {
 	if r.transport == nil {
 		r.transport = opt.Transport
 	}
+	if opt.Meters != nil {
+		r.meter = opt.Meters.Operation(a.Name, noOperation)
+	}
 	for i, o := range a.Operations {
 		if !r.scopes[o.Scope] {
 			r.scopes[o.Scope] = true
@@ -116,11 +121,15 @@ func compileAPI(opt *Options, index int, a API) *route {
 		}
 		demands := demandsOf(tier)
 		person := stronger(o.ACR, tier.Limits().ACR)
-		r.trees[o.Method].add(o.Path, &operation{
+		op := &operation{
 			demands: demands, index: i, objects: compileObjects(o.Path, o.Objects), limits: o.Limits, contract: o.Contract, idempotency: o.Idempotency,
 			label: o.Method + " " + o.Path, scope: o.Scope, acr: o.ACR, personACR: person, maxAge: o.MaxAge,
 			challenges: newChallenges(newOffer(opt, r, demands.bound), o, person),
-		})
+		}
+		if opt.Meters != nil {
+			op.meter = opt.Meters.Operation(a.Name, op.label)
+		}
+		r.trees[o.Method].add(o.Path, op)
 	}
 	return r
 }

@@ -63,6 +63,8 @@ func openPostgres(ctx context.Context, dsn string, o Options) (*postgresEngine, 
 	return e, nil
 }
 
+func (e *postgresEngine) connections() sql.DBStats { return e.db.Stats() }
+
 // notReached says why no connection came about. The words of driver and server
 // stay in Err: they could quote the address with its password.
 func notReached(conf *pgx.ConnConfig, err error) *OpenError {

@@ -61,6 +61,8 @@ func openSQLite(ctx context.Context, path string) (*sqliteEngine, error) {
 	return e, nil
 }
 
+func (*sqliteEngine) connections() sql.DBStats { return sql.DBStats{} }
+
 func (e *sqliteEngine) reopenWriter() (*sqliteConn, error) {
 	return newSQLiteConn(context.Background(), e.writes)
 }

@@ -8,6 +8,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -50,6 +51,8 @@ type engine interface {
 	// subscribe returns a channel that is signalled when the feed may have grown.
 	subscribe() <-chan struct{}
 	dialect() dialect
+	// connections are those of a pool; zero where there is none.
+	connections() sql.DBStats
 	close() error
 }
 
@@ -86,6 +89,10 @@ func (s *Store) SetSilent(clientIDs []string) {
 
 // Close ends the transitions that are under way, then the connections.
 func (s *Store) Close() error { return s.engine.close() }
+
+// Connections says how the pool of connections to PostgreSQL is used. SQLite has
+// none, and all is zero.
+func (s *Store) Connections() sql.DBStats { return s.engine.connections() }
 
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"sallyport/internal/audit"
+	"sallyport/internal/metrics"
 )
 
 // meters are the metrics of the edge. Every label is from a fixed set: route
@@ -39,19 +40,11 @@ type Meters struct {
 // NewMeters registers them; reg may be nil.
 func NewMeters(reg prometheus.Registerer) (*Meters, error) {
 	m := &Meters{
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "sallyport_http_requests_total", Help: "Requests by route and class of status.",
-		}, []string{"route", "status"}),
-		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "sallyport_http_request_seconds", Help: "Time until the answer was written, by route.",
-			Buckets: []float64{.0001, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
-		}, []string{"route"}),
-		events: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "sallyport_security_events_total", Help: "Security events by name.",
-		}, []string{"event"}),
-		leftOut: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "sallyport_log_lines_left_out_total", Help: "Lines about refused requests that were not written, because there were too many.",
-		}),
+		requests: metrics.NewCounters("sallyport_http_requests_total"),
+		took: metrics.NewHistograms("sallyport_http_request_seconds",
+			[]float64{.0001, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10}),
+		events:  metrics.NewCounters("sallyport_security_events_total"),
+		leftOut: metrics.NewCounters("sallyport_log_lines_left_out_total").WithLabelValues(),
 	}
 	if reg != nil {
 		for _, c := range []prometheus.Collector{m.requests, m.took, m.events, m.leftOut} {

@@ -39,6 +39,8 @@ const (
 	RouteProbed          Name = "route.probed"
 	ObjectRefused        Name = "object.refused"
 	ObjectsProbed        Name = "object.probed"
+	AnswerReported       Name = "answer.reported"
+	AnswerRefused        Name = "answer.refused"
 	FeedStale            Name = "feed.stale"
 	KeyMade              Name = "key.made"
 	KeyActivated         Name = "key.activated"
@@ -148,6 +150,8 @@ var Events = []struct {
 	{RouteProbed, "a call to a path that no API has", "many from one address: somebody is looking for hidden routes"},
 	{ObjectRefused, "a call named an object that is not its caller's, or none", "many for one person: an app that is wrong, or somebody who looks for objects of others"},
 	{ObjectsProbed, "somebody went through objects of others, and is being slowed", "talk to the person, or end their sessions: the account or the app may be in other hands"},
+	{AnswerReported, "an answer of an API is not as its OpenAPI document says, and was passed on; faults has places and rules", "mend the API or the document, then set responses to enforce"},
+	{AnswerRefused, "an answer of an API is not as its OpenAPI document says, and the client got 502 instead", "mend the API or the document"},
 	{FeedStale, "the node could not follow revocations and refused a call", "look at the database and its connection"},
 	{KeyMade, "a key has a successor, or a compromised one was replaced", "nothing, if it was the schedule or you"},
 	{KeyActivated, "a pending key makes from now on, sooner than planned", "find out who did it, if not you"},

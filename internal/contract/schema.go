@@ -44,9 +44,10 @@ type schema struct {
 	not               *schema
 	cond, then, other *schema
 
-	rest   *schema // unevaluatedProperties
-	closed bool    // a member that nothing has evaluated is an unknown field
-	tracks bool    // rest or closed has to know what the schemas in place have evaluated
+	rest     *schema // unevaluatedProperties
+	closed   bool    // a member that nothing has evaluated is an unknown field
+	branched bool    // there are schemas in place
+	tracks   bool    // rest or closed has to know what the schemas in place have evaluated
 }
 
 type patternMember struct {
@@ -163,6 +164,7 @@ func (c *compiler) make(n *node, value bool) (*schema, error) {
 		if err != nil {
 			return nil, err
 		}
+		s.branched = true
 		if s.ref, err = c.make(target, false); err != nil || c.d.three0 {
 			return s, err // 3.0: what stands beside $ref is ignored
 		}
@@ -173,6 +175,7 @@ func (c *compiler) make(n *node, value bool) (*schema, error) {
 		}
 	}
 	c.direction(s, n)
+	s.branched = len(s.inPlace()) > 0
 	s.closed = key.value && c.describesObject(n, map[*node]bool{})
 	s.tracks = s.rest != nil || s.closed
 	return s, nil

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"encoding/json"
+	"iter"
 	"maps"
 	"slices"
 	"strconv"
@@ -26,7 +27,11 @@ type run struct {
 
 // validate appends what is wrong with v to faults.
 func (s *schema) validate(in string, v any, faults []Fault) []Fault {
-	r := run{in: in, faults: faults}
+	r := run{in: in, faults: faults, quiet: 1}
+	if r.check(s, v, nil) && r.steps <= maxSteps {
+		return faults // most are right: names and places are for those that are not
+	}
+	r = run{in: in, faults: faults}
 	r.check(s, v, nil)
 	return r.faults
 }
@@ -69,7 +74,7 @@ func (r *run) check(s *schema, v any, seen evaluated) bool {
 	if s.refuse != "" {
 		return r.fault(s.refuse)
 	}
-	if s.types != 0 && typeOf(v)&s.types == 0 {
+	if s.types != 0 && !s.types.has(v) {
 		return r.fault("type")
 	}
 	ok := r.fixed(s, v)
@@ -92,23 +97,20 @@ func (r *run) check(s *schema, v any, seen evaluated) bool {
 	return r.branches(s, v, nil) && ok
 }
 
-func typeOf(v any) typeSet {
+func (t typeSet) has(v any) bool {
 	switch v := v.(type) {
 	case nil:
-		return typeNull
+		return t&typeNull != 0
 	case bool:
-		return typeBool
+		return t&typeBool != 0
 	case json.Number:
-		if isInteger(v) {
-			return typeInteger | typeNumber
-		}
-		return typeNumber &^ typeInteger
+		return t&typeNumber != 0 || t&typeInteger != 0 && isInteger(v)
 	case string:
-		return typeString
+		return t&typeString != 0
 	case []any:
-		return typeArray
+		return t&typeArray != 0
 	}
-	return typeObject
+	return t&typeObject != 0
 }
 
 func (r *run) fixed(s *schema, v any) bool {
@@ -178,7 +180,7 @@ func (r *run) array(s *schema, v []any) bool {
 			each = s.prefix[i]
 		}
 		if each != nil {
-			ok = r.inside(strconv.Itoa(i), each, item) && ok
+			ok = r.item(i, each, item) && ok
 		}
 	}
 	if s.contains != nil {
@@ -217,8 +219,18 @@ func areUnique(v []any) bool {
 	return true
 }
 
+func (r *run) item(i int, s *schema, v any) bool {
+	if r.quiet > 0 {
+		return r.check(s, v, nil)
+	}
+	return r.inside(strconv.Itoa(i), s, v)
+}
+
 // inside judges a value in the value.
 func (r *run) inside(name string, s *schema, v any) bool {
+	if r.quiet > 0 {
+		return r.check(s, v, nil)
+	}
 	r.path = append(r.path, name)
 	ok := r.check(s, v, nil)
 	r.path = r.path[:len(r.path)-1]
@@ -239,30 +251,30 @@ func (r *run) try(s *schema, v any, seen evaluated) bool {
 func (r *run) object(s *schema, v map[string]any, around evaluated) bool {
 	ok := r.counts(s, v)
 	mine := around
-	if s.tracks && len(s.inPlace()) > 0 {
+	if s.tracks && s.branched {
 		mine = evaluated{}
 	}
-	for _, name := range r.order(v) {
+	for name, inner := range r.members(v) {
 		if r.stop(ok) {
 			return ok
 		}
-		ok = r.member(s, name, v[name], mine) && ok
+		ok = r.member(s, name, inner, mine) && ok
 	}
 	if r.stop(ok) {
 		return ok
 	}
 	ok = r.branches(s, v, mine) && ok
-	if !s.tracks || len(s.inPlace()) == 0 || r.stop(ok) {
+	if !s.tracks || !s.branched || r.stop(ok) {
 		return ok
 	}
-	for _, name := range r.order(v) {
+	for name, inner := range r.members(v) {
 		if mine[name] {
 			continue
 		}
 		mine[name] = true
 		switch {
 		case s.rest != nil && s.rest.refuse == "":
-			ok = r.inside("*", s.rest, v[name]) && ok
+			ok = r.inside("*", s.rest, inner) && ok
 		default:
 			ok = r.fault("unknown_field")
 		}
@@ -273,13 +285,19 @@ func (r *run) object(s *schema, v map[string]any, around evaluated) bool {
 	return ok
 }
 
-// order is that of names where faults are kept, so that the same body has the
-// same answer.
-func (r *run) order(v map[string]any) []string {
+// members are in order where faults are kept, so that the same body has the same
+// answer.
+func (r *run) members(v map[string]any) iter.Seq2[string, any] {
 	if r.quiet > 0 {
-		return slices.Collect(maps.Keys(v))
+		return maps.All(v)
 	}
-	return sorted(v)
+	return func(yield func(string, any) bool) {
+		for _, name := range sorted(v) {
+			if !yield(name, v[name]) {
+				return
+			}
+		}
+	}
 }
 
 func sorted(v map[string]any) []string { return slices.Sorted(maps.Keys(v)) }
@@ -339,7 +357,7 @@ func (r *run) member(s *schema, name string, v any, seen evaluated) bool {
 	if known && seen != nil {
 		seen[name] = true
 	}
-	if known || !s.tracks || len(s.inPlace()) > 0 {
+	if known || !s.tracks || s.branched {
 		return ok
 	}
 	if seen != nil {

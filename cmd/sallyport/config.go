@@ -54,6 +54,7 @@ type config struct {
 	unread    bool              // the document as a whole could not be read
 	broken    map[string]bool   // settings that could not be read, by their path
 	overrides []string          // NAME=value of the variables that were taken, in order
+	origins   map[string]string // operations of OpenAPI documents, by their path: where they stand there
 	variables map[string]string // the variable that a setting came from, by its path
 }
 
@@ -75,7 +76,7 @@ type apiConfig struct {
 	JWKSURI      string            `yaml:"jwks_uri" example:"https://reports.example.com/jwks.json" doc:"Where the API publishes these keys, instead of jwks_file."`
 	JWKSNetworks []string          `yaml:"jwks_networks" example:"[10.0.0.0/8]" doc:"Private networks in which jwks_uri may be. Without them, it must be reachable on the internet, or on this machine."`
 	Scopes       []string          `yaml:"scopes" example:"[reports.read]" doc:"Scopes of an API that verifies tokens itself. A scope belongs to one API."`
-	Operations   []operationConfig `yaml:"operations" doc:"What may be called. Everything that is not listed is refused. Needed with path."`
+	Operations   []operationConfig `yaml:"operations" doc:"What may be called. Everything that is not listed is refused. Needed with path, unless openapi lists them."`
 	apiContract
 	apiBackend
 	apiLimits
@@ -85,7 +86,7 @@ type apiConfig struct {
 
 type operationConfig struct {
 	Match  string   `yaml:"match" need:"yes" example:"GET /items/{id}" doc:"Method and path template below the API's path. A parameter is one whole segment."`
-	Scope  string   `yaml:"scope" need:"yes" example:"catalog.read" doc:"The scope that the token must have. A scope belongs to one API."`
+	Scope  string   `yaml:"scope" example:"catalog.read" doc:"The scope that the token must have. A scope belongs to one API. Needed, unless openapi names it."`
 	ACR    string   `yaml:"acr" enum:"pwd,mfa,phr,urn:sallyport:pwd,urn:sallyport:mfa,urn:sallyport:phr" example:"mfa" doc:"The weakest sign-in that is enough: pwd password, mfa a second factor, phr phishing-resistant."`
 	MaxAge duration `yaml:"max_age" example:"5m" doc:"How long ago the person may have signed in."`
 	Tier   string   `yaml:"tier" enum:"low,standard,high" example:"high" doc:"Risk of this operation, where it is not that of the API."`
@@ -123,7 +124,6 @@ func (d duration) std() time.Duration { return time.Duration(d) }
 var notYet = map[string]string{
 	"egress":         "this version cannot hold keys of other APIs for apps yet: remove it",
 	"tls.acme":       "this version cannot get certificates by itself yet: set cert_file and key_file",
-	"apis[].openapi": "this version does not read OpenAPI files yet: list the operations",
 }
 
 // file returns a path of the configuration as it is to be opened: relative
@@ -154,7 +154,7 @@ func (a *apiConfig) format() token.Format {
 }
 
 // guarded reports whether the gateway stands before the API.
-func (a *apiConfig) guarded() bool { return a.Path != "" || a.Upstream != "" || len(a.Operations) > 0 }
+func (a *apiConfig) guarded() bool { return a.Path != "" || a.Upstream != "" || len(a.Operations) > 0 || a.OpenAPI != "" }
 
 // scopes lists the scopes of the API, each once, in order.
 func (a *apiConfig) scopes() []string {

@@ -1,16 +1,43 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 
+	"sallyport/internal/contract"
 	"sallyport/internal/gateway"
+	"sallyport/internal/token"
 )
 
-// apiContract is where the OpenAPI document of an API is.
-type apiContract struct{}
+// apiContract is what an API says of itself.
+type apiContract struct {
+	OpenAPI   string `yaml:"openapi" file:"policy" example:"catalog.openapi.yaml" doc:"OpenAPI document (3.0 or 3.1, YAML or JSON): its operations, their scopes and what requests and answers look like come from here. operations then says only what differs."`
+	Unknown   string `yaml:"unknown_fields" enum:"pass,refuse" example:"refuse" doc:"What happens to members of bodies and parameters of the query that the document does not name. Without it, refuse in tier high, else pass."`
+	Responses string `yaml:"responses" enum:"off,report,enforce" example:"report" doc:"What happens to answers that are not as the document says: report passes them on with an event, enforce sends 502 instead. Without it, enforce in tier high, else off."`
+
+	document *contract.Document      // nil: there is none, or it could not be read
+	listed   map[int]contract.Listed // operations that it describes, by their place in Operations
+}
 
 // operationContract is what an operation does other than the document says.
-type operationContract struct{}
+type operationContract struct {
+	Unknown   string        `yaml:"unknown_fields" enum:"pass,refuse" example:"refuse" doc:"As of the API, for this operation."`
+	Responses string        `yaml:"responses" enum:"off,report,enforce" example:"enforce" doc:"As of the API, for this operation."`
+	Stream    bool          `yaml:"stream_body" example:"true" doc:"Pass bodies on as they come, as large uploads need it: only their content type is held against the document. Bodies that are read are at most 1 MiB."`
+	GraphQL   graphQLConfig `yaml:"graphql" doc:"The operation takes GraphQL: how much one request may ask for."`
+	Retired   bool          `yaml:"retired" example:"true" doc:"The document still has the operation, but it is not served: calls get 404."`
+}
+
+// graphQLConfig bounds GraphQL requests.
+type graphQLConfig struct {
+	Enabled       bool `yaml:"enabled" example:"true" doc:"Hold requests against these limits."`
+	Depth         int  `yaml:"depth" default:"10" example:"10" doc:"Fields inside fields."`
+	Aliases       int  `yaml:"aliases" default:"20" example:"20" doc:"Aliases in one document."`
+	Fields        int  `yaml:"fields" default:"500" example:"500" doc:"Fields, with those of fragments each time they are used."`
+	Batch         int  `yaml:"batch" default:"1" example:"1" doc:"Requests in one array."`
+	PageSize      int  `yaml:"page_size" default:"100" example:"100" doc:"Largest first, last, limit or the like."`
+	Introspection bool `yaml:"introspection" example:"false" doc:"Answer questions about the schema."`
+}
 
 // operationObjects say whose objects an operation may touch.
 type operationObjects struct {
@@ -44,4 +71,34 @@ func (o *operationObjects) gateway() []gateway.ObjectRule {
 		})
 	}
 	return list
+}
+
+// contract is what the gateway holds the k-th operation to, nil for nothing.
+func (a *apiConfig) contract(k int, op *gateway.Operation) (*gateway.Contract, error) {
+	o, tier := &a.Operations[k], a.tier()
+	if op.Tier != nil {
+		tier = *op.Tier
+	}
+	g := &gateway.Contract{}
+	if q := o.GraphQL; q.Enabled {
+		g.GraphQL = &contract.GraphQL{
+			Depth: q.Depth, Aliases: q.Aliases, Fields: q.Fields, Batch: q.Batch, PageSize: q.PageSize, Introspection: q.Introspection,
+			Variables: len(op.Objects) > 0,
+		}
+	}
+	listed, described := a.listed[k]
+	if !described {
+		if g.GraphQL == nil {
+			return nil, nil //nolint:nilnil // nothing is held against anything
+		}
+		return g, nil
+	}
+	high := tier == token.TierHigh
+	closed := cmp.Or(o.Unknown, a.Unknown, map[bool]string{true: "refuse", false: "pass"}[high]) == "refuse"
+	g.Answers = map[string]gateway.AnswerCheck{
+		"off": gateway.AnswersPass, "report": gateway.AnswersReported, "enforce": gateway.AnswersEnforced,
+	}[cmp.Or(o.Responses, a.Responses, map[bool]string{true: "enforce", false: "off"}[high])]
+	var err error
+	g.Operation, err = a.document.Compile(listed, contract.CompileOptions{Closed: closed, Stream: o.Stream})
+	return g, err
 }

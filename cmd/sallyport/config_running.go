@@ -60,7 +60,7 @@ type namedFile struct {
 func (c *config) files() []namedFile {
 	var list []namedFile
 	c.filesIn(reflect.ValueOf(c).Elem(), "", &list)
-	return list
+	return append(list, c.contractFiles()...)
 }
 
 func (c *config) filesIn(v reflect.Value, path string, list *[]namedFile) {

@@ -64,7 +64,7 @@ func TestConfigIsStrict(t *testing.T) {
 		"more than one document":                  {"issuer: a\n---\nissuer: b\n", "more than one document"},
 		"egress is not possible yet":              {"egress: []\n", "f.yaml:1: egress: this version cannot hold keys"},
 		"acme is not possible yet":                {"tls: {acme: {email: a}}\n", "f.yaml:1: tls.acme: this version cannot get certificates"},
-		"openapi is not possible yet":             {"apis:\n  - openapi: x.yaml\n", "f.yaml:2: apis[0].openapi: this version does not read OpenAPI files"},
+		"an OpenAPI document that is not there":   {"apis:\n  - openapi: x.yaml\n", "f.yaml:2: apis[0].openapi: x.yaml: cannot be read"},
 		"an alias that holds itself ends":         {"apis: &a\n  - *a\n", "f.yaml:"},
 	} {
 		_, err := parseConfig("f.yaml", []byte(tc.text), nil)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -33,6 +34,7 @@ var rules = []rule{
 	{"CF05", "API paths do not hide pages of the issuer", "choose another path, for example /catalog", checkAPIPaths},
 	{"CF06", "each API is complete, and its operations can be told apart", "give each API behind the gateway name, audience, path, upstream and operations; reach other machines by https", checkAPIs},
 	{"CF14", "a rule about objects says where the call names them", "write for example {path: uid, claim: sub}", checkObjects},
+	{"CF15", "what an OpenAPI document says of requests and answers can be held", "write the document so that every reader takes it alike: docs/guide/contract.md, section 2", checkContracts},
 	{"CF12", "an API either has path, upstream and operations, or verifies tokens itself and lists its scopes", "remove what belongs to the other kind; nested tokens are for APIs of the second kind", checkVerifyingAPIs},
 	{"CF07", "a scope belongs to one API, and everything that has words exists", "name scopes api.action, for example catalog.read", checkScopes},
 	{"T017", "the tier of an API and of its operations fits what it handles", "raise the tier: sallyport api advise says which, and why", checkData},
@@ -85,6 +87,9 @@ func (j *judge) warnf(path, format string, args ...any) {
 }
 
 func (j *judge) problem(path, format string, args ...any) problem {
+	if origin := j.c.originOf(path); origin != "" {
+		format, args = "%s: %s", []any{origin, fmt.Sprintf(format, args...)}
+	}
 	r := reader{variables: j.c.variables}
 	r.addf(j.c.lineOf(path), path, format, args...)
 	return r.problems[0]

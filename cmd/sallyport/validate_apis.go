@@ -188,8 +188,12 @@ func (a *apiConfig) gatewayAPI() (gateway.API, error) {
 	api.Backend = a.apiBackend.gateway()
 	api.Limits = a.apiLimits.gateway()
 	api.APIKeys = a.apiCredentials.keys()
-	for _, o := range a.Operations {
-		api.Operations = append(api.Operations, o.gateway())
+	for k := range a.Operations {
+		op := a.Operations[k].gateway()
+		if op.Contract, err = a.contract(k, &op); err != nil {
+			return gateway.API{}, err
+		}
+		api.Operations = append(api.Operations, op)
 	}
 	return api, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -52,6 +53,9 @@ type Document struct {
 	servers []string // paths of servers, each once
 }
 
+// Files are those that were read for it so far, in order.
+func (d *Document) Files() []string { return slices.Sorted(maps.Keys(d.files)) }
+
 // node is a value of a document with its place.
 type node struct {
 	file   string
@@ -72,7 +76,10 @@ func Read(file string, open func(name string) ([]byte, error)) (*Document, error
 	if err != nil {
 		return nil, err
 	}
-	d.root = root
+	if err := d.loadAll(root); err != nil {
+		return nil, err
+	}
+	d.root, d.open = root, nil
 	version, _ := root.get("openapi").text()
 	switch {
 	case three0.MatchString(version):
@@ -133,6 +140,41 @@ func (d *Document) load(file string) (*node, error) {
 	}
 	d.files[file] = n
 	return n, nil
+}
+
+// loadAll reads the files that references lead to, and so on.
+func (d *Document) loadAll(n *node) error {
+	if ref, is := n.get("$ref").text(); is {
+		file, _, _ := strings.Cut(strings.TrimPrefix(ref, "./"), "#")
+		if file != "" && isFileName(file) && d.files[file] == nil {
+			next, err := d.load(file)
+			if err != nil {
+				return n.get("$ref").problem("$ref: %s", err.Error())
+			}
+			if err := d.loadAll(next); err != nil {
+				return err
+			}
+		}
+	}
+	for _, item := range n.list {
+		if err := d.loadAll(item); err != nil {
+			return err
+		}
+	}
+	for _, name := range n.order {
+		if name == "example" || name == "examples" {
+			continue // values, not references
+		}
+		if err := d.loadAll(n.fields[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isFileName reports whether a reference names a file of the same folder.
+func isFileName(s string) bool {
+	return !strings.ContainsAny(s, `/\:%?*`) && !strings.HasPrefix(s, ".")
 }
 
 func (d *Document) convert(file string, y *yaml.Node, depth int) (*node, error) {
@@ -267,12 +309,8 @@ func (d *Document) target(ref *node) (*node, error) {
 	file, pointer, hasPointer := strings.Cut(s, "#")
 	n := d.files[ref.file]
 	if file = strings.TrimPrefix(file, "./"); file != "" {
-		if strings.ContainsAny(file, `/\:%?*`) || strings.HasPrefix(file, ".") || file == ".." {
+		if n = d.files[file]; n == nil {
 			return nil, ref.problem("$ref: %s is not a file of the same folder", show(file))
-		}
-		var err error
-		if n, err = d.load(file); err != nil {
-			return nil, ref.problem("$ref: %s", err.Error())
 		}
 	}
 	if n == nil || hasPointer && pointer != "" && pointer[0] != '/' {

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"encoding/json"
 	"strings"
 )
 
@@ -39,27 +40,28 @@ func (g *GraphQL) CheckRequest(body any) []Fault {
 		if !is {
 			return []Fault{{"body", "/query", "required"}}
 		}
-		if code := g.document(query); code != "" {
+		p, code := g.document(query)
+		if code != "" {
 			return []Fault{{"body", "/query", code}}
 		}
 		variables, _ := request["variables"].(map[string]any)
-		if !g.sizes(variables) {
-			return []Fault{{"body", "/variables", "graphql_page_size"}}
+		for name := range p.sizes {
+			if !g.fitsVariable(variables[name]) {
+				return []Fault{{"body", "/variables", "graphql_page_size"}}
+			}
+			if !g.fits(p.defaults[name]) {
+				return []Fault{{"body", "/query", "graphql_page_size"}}
+			}
 		}
 	}
 	return nil
 }
 
-// sizes bounds variables that are named like the size of a page.
-func (g *GraphQL) sizes(variables map[string]any) bool {
-	for name, v := range variables {
-		if isPageSize(name) {
-			if text, is := v.(interface{ String() string }); is && !g.fits(text.String()) {
-				return false
-			}
-		}
-	}
-	return true
+// fitsVariable reports whether a variable may be the size of a page. What is no
+// number the server has to refuse.
+func (g *GraphQL) fitsVariable(v any) bool {
+	n, is := v.(json.Number)
+	return !is || g.fits(n.String())
 }
 
 func isPageSize(name string) bool {
@@ -82,8 +84,8 @@ func (g *GraphQL) fits(number string) bool {
 }
 
 // document judges a query document.
-func (g *GraphQL) document(text string) string {
-	p := &graphQLParser{limits: g, lexer: lexer{text: text}, fragments: map[string]*selection{}}
+func (g *GraphQL) document(text string) (*graphQLParser, string) {
+	p := &graphQLParser{limits: g, lexer: lexer{text: text}, fragments: map[string]*selection{}, sizes: map[string]bool{}, defaults: map[string]string{}}
 	p.next()
 	var operations []*selection
 	for p.code == "" && p.token != "" {
@@ -98,25 +100,25 @@ func (g *GraphQL) document(text string) string {
 			name := p.token
 			p.until("{")
 			if p.fragments[name] != nil {
-				return "graphql"
+				return nil, "graphql"
 			}
 			p.fragments[name] = p.set(1)
 		default:
-			return "graphql" // type definitions are for servers
+			return nil, "graphql" // type definitions are for servers
 		}
 	}
 	switch {
 	case p.code != "":
-		return p.code
+		return nil, p.code
 	case len(operations) == 0:
-		return "graphql"
+		return nil, "graphql"
 	}
 	for _, op := range operations {
 		if code := p.weigh(op); code != "" {
-			return code
+			return nil, code
 		}
 	}
-	return ""
+	return p, ""
 }
 
 // selection is what counts of a selection set: how deep it goes and how many
@@ -138,6 +140,8 @@ type graphQLParser struct {
 	token     string
 	fragments map[string]*selection
 	aliases   int
+	sizes     map[string]bool   // variables that are the size of a page
+	defaults  map[string]string // of variables, where they are numbers
 	code      string
 }
 
@@ -260,7 +264,7 @@ func (p *graphQLParser) directives() {
 // arguments reads to the closing parenthesis. Those of variables may have
 // defaults; values are what the field is called with.
 func (p *graphQLParser) arguments(values bool) {
-	name, before := "", ""
+	name, before, variable := "", "", ""
 	for deep := 0; p.code == ""; p.next() {
 		switch p.token {
 		case "":
@@ -276,17 +280,33 @@ func (p *graphQLParser) arguments(values bool) {
 			}
 		case ":":
 			name = before
+		case "$":
 		default:
-			first := p.token[0]
-			number := isDigit(first) || first == '-'
-			if number && isPageSize(name) && !p.limits.fits(p.token) {
-				p.fail("graphql_page_size")
+			if before == "$" {
+				variable = p.token
+				if values && isPageSize(name) {
+					p.sizes[variable] = true
+				}
+				break
 			}
-			if values && p.limits.Variables && (number || first == '"') {
-				p.fail("graphql_literal")
-			}
+			p.literal(name, variable, values)
 		}
 		before = p.token
+	}
+}
+
+// literal judges a value that stands in the document: an argument's, or the
+// default of a variable.
+func (p *graphQLParser) literal(name, variable string, values bool) {
+	first := p.token[0]
+	number := isDigit(first) || first == '-'
+	switch {
+	case (number || first == '"') && p.limits.Variables:
+		p.fail("graphql_literal")
+	case number && values && isPageSize(name) && !p.limits.fits(p.token):
+		p.fail("graphql_page_size")
+	case number && !values:
+		p.defaults[variable] = p.token
 	}
 }
 

@@ -249,7 +249,7 @@ func TestSchemasAgainstAnotherImplementation(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	var holds int
-	for range 3000 {
+	for range 1000 {
 		g := generator{random}
 		text, value := g.schema(3), g.value(3)
 		s, err := schemaOf(t, "3.1.0", text, `"S":{"type":"object","properties":{"a":{"type":"integer"},"b":{"$ref":"#/components/schemas/S"}}}`, ofRequest, false)
@@ -265,8 +265,8 @@ func TestSchemasAgainstAnotherImplementation(t *testing.T) {
 			holds++
 		}
 	}
-	if holds < 300 || holds > 2700 {
-		t.Errorf("%d of 3000 hold: the values do not tell right from wrong", holds)
+	if holds < 100 || holds > 900 {
+		t.Errorf("%d of 1000 hold: the values do not tell right from wrong", holds)
 	}
 }
 

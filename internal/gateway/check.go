@@ -108,6 +108,7 @@ func (k *checker) operation(where string, o *Operation) {
 		k.addf("%s: scope: %q is not one scope value: no spaces, quotes or backslashes", where, o.Scope)
 	}
 	k.objects(where, o)
+	k.contract(where, o)
 	if o.ACR != "" && !slices.Contains(token.ACRs, o.ACR) {
 		k.addf("%s: acr: %q is unknown: use one of %s", where, o.ACR, strings.Join(token.ACRs, ", "))
 	}

@@ -202,3 +202,15 @@ func (c *call) checkGraphQL(limits *contract.GraphQL) refusal {
 	}
 	return handled
 }
+
+// contract refuses a description that no request could meet.
+func (k *checker) contract(where string, o *Operation) {
+	if o.Contract == nil || o.Contract.Operation == nil {
+		return
+	}
+	for _, name := range o.Contract.Operation.NeededHeaders() {
+		if dropRequest.drops(name) || hopByHop[http.CanonicalHeaderKey(name)] {
+			k.addf("%s: path: the document requires the header %q, which is not passed on: take it out of the document", where, name)
+		}
+	}
+}

@@ -31,6 +31,7 @@ token: secret token/jose
 shared/redistest:
 shared: secret
 revocation: secret token
+vault: secret
 notify: secret locale audit
 oauth: secret audit token token/jose
 upstream: secret audit outbound token token/jose
@@ -39,9 +40,9 @@ passkey: account
 roster: passhash
 gateway: secret audit ratelimit outbound http1 contract token token/jose revocation
 signals: secret audit token token/jose revocation oauth
-store/storetest: secret audit notify token token/jose revocation oauth account signals
+store/storetest: secret vault audit notify token token/jose revocation oauth account signals
 store/storetest/pgtest:
-store: secret audit notify token token/jose revocation oauth account signals
+store: secret vault audit notify token token/jose revocation oauth account signals
 web: secret audit metrics ratelimit locale theme token token/jose revocation oauth account signals upstream
 `
 

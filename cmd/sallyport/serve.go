@@ -127,6 +127,7 @@ type node struct {
 	meters   *web.Meters
 	calls    *callMeters
 	cert     certificate
+	statics  *statics
 	current  atomic.Pointer[assembly]
 	reloads  *reloads
 	public   *http.Server
@@ -184,10 +185,11 @@ func (n *node) openLasting(ctx context.Context, c *config) error {
 	})
 	n.feed.OnEntry(n.keys.onEntry)
 	n.feed.OnReturn(n.feedReturned)
+	n.statics = openStatics(n.store, n.keys.Ring, n.feed, n.log, n.now)
 	if err := n.feed.CatchUp(ctx); err != nil {
 		return err
 	}
-	n.keys.told = true
+	n.keys.told, n.statics.caught = true, true
 	n.news = n.store.Signals().Hint()
 	n.registerMetrics(n.registry)
 	n.calls = newCallMeters(n.registry)

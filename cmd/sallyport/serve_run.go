@@ -22,6 +22,7 @@ func (n *node) serve(ctx context.Context, doors listeners, ready func()) error {
 	defer end()
 	work.Go(func() { n.feed.Run(background, n.reportFeed) })
 	work.Go(func() { n.keys.run(background) })
+	work.Go(func() { n.statics.run(background) })
 	work.Go(func() { n.expire(background) })
 	n.reloads.start(background, &work)
 	if n.reloads.asked != nil {

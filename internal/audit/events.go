@@ -46,6 +46,9 @@ const (
 	KeyActivated         Name = "key.activated"
 	KeyCompromised       Name = "key.compromised"
 	KeyRewrapped         Name = "key.rewrapped"
+	SecretSet            Name = "secret.set"
+	SecretRemoved        Name = "secret.removed"
+	VaultCompromised     Name = "secret.compromised"
 	ConfigApplied        Name = "config.applied"
 	ConfigRefused        Name = "config.refused"
 	LeakReported         Name = "leak.reported"
@@ -155,6 +158,9 @@ var Events = []struct {
 	{FeedStale, "the node could not follow revocations and refused a call", "look at the database and its connection"},
 	{KeyMade, "a key has a successor, or a compromised one was replaced", "nothing, if it was the schedule or you"},
 	{KeyActivated, "a pending key makes from now on, sooner than planned", "find out who did it, if not you"},
+	{SecretSet, "a secret that is kept for a third-party API has a new value", "find out who did it, if not you"},
+	{SecretRemoved, "a secret that was kept for a third-party API was removed", "find out who did it, if not you"},
+	{VaultCompromised, "a secret that is kept for a third-party API was declared compromised; no node sends it any more", "revoke it where it came from, then sallyport secret set"},
 	{KeyCompromised, "a key was declared compromised; nothing that it made is accepted any more", "find out who did it, if not you; read docs/guide/keys.md"},
 	{KeyRewrapped, "the master key was changed: all keys are wrapped by another one", "see that every machine has the new file; destroy copies of the old one"},
 	{ConfigApplied, "the server has taken a changed configuration, without a restart; policy is its version", "find out who changed it, if not you"},

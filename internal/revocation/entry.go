@@ -24,6 +24,7 @@ const (
 	Serial  Kind = "serial"  // ID is the serial of one access token
 	Changed Kind = "changed" // ID is a client_id
 	Keys    Kind = "keys"    // ID is a key ID, or the fingerprint of a master key
+	Secret  Kind = "secret"  // ID is the name of a secret of others, which has changed
 )
 
 // What happened to the key of an entry of kind Keys, as its Reason.
@@ -32,6 +33,13 @@ const (
 	KeyActivated   = "activated" // sooner than it was to be
 	KeyCompromised = "compromised"
 	KeysRewrapped  = "rewrapped"
+)
+
+// What happened to the secret of an entry of kind Secret, as its Reason.
+const (
+	SecretSet         = "set"
+	SecretCompromised = "compromised"
+	SecretRemoved     = "removed"
 )
 
 // Entry is one line of the feed.

@@ -43,6 +43,8 @@ var expiring = []struct {
 	{"invitations", 0, `DELETE FROM invitations WHERE id IN (SELECT id FROM invitations WHERE expires_s <= $1 ORDER BY expires_s LIMIT $2)`},
 	{"recoveries", 0, `DELETE FROM recoveries WHERE user_id IN (SELECT user_id FROM recoveries WHERE expires_s <= $1 ORDER BY expires_s LIMIT $2)`},
 	{"letter counts", 2 * time.Hour, `DELETE FROM letter_counts WHERE (mark, hour_s) IN (SELECT mark, hour_s FROM letter_counts WHERE hour_s <= $1 ORDER BY hour_s LIMIT $2)`},
+	{"secrets in overlap", 0, `UPDATE secrets SET sealed = '' WHERE (name, version) IN
+		(SELECT name, version FROM secrets WHERE until_s > 0 AND until_s <= $1 AND sealed <> '' LIMIT $2)`},
 	{"feed", clockError, `DELETE FROM feed WHERE seq IN (SELECT seq FROM feed WHERE expires_s <= $1 ORDER BY expires_s LIMIT $2)`},
 	{"marks", clockError, `DELETE FROM feed_marks WHERE seq IN (SELECT seq FROM feed_marks
 		WHERE expires_s <= $1 AND seq < (SELECT max(seq) FROM feed_marks) ORDER BY seq LIMIT $2)`},

@@ -133,7 +133,7 @@ func TestMD05PoliciesOutlastWhatTheKeysMake(t *testing.T) {
 			continue
 		}
 		lasting++
-		if p.Purpose != token.MACPairwise && p.Purpose != token.MACPassword && p.Purpose != token.SealStored || p.Group != "" || p.Loss == "" || p.Lead < time.Minute || p.Keep < 50*365*24*time.Hour {
+		if p.Purpose != token.MACPairwise && p.Purpose != token.MACPassword && p.Purpose != token.SealStored && p.Purpose != token.SealSecret || p.Group != "" || p.Loss == "" || p.Lead < time.Minute || p.Keep < 50*365*24*time.Hour {
 			t.Errorf("%s is never rotated: %+v", p.Purpose, p)
 		}
 	}
@@ -363,6 +363,11 @@ func TestKY08CompromiseEndsWhatDependsOnTheKey(t *testing.T) {
 			parsed, err := token.ParseRefresh(r.RefreshToken(grant, 1, salt).Reveal())
 			h.ok(err)
 			return func(r *token.Ring) error { return when(r.CheckRefresh(parsed, salt)) }
+		},
+		token.SealSecret: func(h *house, r *token.Ring) proof {
+			sealed, err := r.SealSecret("secret maps", []byte("x"))
+			h.ok(err)
+			return func(r *token.Ring) error { _, err := r.OpenSecret("secret maps", sealed); return err }
 		},
 		token.MACForm:     mac(token.MACForm),
 		token.MACNonce:    mac(token.MACNonce),

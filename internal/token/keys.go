@@ -35,6 +35,7 @@ const (
 	SignIDTokenRSA Purpose = "sign_id_rsa" //nolint:gosec // a name; ID tokens and other answers for clients that know RS256 alone
 	SealStored     Purpose = "seal_stored" // secrets of others that are sent again and again
 	SignSET        Purpose = "sign_set"    // security event tokens
+	SealSecret     Purpose = "seal_secret" // keys of third-party APIs that are kept for apps
 )
 
 // Algorithm is how a key is used. One key has one.

@@ -88,6 +88,11 @@ var Policies = []Policy{
 		"the authorization headers that receivers of signals have set can no longer be read: each must set its header again, and until then its events wait",
 	},
 	{
+		SealSecret, XAES256GCM, "", 0, privateLead, 100 * 365 * day, 0, true,
+		"the secrets that are kept for other APIs and were set while the key made can no longer be read: calls that need one are refused until it is set again " +
+			"with sallyport secret set; change it where it came from as well",
+	},
+	{
 		SignSET, RS256, GroupSigning, 30 * day, publicLead, EventLifetime + time.Hour, EventLifetime + time.Hour, true,
 		"receivers of signals refuse what the key has signed once they read the key set again; what has not been delivered yet is signed with the new key",
 	},

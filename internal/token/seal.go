@@ -136,6 +136,21 @@ func (ring *Ring) OpenStored(label, sealed string) ([]byte, error) {
 	return ring.openLabelled(SealStored, storedPrefix, label, sealed)
 }
 
+// SealSecret is SealStored for secrets that an operator has set, by keys of their
+// own: they can be changed without touching what people have set up.
+func (ring *Ring) SealSecret(label string, plain []byte) (string, error) {
+	sealed, err := ring.sealLabelled(SealSecret, storedPrefix, label, plain)
+	if err != nil {
+		return "", err
+	}
+	return sealed.Reveal(), nil
+}
+
+// OpenSecret returns what SealSecret was given, or ErrInvalid.
+func (ring *Ring) OpenSecret(label, sealed string) ([]byte, error) {
+	return ring.openLabelled(SealSecret, storedPrefix, label, sealed)
+}
+
 func (ring *Ring) sealLabelled(purpose Purpose, p secret.Prefix, label string, plain []byte) (secret.Value, error) {
 	sc := scratches.Get().(*scratch) //nolint:forcetypeassert // the pool holds nothing else
 	defer scratches.Put(sc)

@@ -21,6 +21,7 @@ import (
 	"sallyport/internal/secret"
 	"sallyport/internal/signals"
 	"sallyport/internal/token"
+	"sallyport/internal/vault"
 )
 
 // Backend is an empty, migrated store behind the interfaces of its consumers.
@@ -36,6 +37,7 @@ type Backend struct {
 	Outbox  notify.Outbox
 	Posts   notify.Posts // of a store for which the client "quiet" is silent
 	Feed    revocation.Log
+	Vault   vault.Store
 	Signals signals.Store // with MaxSignals events in a stream
 	// Expire deletes what has ended by now and returns the number of rows.
 	Expire func(ctx context.Context, now time.Time) (int64, error)
@@ -71,6 +73,7 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) Backend) {
 		identityTests,
 		mailTests,
 		personTests,
+		vaultTests,
 	} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {

@@ -7,10 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"reflect"
 	"strings"
 	"time"
+
+	"sallyport/internal/web"
 )
 
 // runningConfig is how the server is run: what it does when its configuration
@@ -18,6 +21,7 @@ import (
 type runningConfig struct {
 	Reload reloadConfig `yaml:"reload" doc:"What happens when this file changes, or one that it names."`
 	Drain  drainConfig  `yaml:"drain" doc:"How the server ends."`
+	Log    logConfig    `yaml:"log" doc:"What is written to the log: docs/reference/log.md."`
 }
 
 type reloadConfig struct {
@@ -28,6 +32,30 @@ type reloadConfig struct {
 type drainConfig struct {
 	Delay duration `yaml:"delay" default:"0s" example:"10s" doc:"How long /readyz says that the server is stopping before it stops listening, so that a load balancer sends no more: up to 2m."`
 	Limit duration `yaml:"limit" default:"10s" example:"30s" doc:"How long calls that are under way may go on then: 1s to 10m."`
+}
+
+type logConfig struct {
+	Access string `yaml:"access" default:"all" enum:"all,sampled,refused" example:"sampled" doc:"Which requests have a line: all, one of so many, or those only that have one in any case: what was refused or has failed, what has a security event, and calls of tier high."`
+	OneOf  int    `yaml:"one_of" default:"100" example:"100" doc:"With access sampled, how many requests one line stands for: 2 to 100000."`
+	Level  string `yaml:"level" default:"info" enum:"info,debug" example:"debug" doc:"debug writes a little more, of connections. It holds no credentials either."`
+}
+
+// access is valid after the configuration has been read.
+func (l *logConfig) access() web.Access {
+	switch l.Access {
+	case "sampled":
+		return web.AccessOneOf(l.OneOf)
+	case "refused":
+		return web.AccessRefused
+	}
+	return web.AccessAll
+}
+
+func (l *logConfig) level() slog.Level {
+	if l.Level == "debug" {
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
 }
 
 func checkRunning(j *judge) {
@@ -43,6 +71,9 @@ func checkRunning(j *judge) {
 		if d := l.value.std(); d < l.least || d > l.most {
 			j.failf(l.path, "%s is not between %s and %s", d, l.least, l.most)
 		}
+	}
+	if n := j.c.Log.OneOf; n < 2 || n > 100_000 {
+		j.failf("log.one_of", "%d is not between 2 and 100000", n)
 	}
 }
 

@@ -197,8 +197,8 @@ func (d *dev) run(ctx context.Context, p *program, n *node, logger *slog.Logger,
 	if err != nil {
 		return err
 	}
-	backends := newServer(demo, logger)
-	front := newServer(app, logger)
+	backends := newServer(demo, n.log)
+	front := newServer(app, n.log)
 	front.TLSConfig = n.public.TLSConfig.Clone()
 	go func() { _ = backends.Serve(d.backends) }()
 	go func() { _ = front.ServeTLS(d.app, "", "") }()

@@ -328,7 +328,7 @@ func TestLG01ChangesOfKeysAreLogged(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[audit.Name]int{audit.KeyMade: 2, audit.KeyActivated: 1, audit.KeyCompromised: 1, audit.KeyRewrapped: 1} {
-		if got := strings.Count(log.String(), `"event":"`+string(name)+`"`); got != want {
+		if got := strings.Count(log.String(), `"events":"`+string(name)+`"`); got != want {
 			t.Errorf("%s is logged %d times, want %d:\n%s", name, got, want, log)
 		}
 	}

@@ -102,9 +102,9 @@ func (p *program) trustedConfig(file string) (*config, error) {
 // logger writes lines for machines, or for people if they look on.
 func (p *program) logger() *slog.Logger {
 	if _, ok := terminal(p.stderr); ok {
-		return slog.New(slog.NewTextHandler(p.stderr, nil))
+		return slog.New(slog.NewTextHandler(p.stderr, everything))
 	}
-	return slog.New(slog.NewJSONHandler(p.stderr, nil))
+	return slog.New(slog.NewJSONHandler(p.stderr, everything))
 }
 
 // node is one process: what outlives a change of the configuration, and the
@@ -112,6 +112,7 @@ func (p *program) logger() *slog.Logger {
 // what is written in the file lives there.
 type node struct {
 	log      *slog.Logger
+	level    *slog.LevelVar // of log
 	now      func() time.Time
 	store    *store.Store
 	shared   *shared.Store // nil on one node
@@ -151,7 +152,8 @@ func openNode(ctx context.Context, c *config, logger *slog.Logger, now func() ti
 	if err != nil {
 		return nil, err
 	}
-	n := &node{log: logger, now: now, store: st, state: gateway.NewState(), limits: ratelimit.New(ratelimit.Options{}), registry: prometheus.NewRegistry()}
+	logger, level := withLevel(logger)
+	n := &node{log: logger, level: level, now: now, store: st, state: gateway.NewState(), limits: ratelimit.New(ratelimit.Options{}), registry: prometheus.NewRegistry()}
 	n.cert.set(cert)
 	if n.hashers, err = newHashWorkers(); err != nil {
 		return nil, errors.Join(err, st.Close())

@@ -145,7 +145,7 @@ func (a *assembly) assembleEdge(context.Context, *keyFinder) error {
 		return fmt.Errorf("people.theme: %w", err)
 	}
 	a.handler, err = web.New(web.Options{
-		Issuer: c.Issuer, OAuth: a.oauth, Accounts: a.accounts, Ring: a.keys.Ring, Gateway: a.gateway, Logger: a.log, Policy: a.version,
+		Issuer: c.Issuer, OAuth: a.oauth, Accounts: a.accounts, Ring: a.keys.Ring, Gateway: a.gateway, Logger: a.log, Policy: a.version, Access: c.Log.access(),
 		Meters: a.meters, Limits: a.limits, Now: a.now, Audiences: c.audiences(),
 		MutualTLS: c.mutualURL(), Signals: a.signals, SessionTier: c.People.sessionTier(), Theme: look, Upstream: elsewhere,
 	})
@@ -176,6 +176,7 @@ func (a *assembly) end() {
 // way end with the one that they began with.
 func (n *node) take(a *assembly) {
 	n.store.SetSilent(a.config.silentClients())
+	n.level.Set(a.config.Log.level())
 	n.keys.setPolicy(a.config.keeper(n.store, n.now), a.config)
 	n.current.Store(a)
 	a.gateway.TakeOver()

@@ -122,7 +122,7 @@ func (k *keyring) onEntry(e revocation.Entry) {
 		k.Drop(id)
 	}
 	if k.told {
-		k.log.Info("keys have changed", slog.String("event", string(keyEvents[e.Reason])), slog.String("key_id", e.ID))
+		k.log.Info("keys have changed", slog.String("events", string(keyEvents[e.Reason])), slog.String("key_id", e.ID))
 	}
 	k.readAgain()
 }

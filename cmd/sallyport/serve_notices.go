@@ -24,7 +24,7 @@ func (a *assembly) assembleNotices(ctx context.Context, _ *keyFinder) error {
 		return err
 	}
 	for _, i := range dead {
-		n.log.WarnContext(ctx, c.deadSentence(i), slog.String("client_id", c.Clients[i].ClientID)) //nolint:sloglint // names the file to mend
+		n.log.WarnContext(ctx, "the secret of a client was compromised and is refused", slog.String("client_id", c.Clients[i].ClientID), slog.String("why", c.deadSentence(i)))
 	}
 	mailer, err := c.mailer()
 	if err != nil {
@@ -73,19 +73,19 @@ func (n *node) recordLeak(l audit.Leak) {
 		level = slog.LevelError
 	}
 	attrs := []slog.Attr{slog.String("events", string(l.Event)), slog.String("incident", l.ID), slog.Time("at", l.At)}
-	for _, a := range [][2]string{
-		{"kind", l.Kind},
-		{"hash_prefix", l.HashPrefix},
-		{"action", l.Action},
-		{"client_id", l.ClientID},
-		{"subject", l.Subject},
-		{"grant_id", l.Grant},
-		{"url", l.URL},
-		{"source", l.Source},
-		{"reporter", l.Reporter},
+	for _, a := range []slog.Attr{
+		slog.String("kind", l.Kind),
+		slog.String("hash_prefix", l.HashPrefix),
+		slog.String("action", l.Action),
+		slog.String("client_id", l.ClientID),
+		slog.String("subject", l.Subject),
+		slog.String("grant_id", l.Grant),
+		slog.String("url", l.URL),
+		slog.String("source", l.Source),
+		slog.String("reporter", l.Reporter),
 	} {
-		if a[1] != "" {
-			attrs = append(attrs, slog.String(a[0], a[1]))
+		if a.Value.String() != "" {
+			attrs = append(attrs, a)
 		}
 	}
 	n.log.LogAttrs(context.Background(), level, "leak", attrs...)

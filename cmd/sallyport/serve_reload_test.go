@@ -65,7 +65,7 @@ func newReloaded(t *testing.T, upstream http.HandlerFunc) *reloaded {
 	c.Store = "sqlite:" + filepath.Join(dir, "sallyport.db")
 	r.text = strings.Replace(r.text, "sqlite:sallyport.db", c.Store, 1)
 	c.text = []byte(r.text)
-	if r.n, err = openNode(t.Context(), c, slog.New(slog.NewJSONHandler(r.log, nil)), time.Now); err != nil {
+	if r.n, err = openNode(t.Context(), c, slog.New(slog.NewJSONHandler(r.log, everything)), time.Now); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.n.close)

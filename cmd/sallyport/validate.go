@@ -59,7 +59,7 @@ var rules = []rule{
 	{"AU02", "the filter of breached passwords can be read", "build it with sallyport user passwords build-filter FILE…", checkBreached},
 	{"CF13", "the theme can be read by everybody, and its logo is a picture and nothing else", "take the colour that is proposed, or remove the value: ours pass", checkTheme},
 	{ruleProviders, "other providers are complete, and this server can prove itself there", "docs/guide/people.md has working settings for each kind; sallyport check --providers asks them", checkProviders},
-	{"GW27", "the server waits for files and for calls for bounded times", "remove the setting: the default is right for most", checkRunning},
+	{"GW27", "the server waits for files and for calls for bounded times, and samples its log within bounds", "remove the setting: the default is right for most", checkRunning},
 	{"CF10", "files with keys and secrets can be read by their owner only", "chmod 600 FILE", checkPermissions},
 	{"CF11", "the listener has a certificate that is valid for the issuer and fits its key", "set tls.cert_file and tls.key_file to a valid pair", checkTLS},
 }

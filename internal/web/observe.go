@@ -77,6 +77,10 @@ func (s *site) finish(w *answer, r *http.Request, rec *audit.Record, took time.D
 	if !s.log.Enabled(ctx, level) {
 		return
 	}
+	written, oneOf := s.access.takes(w, rec, events)
+	if !written {
+		return
+	}
 	if !s.flood.takes(s.now(), w, r, events) {
 		s.meters.leftOut.Inc()
 		return
@@ -92,6 +96,9 @@ func (s *site) finish(w *answer, r *http.Request, rec *audit.Record, took time.D
 	set := rec.Attrs()
 	attrs = append(attrs, set...)
 	attrs = appendEvents(attrs, set, events)
+	if oneOf > 1 {
+		attrs = append(attrs, slog.Int("one_of", oneOf))
+	}
 	if n := s.flood.leftOut.Swap(0); n > 0 {
 		attrs = append(attrs, slog.Int64("lines_left_out", n))
 	}
@@ -150,12 +157,13 @@ func appendEvents(attrs, set []slog.Attr, events []audit.Event) []slog.Attr {
 		all.Actor = cmp.Or(e.Actor, all.Actor)
 	}
 	attrs = append(attrs, slog.String("events", names))
-	for _, a := range [...]struct{ key, value string }{
-		{"reason", all.Reason}, {"client_id", all.Client}, {"subject", all.Subject}, {"grant_id", all.Grant}, {"actor", all.Actor},
+	for _, a := range [...]slog.Attr{
+		slog.String("reason", all.Reason), slog.String("client_id", all.Client), slog.String("subject", all.Subject),
+		slog.String("grant_id", all.Grant), slog.String("actor", all.Actor),
 	} {
-		said := slices.ContainsFunc(set, func(b slog.Attr) bool { return b.Key == a.key })
-		if a.value != "" && !said {
-			attrs = append(attrs, slog.String(a.key, a.value))
+		said := slices.ContainsFunc(set, func(b slog.Attr) bool { return b.Key == a.Key })
+		if a.Value.String() != "" && !said {
+			attrs = append(attrs, a)
 		}
 	}
 	return attrs

@@ -36,6 +36,7 @@ type Options struct {
 	Theme          *theme.Theme          // how pages look; nil: ours
 	Registerer     prometheus.Registerer // nil: no metrics
 	Meters         *Meters               // instead of Registerer: those of the site that this one follows
+	Access         Access                // which requests have a line in the log
 	Policy         string                // version of the configuration, for the event of each request
 	Limits         *ratelimit.Table      // of client authentication; nil: one of its own
 	BrowserOrigins []string              // exact origins of browser apps that may call the token endpoint
@@ -57,6 +58,7 @@ type site struct {
 	now      func() time.Time
 	limits   *ratelimit.Table
 	flood    flood
+	access   access
 	origins  map[string]bool
 	csrf     *http.CrossOriginProtection
 
@@ -109,6 +111,7 @@ func New(o Options) (http.Handler, error) {
 		s.limits = ratelimit.New(ratelimit.Options{})
 	}
 	s.flood.limits = s.limits
+	s.access.which = o.Access
 	for _, origin := range o.BrowserOrigins {
 		if u, err := url.Parse(origin); err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin {
 			return nil, fmt.Errorf("web: %q is not an origin: write for example https://app.example.com", origin)

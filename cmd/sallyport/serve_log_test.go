@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -86,6 +87,9 @@ func unlimited() *ratelimit.Table {
 	return ratelimit.New(ratelimit.Options{Limits: limits})
 }
 
+// ownAddress is where a page says its own address to its reader, who knows it.
+var ownAddress = regexp.MustCompile(`<input name="return" [^>]*>`)
+
 type body struct{ *strings.Reader }
 
 func (body) Close() error { return nil }
@@ -120,8 +124,8 @@ func TestLG03T145NoisyTrafficLeavesNoCredential(t *testing.T) {
 				put(req)
 				w := httptest.NewRecorder()
 				r.n.public.Handler.ServeHTTP(w, req)
-				if requests++; w.Code >= 400 && place != "flow" { // a page carries the request of its reader on
-					refused.WriteString(place + target + w.Body.String())
+				if requests++; w.Code >= 400 {
+					refused.WriteString(place + target + ownAddress.ReplaceAllString(w.Body.String(), ""))
 				}
 			}
 		}
@@ -136,7 +140,7 @@ func TestLG03T145NoisyTrafficLeavesNoCredential(t *testing.T) {
 		for kind, value := range credentials {
 			for _, form := range []string{value, value[:len(value)/2], value[len(value)/2:], base64.StdEncoding.EncodeToString([]byte("job:" + value))} {
 				if i := strings.Index(text, form); i >= 0 {
-					t.Errorf("%s: %s in %s", sink, kind, text[max(0, i-2500):min(len(text), i+60)])
+					t.Errorf("%s: %s in %s", sink, kind, text[max(0, i-200):min(len(text), i+60)])
 					break
 				}
 			}

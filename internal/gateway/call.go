@@ -122,7 +122,7 @@ func (c *call) note() {
 		c.rec.Set(slog.String("api", c.api.name))
 	}
 	if c.op != nil {
-		c.rec.Set(slog.String("operation", c.op.label))
+		c.rec.Set(slog.String("operation", c.op.label), slog.String("tier", c.op.tier.String()))
 	}
 	if c.opened {
 		c.rec.Set(slog.String("client_id", c.access.ClientID), slog.String("subject", c.access.Subject))

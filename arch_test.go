@@ -25,24 +25,26 @@ passhash:
 hashworker: passhash
 contract:
 outbound:
-http1:
+outbound/tlstest:
+http1: outbound
 token/jose:
 token: secret token/jose
 shared/redistest:
-shared: secret
+shared: secret outbound
 revocation: secret token
 vault: secret
-notify: secret locale audit
+notify: secret locale audit outbound
 oauth: secret audit token token/jose
 upstream: secret audit outbound token token/jose
 account: secret locale audit ratelimit breached passhash token
 passkey: account
 roster: passhash
+certificates: outbound token
 gateway: secret audit ratelimit outbound http1 contract token token/jose revocation
 signals: secret audit token token/jose revocation oauth
-store/storetest: secret vault audit notify token token/jose revocation oauth account signals
+store/storetest: secret vault audit notify certificates token token/jose revocation oauth account signals
 store/storetest/pgtest:
-store: secret vault audit notify token token/jose revocation oauth account signals
+store: secret vault audit outbound notify certificates token token/jose revocation oauth account signals
 web: secret audit metrics ratelimit locale theme token token/jose revocation oauth account signals upstream
 `
 

@@ -59,9 +59,10 @@ type config struct {
 }
 
 type tlsConfig struct {
-	CertFile   string `yaml:"cert_file" example:"cert.pem" doc:"PEM file with the certificate and its chain."`
-	KeyFile    string `yaml:"key_file" example:"key.pem" doc:"PEM file with the private key, readable by this program only."`
-	SelfSigned bool   `yaml:"self_signed" example:"false" doc:"Make a certificate at each start that nobody trusts. Only for an issuer on this machine."`
+	CertFile   string     `yaml:"cert_file" example:"cert.pem" doc:"PEM file with the certificate and its chain."`
+	KeyFile    string     `yaml:"key_file" example:"key.pem" doc:"PEM file with the private key, readable by this program only."`
+	ACME       acmeConfig `yaml:"acme" doc:"Get certificates from an authority (RFC 8555) and renew them, instead of cert_file and key_file."`
+	SelfSigned bool       `yaml:"self_signed" example:"false" doc:"Make a certificate at each start that nobody trusts. Only for an issuer on this machine."`
 }
 
 type apiConfig struct {
@@ -123,7 +124,6 @@ func (d duration) std() time.Duration { return time.Duration(d) }
 // writes one counts on what it does.
 var notYet = map[string]string{
 	"egress":         "this version cannot hold keys of other APIs for apps yet: remove it",
-	"tls.acme":       "this version cannot get certificates by itself yet: set cert_file and key_file",
 }
 
 // file returns a path of the configuration as it is to be opened: relative

@@ -47,7 +47,7 @@ func TestConfigIsStrict(t *testing.T) {
 	for name, tc := range map[string]struct{ text, want string }{
 		"unknown field names the nearest one":     {"isuer: https://a.example\n", "f.yaml:1: isuer: unknown field: did you mean issuer?"},
 		"also deep inside":                        {"apis:\n  - name: a\n    upsteam: x\n", "f.yaml:3: apis[0].upsteam: unknown field: did you mean upstream?"},
-		"far from all, the known ones are listed": {"tls:\n  zzzzzzzzzz: 1\n", "known are cert_file, key_file, self_signed"},
+		"far from all, the known ones are listed": {"tls:\n  zzzzzzzzzz: 1\n", "known are cert_file, key_file, acme, self_signed"},
 		"a field twice":                           {"issuer: a\nlisten: b\nissuer: c\n", "f.yaml:3: issuer: is there twice, first in line 1"},
 		"list where text is expected":             {"issuer: [a]\n", "f.yaml:1: issuer: must be text, it is a list"},
 		"text where a list is expected":           {"apis: catalog\n", "f.yaml:1: apis: must be a list, it is a single value"},
@@ -63,7 +63,6 @@ func TestConfigIsStrict(t *testing.T) {
 		"nothing":                                 {"", "f.yaml: is empty"},
 		"more than one document":                  {"issuer: a\n---\nissuer: b\n", "more than one document"},
 		"egress is not possible yet":              {"egress: []\n", "f.yaml:1: egress: this version cannot hold keys"},
-		"acme is not possible yet":                {"tls: {acme: {email: a}}\n", "f.yaml:1: tls.acme: this version cannot get certificates"},
 		"an OpenAPI document that is not there":   {"apis:\n  - openapi: x.yaml\n", "f.yaml:2: apis[0].openapi: x.yaml: cannot be read"},
 		"an alias that holds itself ends":         {"apis: &a\n  - *a\n", "f.yaml:"},
 	} {
@@ -76,7 +75,7 @@ func TestConfigIsStrict(t *testing.T) {
 
 func TestConfigListsAllProblems(t *testing.T) {
 	t.Parallel()
-	_, err := parseConfig("f.yaml", []byte("isuer: a\nlisten: [b]\ntls: {acme: {}}\nclients: [{typ: native}]\n"), nil)
+	_, err := parseConfig("f.yaml", []byte("isuer: a\nlisten: [b]\ntls: {cme: {}}\nclients: [{typ: native}]\n"), nil)
 	var all *problemsError
 	if !errors.As(err, &all) || len(all.problems) != 4 {
 		t.Fatalf("got %v, want four problems", err)

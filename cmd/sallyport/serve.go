@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
+	"sallyport/internal/certificates"
 	"sallyport/internal/gateway"
 	"sallyport/internal/hashworker"
 	"sallyport/internal/ratelimit"
@@ -136,6 +138,10 @@ type node struct {
 	fronts   struct{ public, mutual front }
 	ops      *http.Server
 	draining atomic.Bool
+
+	certs      *certificates.Manager // nil where certificates come from files
+	expiries   expiries
+	challenges *http.Server // nil where tls.acme.challenge_listen is not set
 }
 
 // openNode puts a node together from a configuration that keeps the rules. A
@@ -144,9 +150,12 @@ func openNode(ctx context.Context, c *config, logger *slog.Logger, now func() ti
 	if _, err := c.master(); err != nil {
 		return nil, fmt.Errorf("read master key: %w", err)
 	}
-	cert, err := c.certificate(now())
-	if err != nil {
-		return nil, err
+	var cert tls.Certificate
+	if !c.TLS.ACME.on() {
+		var err error
+		if cert, err = c.certificate(now()); err != nil {
+			return nil, err
+		}
 	}
 	st, err := c.readyStore(ctx, now)
 	if err != nil {
@@ -155,10 +164,17 @@ func openNode(ctx context.Context, c *config, logger *slog.Logger, now func() ti
 	logger, level := withLevel(logger)
 	n := &node{log: logger, level: level, now: now, store: st, state: gateway.NewState(), limits: ratelimit.New(ratelimit.Options{}), registry: prometheus.NewRegistry()}
 	n.cert.set(cert)
+	if leaf := leafOf(&cert); leaf != nil {
+		n.expiries.set(c.issuerHost(), leaf.NotAfter)
+	}
 	if n.hashers, err = newHashWorkers(); err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
 	n.keys, err = c.openKeyring(ctx, st, logger, now)
+	if err == nil && c.TLS.ACME.on() {
+		n.certs, err = n.newCertificates(c, n.keys.Ring)
+		n.cert.acme = n.certs
+	}
 	if err == nil {
 		err = n.openLasting(ctx, c)
 	}
@@ -215,6 +231,9 @@ func (n *node) openDoors(c *config) {
 	n.public = newServer(handler, n.log)
 	n.public.TLSConfig = tlsConfigFor(&n.cert)
 	n.public.RegisterOnShutdown(func() { n.current.Load().end() })
+	if n.certs != nil && c.TLS.ACME.ChallengeListen != "" {
+		n.challenges = n.newChallenges()
+	}
 	if c.MTLSListen != "" {
 		n.mutual = n.newMutual(handler)
 		n.fronts.mutual = n.frontOf(c, n.mutual)

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/x509"
-
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
@@ -41,19 +39,4 @@ func (n *node) policy() string {
 		return a.version
 	}
 	return ""
-}
-
-// certificateEnds is when that of the listener ends, 0 if nobody knows.
-func (n *node) certificateEnds() float64 {
-	cert, err := n.cert.get(nil)
-	if err != nil || cert == nil || len(cert.Certificate) == 0 {
-		return 0
-	}
-	leaf := cert.Leaf
-	if leaf == nil {
-		if leaf, err = x509.ParseCertificate(cert.Certificate[0]); err != nil {
-			return 0
-		}
-	}
-	return float64(leaf.NotAfter.Unix())
 }

@@ -16,10 +16,10 @@ import (
 )
 
 // listeners are the doors of a node. mutual is nil where mtls_listen is not set.
-type listeners struct{ public, ops, mutual net.Listener }
+type listeners struct{ public, ops, mutual, challenges net.Listener }
 
 func (l listeners) close() {
-	for _, one := range []net.Listener{l.public, l.ops, l.mutual} {
+	for _, one := range []net.Listener{l.public, l.ops, l.mutual, l.challenges} {
 		if one != nil {
 			_ = one.Close()
 		}
@@ -36,10 +36,17 @@ func listenAll(ctx context.Context, c *config) (l listeners, err error) {
 	if l.public, err = listen(ctx, c.Listen); err != nil {
 		return l, err
 	}
-	if l.ops, err = listen(ctx, c.MetricsListen); err != nil || c.MTLSListen == "" {
+	if l.ops, err = listen(ctx, c.MetricsListen); err != nil {
 		return l, err
 	}
-	l.mutual, err = listen(ctx, c.MTLSListen)
+	if c.MTLSListen != "" {
+		if l.mutual, err = listen(ctx, c.MTLSListen); err != nil {
+			return l, err
+		}
+	}
+	if at := c.TLS.ACME.ChallengeListen; at != "" {
+		l.challenges, err = listen(ctx, at)
+	}
 	return l, err
 }
 

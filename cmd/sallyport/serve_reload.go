@@ -137,13 +137,16 @@ func (r *reloads) reload(ctx context.Context, data []byte) {
 		r.refuse(ctx, []string{"it cannot be put together: the log says why"}, err)
 		return
 	}
-	if !c.TLS.SelfSigned {
+	if !c.TLS.SelfSigned && !c.TLS.ACME.on() {
 		cert, err := c.certificate(r.n.now())
 		if err != nil {
 			r.refuse(ctx, []string{"tls: the certificate cannot be read"}, err)
 			return
 		}
 		r.n.cert.set(cert)
+		if leaf := leafOf(&cert); leaf != nil {
+			r.n.expiries.set(c.issuerHost(), leaf.NotAfter)
+		}
 	}
 	r.n.take(a)
 	old.stop()
@@ -230,6 +233,7 @@ var fixedSettings = []struct {
 	{"gateway.fast_front", func(c *config) string { return fmt.Sprint(c.Gateway.FastFront) }, "the listener is open"},
 	{"mtls_listen", func(c *config) string { return c.MTLSListen }, "the listener is open"},
 	{"tls.self_signed", func(c *config) string { return fmt.Sprint(c.TLS.SelfSigned) }, "the certificate is made at the start"},
+	{"tls.acme", func(c *config) string { return fmt.Sprint(c.TLS.ACME) }, "the account at the authority is open"},
 	{"store", func(c *config) string { dsn, _ := c.dsn(); return dsn }, "sessions, grants and keys are there"},
 	{"shared", func(c *config) string { address, _ := c.sharedAddress(); return address }, "what was used once is remembered there"},
 	{"master_key_file", func(c *config) string { return c.MasterKeyFile }, "the keys are wrapped by it"},

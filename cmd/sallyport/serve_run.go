@@ -28,7 +28,11 @@ func (n *node) serve(ctx context.Context, doors listeners, ready func()) error {
 	if n.reloads.asked != nil {
 		work.Go(func() { n.reloads.follow(background) })
 	}
-	failed := make(chan error, 3)
+	n.watchCertificates(background, &work)
+	failed := make(chan error, 4)
+	if n.challenges != nil {
+		work.Go(func() { failed <- n.challenges.Serve(doors.challenges) })
+	}
 	work.Go(func() { failed <- n.fronts.public.ServeTLS(doors.public, "", "") })
 	work.Go(func() { failed <- n.ops.Serve(doors.ops) })
 	if n.mutual != nil {
@@ -67,6 +71,9 @@ func (n *node) drain(ctx context.Context, most time.Duration) {
 	limit, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	var work sync.WaitGroup
+	if n.challenges != nil {
+		_ = n.challenges.Close()
+	}
 	for _, s := range []front{n.fronts.public, n.fronts.mutual} {
 		if s == nil {
 			continue

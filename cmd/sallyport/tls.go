@@ -17,25 +17,36 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sallyport/internal/certificates"
 	"sallyport/internal/outbound"
 )
 
 // certificate is that of the listeners. It may be replaced at any time: the next
 // handshake has the new one. Safe for concurrent use.
 type certificate struct {
-	p atomic.Pointer[tls.Certificate]
+	p    atomic.Pointer[tls.Certificate]
+	acme *certificates.Manager // nil: they come from files
 }
 
 func (c *certificate) set(cert tls.Certificate) { c.p.Store(&cert) }
 
-func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.p.Load(), nil }
+func (c *certificate) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if c.acme != nil {
+		return c.acme.Get(hello)
+	}
+	return c.p.Load(), nil
+}
 
 func tlsConfigFor(cert *certificate) *tls.Config {
-	return &tls.Config{
+	c := &tls.Config{
 		GetCertificate: cert.get,
 		MinVersion:     tls.VersionTLS12,
 		CipherSuites:   outbound.CipherSuites,
 	}
+	if cert.acme != nil {
+		c.NextProtos = []string{"h2", "http/1.1", certificates.Protocol}
+	}
+	return c
 }
 
 // certificate reads or makes what tls in the configuration says.

@@ -61,6 +61,7 @@ var rules = []rule{
 	{ruleProviders, "other providers are complete, and this server can prove itself there", "docs/guide/people.md has working settings for each kind; sallyport check --providers asks them", checkProviders},
 	{"GW27", "the server waits for files and for calls for bounded times, and samples its log within bounds", "remove the setting: the default is right for most", checkRunning},
 	{"CF10", "files with keys and secrets can be read by their owner only", "chmod 600 FILE", checkPermissions},
+	{"TL07", "an authority that gives certificates is complete, and asked for names that it can check", "docs/guide/first-deployment.md, section 1, has working settings", checkACME},
 	{"CF11", "the listener has a certificate that is valid for the issuer and fits its key", "set tls.cert_file and tls.key_file to a valid pair", checkTLS},
 }
 

@@ -241,6 +241,9 @@ func checkPermissions(j *judge) {
 func checkTLS(j *judge) {
 	t, hasFiles := j.c.TLS, j.c.TLS.CertFile != "" || j.c.TLS.KeyFile != ""
 	switch {
+	case t.ACME.on() && (hasFiles || t.SelfSigned):
+		j.failf("tls.acme", "is set together with another certificate: keep one")
+	case t.ACME.on():
 	case !hasFiles && !t.SelfSigned:
 		j.failf("tls", "is missing")
 	case hasFiles && t.SelfSigned:

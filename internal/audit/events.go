@@ -51,6 +51,9 @@ const (
 	VaultCompromised     Name = "secret.compromised"
 	ConfigApplied        Name = "config.applied"
 	ConfigRefused        Name = "config.refused"
+	CertificateReceived  Name = "certificate.received"
+	CertificateRefused   Name = "certificate.refused"
+	CertificateEnding    Name = "certificate.ending"
 	LeakReported         Name = "leak.reported"
 	LeakFound            Name = "leak.found"
 	LeakMasterKey        Name = "leak.master_key"
@@ -164,6 +167,9 @@ var Events = []struct {
 	{KeyCompromised, "a key was declared compromised; nothing that it made is accepted any more", "find out who did it, if not you; read docs/guide/keys.md"},
 	{KeyRewrapped, "the master key was changed: all keys are wrapped by another one", "see that every machine has the new file; destroy copies of the old one"},
 	{ConfigApplied, "the server has taken a changed configuration, without a restart; policy is its version", "find out who changed it, if not you"},
+	{CertificateReceived, "an authority has given a certificate, or it was found in the store", "nothing"},
+	{CertificateRefused, "there is no certificate for a host, because the authority has not given one", "see why in the line; the authority must reach port 443 of the host, or port 80 with challenge_listen"},
+	{CertificateEnding, "a certificate ends soon and has not been replaced", "put a new pair into the files, or see why the authority gives none"},
 	{ConfigRefused, "a changed configuration breaks a rule or cannot be read; the one before stays in force", "run sallyport check, mend what it names"},
 	{LeakReported, "a partner reported strings that it had found", "nothing: those that were ours have events of their own"},
 	{LeakFound, "a credential of ours was found where others can read it; action says what was done", "look at url; find out how it got there and who used it"},

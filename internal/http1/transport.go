@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"sallyport/internal/outbound"
 )
 
 // Options configure a Transport. The zero value of each has the default told.
@@ -45,7 +47,7 @@ func NewTransport(o Options) *Transport {
 		o.Dial = (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext
 	}
 	if o.TLS == nil {
-		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: outbound.CipherSuites}
 	}
 	for _, d := range []struct{ have, or *time.Duration }{{&o.HeaderTimeout, ptr(30 * time.Second)}, {&o.IdleTimeout, ptr(90 * time.Second)}} {
 		if *d.have == 0 {

@@ -29,6 +29,6 @@ var All = []Metric{
 	{"sallyport_config_changes_total", Counter, []Label{{"result", "`taken`, `refused`"}}, "Changed configurations, by what became of them.", "`refused`"},
 	{"sallyport_config_stale", Gauge, nil, "1 while a newer configuration than the one in force was refused.", "1: see /readyz"},
 	{"sallyport_config_info", Gauge, []Label{{"policy", "its version: twelve hexadecimal digits"}}, "Always 1; which configuration is in force.", "nodes differ for long"},
-	{"sallyport_tls_certificate_ends_seconds", Gauge, nil, "When the certificate of the listener ends, in Unix time; 0 if there is none yet.", "in less than 14 days"},
+	{"sallyport_tls_certificate_ends_seconds", Gauge, nil, "When the first certificate of the listeners ends, in Unix time; 0 if there is none yet.", "in less than 14 days"},
 	{"sallyport_keys_ready", Gauge, nil, "1 if this node can make tokens.", "0"},
 }

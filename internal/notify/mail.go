@@ -15,6 +15,7 @@ import (
 
 	"github.com/wneessen/go-mail"
 
+	"sallyport/internal/outbound"
 	"sallyport/internal/secret"
 )
 
@@ -61,7 +62,7 @@ func NewMailer(o MailOptions) (*Mailer, error) {
 func (m *Mailer) client() (*mail.Client, error) {
 	options := []mail.Option{
 		mail.WithPort(m.o.Port), mail.WithTimeout(mailTimeout), mail.WithHELO("sallyport.invalid"),
-		mail.WithTLSConfig(&tls.Config{ServerName: m.o.Host, RootCAs: m.o.RootCAs, MinVersion: tls.VersionTLS12}),
+		mail.WithTLSConfig(&tls.Config{ServerName: m.o.Host, RootCAs: m.o.RootCAs, MinVersion: tls.VersionTLS12, CipherSuites: outbound.CipherSuites}),
 	}
 	switch {
 	case m.o.Implicit:

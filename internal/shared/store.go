@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"github.com/valkey-io/valkey-go"
+
+	"sallyport/internal/outbound"
 )
 
 // Options say which servers, and for whom.
@@ -88,7 +90,7 @@ func clientOption(o Options) valkey.ClientOption {
 		Dialer:           net.Dialer{Timeout: dialTimeout, KeepAlive: time.Second},
 	}
 	if o.Address.TLS {
-		option.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs}
+		option.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: outbound.CipherSuites, RootCAs: o.RootCAs}
 	}
 	return option
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -16,6 +17,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
+
+	"sallyport/internal/outbound"
 )
 
 const (
@@ -40,6 +43,11 @@ func openPostgres(ctx context.Context, dsn string, o Options) (*postgresEngine, 
 	conf, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		return nil, &OpenError{Problem: "the PostgreSQL address is malformed", Fix: "write postgres://USER@HOST:PORT/DATABASE", Err: err}
+	}
+	for _, t := range append([]*pgconn.FallbackConfig{{TLSConfig: conf.TLSConfig}}, conf.Fallbacks...) {
+		if t.TLSConfig != nil {
+			t.TLSConfig.MinVersion, t.TLSConfig.CipherSuites = tls.VersionTLS12, outbound.CipherSuites
+		}
 	}
 	if conf.ConnectTimeout == 0 {
 		conf.ConnectTimeout = connectTimeout

@@ -104,6 +104,9 @@ func Main(m *testing.M) {
 	if bin, err := build(); err == nil && os.Getenv("SALLYPORT_BIN") == "" {
 		_ = os.RemoveAll(filepath.Dir(bin))
 	}
+	if tools.dir != "" {
+		_ = os.RemoveAll(tools.dir)
+	}
 	os.Exit(status)
 }
 

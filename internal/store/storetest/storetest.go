@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sallyport/internal/account"
+	"sallyport/internal/certificates"
 	"sallyport/internal/notify"
 	"sallyport/internal/oauth"
 	"sallyport/internal/revocation"
@@ -39,6 +40,8 @@ type Backend struct {
 	Feed    revocation.Log
 	Vault   vault.Store
 	Signals signals.Store // with MaxSignals events in a stream
+	// Certificates keeps those of the listeners.
+	Certificates certificates.Store
 	// Expire deletes what has ended by now and returns the number of rows.
 	Expire func(ctx context.Context, now time.Time) (int64, error)
 	// Close ends the store; the test calls it at most once before its end.
@@ -74,6 +77,7 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) Backend) {
 		mailTests,
 		personTests,
 		vaultTests,
+		certificateTests,
 	} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {

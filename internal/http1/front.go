@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -72,6 +73,11 @@ func (f *Front) ServeTLS(l net.Listener, certFile, keyFile string) error {
 	}
 	config := f.server.TLSConfig.Clone()
 	config.NextProtos = []string{"h2", "http/1.1"}
+	for _, p := range f.server.TLSConfig.NextProtos { // acme-tls/1, where certificates come from an authority
+		if !slices.Contains(config.NextProtos, p) {
+			config.NextProtos = append(config.NextProtos, p)
+		}
+	}
 	f.server.TLSConfig = config
 	return f.serve(l, config)
 }

@@ -123,7 +123,7 @@ func (d duration) std() time.Duration { return time.Duration(d) }
 // notYet are fields of later versions. They are refused and not ignored: who
 // writes one counts on what it does.
 var notYet = map[string]string{
-	"egress":         "this version cannot hold keys of other APIs for apps yet: remove it",
+	"egress": "this version cannot hold keys of other APIs for apps yet: remove it",
 }
 
 // file returns a path of the configuration as it is to be opened: relative
@@ -154,7 +154,9 @@ func (a *apiConfig) format() token.Format {
 }
 
 // guarded reports whether the gateway stands before the API.
-func (a *apiConfig) guarded() bool { return a.Path != "" || a.Upstream != "" || len(a.Operations) > 0 || a.OpenAPI != "" }
+func (a *apiConfig) guarded() bool {
+	return a.Path != "" || a.Upstream != "" || len(a.Operations) > 0 || a.OpenAPI != ""
+}
 
 // scopes lists the scopes of the API, each once, in order.
 func (a *apiConfig) scopes() []string {

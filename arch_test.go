@@ -41,6 +41,7 @@ passkey: account
 roster: passhash
 certificates: outbound token
 gateway: secret audit ratelimit outbound http1 contract token token/jose revocation
+egress: secret vault audit ratelimit outbound token gateway
 signals: secret audit token token/jose revocation oauth
 store/storetest: secret vault audit notify certificates token token/jose revocation oauth account signals
 store/storetest/pgtest:

@@ -102,7 +102,7 @@ func (c *call) serve() refusal {
 		return c.preflight()
 	}
 	for _, step := range [...]func(*call) refusal{
-		(*call).findOperation, (*call).checkShape, (*call).admit, (*call).authenticate, (*call).authorize, (*call).limit,
+		(*call).findOperation, (*call).checkShape, (*call).admit, (*call).authenticate, (*call).authorize, (*call).screen, (*call).limit,
 		(*call).checkObjects, (*call).checkContract, (*call).spend, (*call).claimKey, (*call).mint,
 	} {
 		if no := step(c); no.refused() {

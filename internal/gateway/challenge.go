@@ -14,9 +14,10 @@ import (
 type refusal struct {
 	problem   *problem
 	reason    string
-	event     audit.Name // empty for audit.RequestRefused
-	challenge []string   // WWW-Authenticate, a line each
-	allow     string     // Allow
+	event     audit.Name    // empty for audit.RequestRefused
+	challenge []string      // WWW-Authenticate, a line each
+	allow     string        // Allow
+	after     time.Duration // Retry-After
 }
 
 func (no refusal) refused() bool { return no.problem != nil }
@@ -54,7 +55,10 @@ func (c *call) refuse(no refusal) {
 	if no.allow != "" {
 		h.Set("Allow", no.allow)
 	}
-	if no.problem.status == http.StatusServiceUnavailable {
+	switch {
+	case no.after > 0:
+		h.Set("Retry-After", strconv.FormatInt(int64((no.after+time.Second-1)/time.Second), 10))
+	case no.problem.status == http.StatusServiceUnavailable:
 		h.Set("Retry-After", "1")
 	}
 	c.w.WriteHeader(no.problem.status)

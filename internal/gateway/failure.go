@@ -30,6 +30,10 @@ func (c *call) failure(err error) refusal {
 	case cause != nil:
 		return refusal{problem: clientGone, reason: "client_gone"}
 	}
+	var refused *Refused
+	if errors.As(err, &refused) {
+		return refused.refusal()
+	}
 	why, no := "upstream_failed", badGateway
 	var dns *net.DNSError
 	var op *net.OpError

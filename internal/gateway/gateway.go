@@ -30,6 +30,7 @@ type API struct {
 	PeopleOnly bool              // clients that act for themselves are refused
 	Transport  http.RoundTripper // to the upstream; nil for that of Options
 	NoInner    bool              // the upstream gets no inner token: it is somebody else's
+	Screen     Screen            // judges requests further; nil: there is no more to judge
 }
 
 // Operation is what a token may be allowed to do: a method and a path

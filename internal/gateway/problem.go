@@ -42,6 +42,8 @@ var (
 	notFound       = newProblem(404, "not_found", "There is no such operation.")
 	wrongMethod    = newProblem(405, "method_not_allowed", "This path does not have that method.")
 	bodyTooLarge   = newProblem(413, "content_too_large", "The request body is larger than this gateway passes on.")
+	wrongType      = newProblem(415, "unsupported_media_type", "This operation does not take a body of that type.")
+	tooMany        = newProblem(429, "too_many_requests", "There were too many requests. Try again later.")
 	clientGone     = newProblem(499, "client_gone", "The client left before the answer.") // reaches nobody; in the log it is no fault of ours
 	internalError  = newProblem(500, "server_error", "The gateway failed. The request was not passed on, or its answer was lost.")
 	badGateway     = newProblem(502, "upstream_failed", "The API behind the gateway did not give a usable answer.")

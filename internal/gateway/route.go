@@ -27,6 +27,7 @@ type route struct {
 	demands                      // of the API's tier, where no operation has been found
 	transport  http.RoundTripper // to the upstream
 	noInner    bool              // the upstream gets no inner token
+	screen     Screen
 	peopleOnly bool              // clients that act for themselves are refused
 	apiKeys    bool
 	backend    Backend
@@ -93,7 +94,7 @@ func compileAPI(opt *Options, index int, a API) *route {
 	r := &route{
 		index: index, name: a.Name, audience: a.Audience, prefix: strings.TrimSuffix(a.Path, "/"),
 		upstream: &up, base: strings.TrimSuffix(up.EscapedPath(), "/"), external: externals(opt, a),
-		demands: demandsOf(a.Tier), transport: a.Transport, noInner: a.NoInner, peopleOnly: a.PeopleOnly, apiKeys: a.APIKeys,
+		demands: demandsOf(a.Tier), transport: a.Transport, noInner: a.NoInner, screen: a.Screen, peopleOnly: a.PeopleOnly, apiKeys: a.APIKeys,
 		backend: a.Backend, limits: a.Limits,
 		details: a.DetailsTypes, scopes: map[string]bool{}, origins: map[string]bool{}, trees: map[string]*node{},
 	}

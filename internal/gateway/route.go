@@ -28,7 +28,7 @@ type route struct {
 	transport  http.RoundTripper // to the upstream
 	noInner    bool              // the upstream gets no inner token
 	screen     Screen
-	peopleOnly bool              // clients that act for themselves are refused
+	peopleOnly bool // clients that act for themselves are refused
 	apiKeys    bool
 	backend    Backend
 	limits     Limits

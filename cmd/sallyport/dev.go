@@ -83,6 +83,9 @@ func (p *program) dev(ctx context.Context, o devOptions) (err error) {
 	if err := d.state.checkSecrets(); err != nil {
 		return err
 	}
+	if err := d.writeDocuments(); err != nil {
+		return err
+	}
 	text := d.configText()
 	if d.config, err = parseConfig(d.state.file(devConfigFile), text, nil); err != nil {
 		return err

@@ -18,8 +18,16 @@ import (
 type demoBackends struct {
 	guards map[string]http.Handler // by name
 
-	mu    sync.Mutex
-	items map[string]item
+	mu      sync.Mutex
+	items   map[string]item
+	baskets map[string][]line // by sub
+}
+
+// line is a line of somebody's basket.
+type line struct {
+	ID    string `json:"id"`
+	Count int    `json:"count"`
+	Owner string `json:"owner,omitempty"`
 }
 
 type item struct {
@@ -41,7 +49,7 @@ type seen struct {
 
 func newDemoBackends(issuer string, audiences map[string]string, client *http.Client, now func() time.Time) (*demoBackends, error) {
 	d := &demoBackends{
-		guards: map[string]http.Handler{},
+		guards: map[string]http.Handler{}, baskets: map[string][]line{},
 		items: map[string]item{
 			"1": {"1", "lamp", 40}, "2": {"2", "chair", 90}, "3": {"3", "table", 250},
 		},
@@ -80,6 +88,8 @@ func (d *demoBackends) serve(w http.ResponseWriter, r *http.Request) {
 	switch collection, id, _ := strings.Cut(rest, "/"); name + " " + collection {
 	case "catalog items":
 		d.catalog(w, r, id, who)
+	case "catalog people":
+		d.basket(w, r, id, who)
 	case "weather forecast":
 		answer(w, http.StatusOK, map[string]any{"city": id, "forecast": "bright", "celsius": 7 + len(id), "seen": who})
 	case "payments payments":
@@ -113,6 +123,36 @@ func (d *demoBackends) catalog(w http.ResponseWriter, r *http.Request, id string
 		d.items[id] = it
 	}
 	answer(w, http.StatusOK, map[string]any{"item": it, "seen": who})
+}
+
+// basket trusts the gateway that whose it is, is who calls.
+func (d *demoBackends) basket(w http.ResponseWriter, r *http.Request, rest string, who seen) {
+	owner, what, _ := strings.Cut(rest, "/")
+	if what != "basket" {
+		answer(w, http.StatusNotFound, map[string]any{"error": "no such thing", "seen": who})
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if r.Method == http.MethodPut {
+		var b struct {
+			Lines []line `json:"lines"`
+		}
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxItem))
+		if err == nil {
+			err = json.Unmarshal(body, &b)
+		}
+		if err != nil {
+			answer(w, http.StatusBadRequest, map[string]any{"error": "a basket is JSON with lines", "seen": who})
+			return
+		}
+		d.baskets[owner] = b.Lines
+	}
+	lines := d.baskets[owner]
+	if lines == nil {
+		lines = []line{}
+	}
+	answer(w, http.StatusOK, map[string]any{"basket": map[string]any{"lines": lines, "paid": false}, "seen": who})
 }
 
 func answer(w http.ResponseWriter, status int, body map[string]any) {

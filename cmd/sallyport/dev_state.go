@@ -32,7 +32,7 @@ const (
 // them: the mark goes last, so that an interrupted reset can be repeated.
 var devFiles = []string{
 	devStoreFile, devStoreFile + "-wal", devStoreFile + "-shm", devStoreFile + "-journal", devConfigFile, devMasterFile,
-	devCAFile, devCAKeyFile, devCertFile, devKeyFile, devPasswordFile, devWebSecret, devServiceSecret, devIgnoreFile, devLockFile,
+	devCAFile, devCAKeyFile, devCertFile, devKeyFile, devPasswordFile, devWebSecret, devServiceSecret, devCatalogFile, devPaymentsFile, devIgnoreFile, devLockFile,
 }
 
 // devState is the folder, held by this process alone.

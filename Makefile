@@ -1,5 +1,5 @@
 # The list of targets is made from the comments after them.
-.PHONY: help build setup test unit race race-all e2e pictures check lint fmt vuln fuzz bench bench-peer bench-signins breached-filter clean
+.PHONY: help build setup test unit race race-all e2e chaos pictures check lint fmt vuln fuzz bench bench-peer bench-signins breached-filter clean
 
 GO    ?= go
 TOOL  := $(GO) tool -modfile=tools.mod
@@ -42,6 +42,9 @@ race-all: ## everything there, under the race detector (some ten minutes)
 
 e2e: setup build ## black box tests on the built binary: third-party clients, a browser, kill -9, leaks
 	SALLYPORT_BIN=$(CURDIR)/bin/sallyport $(GO) test -count=1 -p 2 -timeout 12m ./test/...
+
+chaos: build ## everything changes at once under 300 requests/s for some two minutes (make test has a short form)
+	SALLYPORT_BIN=$(CURDIR)/bin/sallyport SALLYPORT_CHAOS=full $(GO) test -count=1 -timeout 10m -v ./test/chaos
 
 PICTURES ?= bin/pictures
 

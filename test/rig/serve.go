@@ -68,3 +68,6 @@ func (p *Person) Cookies(t testing.TB) []*http.Cookie {
 	}
 	return p.client.Jar.Cookies(req.URL)
 }
+
+// Signal sends the program a signal.
+func (s *Server) Signal(sig os.Signal) error { return s.cmd.Process.Signal(sig) }

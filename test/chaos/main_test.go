@@ -1,0 +1,9 @@
+package chaos_test
+
+import (
+	"testing"
+
+	"sallyport/test/rig"
+)
+
+func TestMain(m *testing.M) { rig.Main(m) }

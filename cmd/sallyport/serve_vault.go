@@ -47,7 +47,7 @@ func (s *statics) onEntry(e revocation.Entry) {
 	case revocation.Secret:
 		s.vault.Forget(e.ID)
 		if event := secretEvents[e.Reason]; event != "" && s.caught {
-			s.log.Info("a secret has changed", slog.String("event", string(event)), slog.String("secret_name", e.ID))
+			s.log.Info("a secret has changed", slog.String("events", string(event)), slog.String("secret_name", e.ID))
 		}
 	default:
 	}

@@ -69,7 +69,7 @@ func TestEG07EveryNodeHasTheNewSecretAtItsNextCall(t *testing.T) {
 	}
 	one.statics.flush(t.Context())
 	for event, want := range map[string]int{"secret.set": 3, "secret.compromised": 1, "secret.removed": 1} {
-		if got := strings.Count(log.String(), `"event":"`+event+`"`); got != want {
+		if got := strings.Count(log.String(), `"events":"`+event+`"`); got != want {
 			t.Errorf("%s: %d times in the log, want %d:\n%s", event, got, want, log)
 		}
 	}

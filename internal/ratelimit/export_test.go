@@ -32,3 +32,11 @@ func (s *shard) check(r rule, key uint64, now int64) (bool, time.Duration) {
 	_, ok, wait := r.spend(c, now)
 	return ok, wait
 }
+
+// Leases counts what is held.
+func Leases(t *Rates) (n int) {
+	for i := range t.leases.stripes {
+		n += len(t.leases.stripes[i].held)
+	}
+	return n
+}

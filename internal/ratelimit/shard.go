@@ -31,22 +31,39 @@ func (s *shard) sweep(now int64) {
 }
 
 func (s *shard) spend(r rule, key uint64, now int64, limit int) (bool, time.Duration) {
+	_, ok, wait := s.take(r, key, now, limit)
+	return ok, wait
+}
+
+// take is spend that says what the cell is now.
+func (s *shard) take(r rule, key uint64, now int64, limit int) (cell, bool, time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sweep(now)
 	if i, found := s.index[key]; found {
 		after, ok, wait := r.spend(s.heap[i].cell, now)
 		s.set(int(i), after)
-		return ok, wait
+		return after, ok, wait
 	}
 	if len(s.heap) >= limit && !s.makeRoom(r, now) {
 		after, ok, wait := r.spend(s.overflow, now)
 		s.overflow = after
-		return ok, wait
+		return after, ok, wait
 	}
 	after, ok, wait := r.spend(0, now)
 	s.insert(entry{key, after})
-	return ok, wait
+	return after, ok, wait
+}
+
+// overflowFor is the cell of key, or the one that it would share. The shard is locked.
+func (s *shard) overflowFor(key uint64, limit int) cell {
+	if i, found := s.index[key]; found {
+		return s.heap[i].cell
+	}
+	if len(s.heap) >= limit {
+		return s.overflow
+	}
+	return 0
 }
 
 // makeRoom drops the cell that is nearest to full. The single events of a

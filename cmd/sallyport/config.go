@@ -33,6 +33,7 @@ type config struct {
 	RequirePushed    bool                `yaml:"require_pushed_authorization_requests" example:"false" doc:"Accept authorization requests only if they were pushed (RFC 9126), from every client."`
 	Scopes           map[string]string   `yaml:"scopes" example:"{catalog.read: See the catalog}" doc:"What each scope allows, in words for the page that asks people to agree."`
 	APIs             []apiConfig         `yaml:"apis" doc:"The guarded APIs."`
+	Egress           []egressConfig      `yaml:"egress" doc:"APIs of others that apps call through the gateway, with keys that stay here."`
 	DetailsTypes     []oauth.DetailsType `yaml:"authorization_details_types" doc:"What clients may ask for in detail (RFC 9396), beyond scopes."`
 	Registration     registerConfig      `yaml:"registration" doc:"Who may register a client by itself (RFC 7591). Nobody, unless policy says otherwise."`
 	Documents        documentConfig      `yaml:"client_id_metadata_documents" doc:"Clients whose client_id is the https address of their metadata. Nobody registers them."`
@@ -54,6 +55,7 @@ type config struct {
 	unread    bool              // the document as a whole could not be read
 	broken    map[string]bool   // settings that could not be read, by their path
 	overrides []string          // NAME=value of the variables that were taken, in order
+	stands    map[string]string // connectors, which are among APIs: where the file has them
 	origins   map[string]string // operations of OpenAPI documents, by their path: where they stand there
 	variables map[string]string // the variable that a setting came from, by its path
 }
@@ -83,6 +85,8 @@ type apiConfig struct {
 	apiLimits
 	apiCredentials
 	CORSOrigins []string `yaml:"cors_origins" example:"[https://app.example.com]" doc:"Exact origins of browser apps that may call the API."`
+
+	connector *egressConfig // nil: an API of ours
 }
 
 type operationConfig struct {
@@ -122,9 +126,7 @@ func (d duration) std() time.Duration { return time.Duration(d) }
 
 // notYet are fields of later versions. They are refused and not ignored: who
 // writes one counts on what it does.
-var notYet = map[string]string{
-	"egress": "this version cannot hold keys of other APIs for apps yet: remove it",
-}
+var notYet = map[string]string{}
 
 // file returns a path of the configuration as it is to be opened: relative
 // ones start at the folder of the configuration file.

@@ -93,7 +93,7 @@ func readText(path string) ([]byte, error) {
 
 // parseConfig reads the text of the file named path, and the environment.
 func parseConfig(path string, data []byte, env []string) (*config, error) {
-	c := &config{path: path, lines: map[string]int{}, broken: map[string]bool{}, variables: map[string]string{}, origins: map[string]string{}}
+	c := &config{path: path, lines: map[string]int{}, broken: map[string]bool{}, variables: map[string]string{}, origins: map[string]string{}, stands: map[string]string{}}
 	r := &reader{lines: c.lines, broken: c.broken, variables: c.variables}
 	r.defaults(reflect.ValueOf(c).Elem())
 	c.unread = !r.document(data, reflect.ValueOf(c).Elem())
@@ -101,6 +101,7 @@ func parseConfig(path string, data []byte, env []string) (*config, error) {
 	c.text, c.overrides = data, r.overrides(env)
 	r.strays(env)
 	r.documents(c)
+	r.connectors(c)
 	if len(r.problems) == 0 {
 		return c, nil
 	}

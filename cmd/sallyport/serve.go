@@ -113,31 +113,32 @@ func (p *program) logger() *slog.Logger {
 // assembly that follows from it. What is remembered between requests lives here;
 // what is written in the file lives there.
 type node struct {
-	log      *slog.Logger
-	level    *slog.LevelVar // of log
-	now      func() time.Time
-	store    *store.Store
-	shared   *shared.Store // nil on one node
-	keys     *keyring
-	feed     *revocation.Follower
-	replay   token.Replay
-	proofs   *token.Proofs
-	state    *gateway.State
-	limits   *ratelimit.Table
-	hashers  *hashworker.Pool
-	news     <-chan struct{} // that there are signals
-	registry *prometheus.Registry
-	meters   *web.Meters
-	calls    *callMeters
-	cert     certificate
-	statics  *statics
-	current  atomic.Pointer[assembly]
-	reloads  *reloads
-	public   *http.Server
-	mutual   *http.Server // nil where mtls_listen is not set
-	fronts   struct{ public, mutual front }
-	ops      *http.Server
-	draining atomic.Bool
+	log        *slog.Logger
+	level      *slog.LevelVar // of log
+	now        func() time.Time
+	store      *store.Store
+	shared     *shared.Store // nil on one node
+	keys       *keyring
+	feed       *revocation.Follower
+	replay     token.Replay
+	proofs     *token.Proofs
+	state      *gateway.State
+	limits     *ratelimit.Table
+	hashers    *hashworker.Pool
+	news       <-chan struct{} // that there are signals
+	registry   *prometheus.Registry
+	meters     *web.Meters
+	calls      *callMeters
+	cert       certificate
+	statics    *statics
+	connectors connectors
+	current    atomic.Pointer[assembly]
+	reloads    *reloads
+	public     *http.Server
+	mutual     *http.Server // nil where mtls_listen is not set
+	fronts     struct{ public, mutual front }
+	ops        *http.Server
+	draining   atomic.Bool
 
 	certs      *certificates.Manager // nil where certificates come from files
 	expiries   expiries
@@ -203,6 +204,7 @@ func (n *node) openLasting(ctx context.Context, c *config) error {
 	})
 	n.feed.OnEntry(n.keys.onEntry)
 	n.feed.OnReturn(n.feedReturned)
+	n.connectors.log = n.log
 	n.statics = openStatics(n.store, n.keys.Ring, n.feed, n.log, n.now)
 	if err := n.feed.CatchUp(ctx); err != nil {
 		return err

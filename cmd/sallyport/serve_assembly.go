@@ -95,9 +95,14 @@ func (a *assembly) assembleOAuth(_ context.Context, keys *keyFinder) error {
 }
 
 func (a *assembly) assembleGateway(context.Context, *keyFinder) error {
-	apis, err := a.config.gatewayAPIs()
+	apis, places, err := a.config.guardedAPIs()
 	if err != nil {
 		return err
+	}
+	for i := range apis {
+		if e := a.config.APIs[places[i]].connector; e != nil {
+			a.connect(&apis[i], e)
+		}
 	}
 	a.counted = a.calls.operations()
 	a.gateway, err = gateway.New(gateway.Options{

@@ -36,6 +36,7 @@ var rules = []rule{
 	{"CF14", "a rule about objects says where the call names them", "write for example {path: uid, claim: sub}", checkObjects},
 	{"CF15", "what an OpenAPI document says of requests and answers can be held", "write the document so that every reader takes it alike: docs/guide/contract.md, section 2", checkContracts},
 	{"CF12", "an API either has path, upstream and operations, or verifies tokens itself and lists its scopes", "remove what belongs to the other kind; nested tokens are for APIs of the second kind", checkVerifyingAPIs},
+	{"EG01", "what leads to APIs of others is fixed: address, operations, parameters, and where their key goes", "docs/guide/third-party-key.md has working settings", checkEgress},
 	{"CF07", "a scope belongs to one API, and everything that has words exists", "name scopes api.action, for example catalog.read", checkScopes},
 	{"T017", "the tier of an API and of its operations fits what it handles", "raise the tier: sallyport api advise says which, and why", checkData},
 	{"PR12", "types of authorization_details are complete, in words, and for APIs that exist", "give each type, apis, text and fields: docs/guide/what-tokens-say.md", checkDetailsTypes},
@@ -88,6 +89,7 @@ func (j *judge) warnf(path, format string, args ...any) {
 }
 
 func (j *judge) problem(path, format string, args ...any) problem {
+	path = j.c.standsAt(path)
 	if origin := j.c.originOf(path); origin != "" {
 		format, args = "%s: %s", []any{origin, fmt.Sprintf(format, args...)}
 	}
@@ -99,6 +101,7 @@ func (j *judge) problem(path, format string, args ...any) problem {
 // unclear reports whether the setting at path, something in it or something
 // around it could not be read. CF00 has said so; the rules say nothing more.
 func (c *config) unclear(path string) bool {
+	path = c.standsAt(path)
 	for broken := range c.broken {
 		if path == broken || within(path, broken) || within(broken, path) {
 			return true

@@ -32,6 +32,9 @@ func checkAPIPaths(j *judge) {
 			j.failf(path, "takes every address, those of the issuer's pages too")
 			continue
 		}
+		if a.connector != nil {
+			continue // EG01
+		}
 		first, _, _ := strings.Cut(strings.TrimPrefix(a.Path, "/"), "/")
 		if slices.Contains(issuerPaths, strings.ToLower(first)) {
 			j.failf(path, "%q hides /%s of the issuer", a.Path, strings.ToLower(first))
@@ -59,7 +62,9 @@ func checkAPIs(j *judge) {
 				j.failf(at+".match", "%q is not a method and a path: write for example GET /items/{id}", o.Match)
 			}
 		}
-		checkUpstream(j, path+".upstream", a.Upstream)
+		if a.connector == nil {
+			checkUpstream(j, path+".upstream", a.Upstream)
+		}
 		if api, err := a.gatewayAPI(); err == nil {
 			apis = append(apis, api)
 		}
@@ -188,6 +193,9 @@ func (a *apiConfig) gatewayAPI() (gateway.API, error) {
 	api.Backend = a.apiBackend.gateway()
 	api.Limits = a.apiLimits.gateway()
 	api.APIKeys = a.apiCredentials.keys()
+	if a.connector != nil {
+		api.NoInner, api.PeopleOnly = true, !a.connector.AllowClients
+	}
 	for k := range a.Operations {
 		op := a.Operations[k].gateway()
 		if op.Contract, err = a.contract(k, &op); err != nil {

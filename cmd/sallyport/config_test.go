@@ -62,7 +62,6 @@ func TestConfigIsStrict(t *testing.T) {
 		"not YAML":                                {"issuer: [\n", "f.yaml:"},
 		"nothing":                                 {"", "f.yaml: is empty"},
 		"more than one document":                  {"issuer: a\n---\nissuer: b\n", "more than one document"},
-		"egress is not possible yet":              {"egress: []\n", "f.yaml:1: egress: this version cannot hold keys"},
 		"an OpenAPI document that is not there":   {"apis:\n  - openapi: x.yaml\n", "f.yaml:2: apis[0].openapi: x.yaml: cannot be read"},
 		"an alias that holds itself ends":         {"apis: &a\n  - *a\n", "f.yaml:"},
 	} {

@@ -9,7 +9,7 @@ import (
 
 	"sallyport/internal/egress"
 	"sallyport/internal/outbound"
-	"sallyport/internal/vault"
+	secrets "sallyport/internal/vault"
 )
 
 // checkEgress judges connectors by what is theirs alone; the rest is judged of them as
@@ -68,7 +68,7 @@ func checkInject(j *judge, at string, i *injectConfig) {
 	if i.injector(nil) == nil {
 		j.failf(at, "has %s: set one of header, query and basic", map[bool]string{true: "no way to send the secret", false: "more than one way"}[i.Header == "" && i.Query == "" && i.Basic == ""])
 	}
-	if why := vault.CheckName(i.Secret); why != "" {
+	if why := secrets.CheckName(i.Secret); why != "" {
 		j.failf(at+".secret", "%s", why)
 	}
 	if i.Header != "" && (!isToken(i.Header) || notForKeys[strings.ToLower(i.Header)]) {

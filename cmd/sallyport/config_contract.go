@@ -2,7 +2,9 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strings"
 
 	"sallyport/internal/contract"
 	"sallyport/internal/gateway"
@@ -101,4 +103,37 @@ func (a *apiConfig) contract(k int, op *gateway.Operation) (*gateway.Contract, e
 	var err error
 	g.Operation, err = a.document.Compile(listed, contract.CompileOptions{Closed: closed, Stream: o.Stream})
 	return g, err
+}
+
+// String says the rules in words, "" for none.
+func (o *operationObjects) String() string {
+	var list []string
+	for i := range o.Objects {
+		r, need := &o.Objects[i], ""
+		in := slices.IndexFunc(r.places(), func(s string) bool { return s != "" })
+		if in < 0 {
+			continue
+		}
+		if r.Optional {
+			need = ", if it is there,"
+		}
+		list = append(list, fmt.Sprintf("%s %s%s equals %s", [...]string{"path", "query", "header", "body"}[in], r.places()[in], need, r.Claim))
+	}
+	return strings.Join(list, "; ")
+}
+
+// contract says what an explained call is held to, "" for nothing.
+func (e *explained) contract() string {
+	op := e.op.gateway()
+	k := slices.IndexFunc(e.api.Operations, func(o operationConfig) bool { return o.Match == e.op.Match })
+	held, err := e.api.contract(k, &op)
+	if err != nil || held == nil || held.Operation == nil {
+		return ""
+	}
+	unknown := "pass"
+	if held.Operation.Closed() {
+		unknown = "are refused"
+	}
+	answers := [...]string{"are not looked at", "are reported where they differ", "become 502 where they differ"}[held.Answers]
+	return fmt.Sprintf("requests are as %s says, unknown fields %s, answers %s", e.api.OpenAPI, unknown, answers)
 }

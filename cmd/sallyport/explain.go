@@ -85,6 +85,10 @@ var explanations = []struct {
 		}
 		return "at most " + period(e.op.MaxAge.std()), e.setting(e.opAt + ".max_age")
 	}},
+	{"objects", func(e *explained) (string, string) {
+		return e.op.operationObjects.String(), e.setting(e.opAt + ".objects")
+	}},
+	{"contract", func(e *explained) (string, string) { return e.contract(), e.setting(e.apiAt + ".openapi") }},
 	{"refresh", func(e *explained) (string, string) {
 		return fmt.Sprintf("tokens are renewed for %s at most, and not after %s without use", period(e.limits.RefreshAbsolute), period(e.limits.RefreshIdle)), e.byTier()
 	}},

@@ -60,6 +60,9 @@ func (d *Document) Compile(l Listed, o CompileOptions) (*Operation, error) {
 	return op, answers.circles()
 }
 
+// Closed reports whether what the document does not name is refused.
+func (o *Operation) Closed() bool { return o.closed }
+
 // NeededHeaders are the headers without which a request is refused.
 func (o *Operation) NeededHeaders() []string {
 	var list []string

@@ -9,6 +9,7 @@ import (
 
 	"sallyport/internal/contract"
 	"sallyport/internal/gateway"
+	"sallyport/internal/token"
 )
 
 // orders is a document that uses most of what is held.
@@ -320,5 +321,40 @@ func (f *fixture) checkNoted(t *testing.T, mode gateway.AnswerCheck, code string
 	}
 	if event != want || faults != code {
 		t.Errorf("noted %q with %q, want %q with %q", event, faults, want, code)
+	}
+}
+
+func TestT029ScopesOfADocument(t *testing.T) {
+	t.Parallel()
+	scopes := []string{"s.read", "s.write", "s.delete", "s.share", "s.admin"}
+	text := "openapi: 3.1.0\npaths:\n"
+	for i := range 20 {
+		text += fmt.Sprintf("  /r%d/{id}:\n    parameters: [{name: id, in: path, required: true}]\n    get: {security: [{o: [%s]}], responses: {default: {}}}\n", i, scopes[i%5])
+	}
+	text += "components: {securitySchemes: {o: {type: oauth2}}}\n"
+	doc, err := contract.Read("t.yaml", func(string) ([]byte, error) { return []byte(text), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed, err := doc.Operations()
+	if err != nil || len(listed) != 20 {
+		t.Fatalf("%d operations: %v", len(listed), err)
+	}
+	var ops []gateway.Operation
+	for _, l := range listed {
+		ops = append(ops, gateway.Operation{Method: l.Method, Path: l.Path, Scope: l.Scopes[0]})
+	}
+	f := newFixture(t, nil, withOperations(ops...))
+	for s, scope := range scopes {
+		auth := f.bearer(func(a *token.Access) { a.Scope = scope })
+		for i := range 20 {
+			want := 403
+			if i%5 == s {
+				want = 200
+			}
+			if a := f.get(fmt.Sprintf("/catalog/r%d/1", i), auth); a.Status != want {
+				t.Errorf("%s for r%d: %d, want %d", scope, i, a.Status, want)
+			}
+		}
 	}
 }

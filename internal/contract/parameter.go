@@ -37,19 +37,19 @@ func (s *shape) isObject() bool { return s.types&typeObject != 0 && s.types&type
 
 // shape reads off a schema what its values can be, through references and branches.
 func (c *compiler) shape(n *node) shape {
-	s := shape{types: c.typesOf(n, 0)}
+	s := shape{types: c.typesOf(n)}
 	for _, part := range c.parts(n, 0) {
 		if items := part.get("items"); items.there() {
-			s.items |= c.typesOf(items, 0)
+			s.items |= c.typesOf(items)
 		}
 		for _, name := range part.get("properties").order {
 			if s.members == nil {
 				s.members, s.lists = map[string]typeSet{}, map[string]typeSet{}
 			}
 			member := part.get("properties", name)
-			s.members[name] |= c.typesOf(member, 0)
+			s.members[name] |= c.typesOf(member)
 			for _, inner := range c.parts(member, 0) {
-				s.lists[name] |= c.typesOf(inner.get("items"), 0)
+				s.lists[name] |= c.typesOf(inner.get("items"))
 			}
 		}
 	}
@@ -78,8 +78,8 @@ func (c *compiler) parts(n *node, depth int) []*node {
 	return list
 }
 
-func (c *compiler) typesOf(n *node, depth int) (set typeSet) {
-	for _, part := range c.parts(n, depth) {
+func (c *compiler) typesOf(n *node) (set typeSet) {
+	for _, part := range c.parts(n, 0) {
 		for _, t := range append(slices.Clone(part.get("type").list), part.get("type")) {
 			name, _ := t.text()
 			set |= typeNames[name]

@@ -20,7 +20,7 @@ type egressConfig struct {
 	Name          string            `yaml:"name" need:"yes" example:"maps" doc:"Short name, for logs, for scopes and for resources of clients."`
 	Path          string            `yaml:"path" example:"/egress/maps" doc:"Prefix under which apps call it: /egress/ and the name if nothing else is said."`
 	Upstream      string            `yaml:"upstream" need:"yes" example:"https://maps.example.net" doc:"Its address. Scheme, host and port are fixed by it, and every operation is below its path."`
-	Inject        injectConfig      `yaml:"inject" need:"yes" doc:"The credential that is added to each call, last of all. Its value is set by sallyport secret set."`
+	Inject        injectConfig      `yaml:"inject" doc:"The credential that is added to each call, last of all. Its value is set by sallyport secret set."`
 	Allow         []string          `yaml:"allow" example:"[\"GET /v1/geocode\"]" doc:"What may be called: methods and path templates. Everything that is not listed is refused."`
 	Operations    []egressOperation `yaml:"operations" doc:"What may be called, with more to say of each."`
 	Query         []string          `yaml:"query" example:"[address, language]" doc:"Parameters of the query that apps may send, each once. All others are refused."`

@@ -2,6 +2,7 @@ package token
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -15,8 +16,10 @@ import (
 // AccessReader opens access tokens in the forms that our own nodes accept:
 // sealed and JWT. Nested ones are for their API alone. Safe for concurrent use.
 type AccessReader struct {
-	ring *Ring
-	jwts *jose.Verifier
+	ring  *Ring
+	jwts  *jose.Verifier
+	now   func() time.Time
+	known jwtCache
 }
 
 // NewAccessReader returns a reader of the tokens that issuer made with ring.
@@ -31,7 +34,7 @@ func NewAccessReader(ring *Ring, issuer string, now func() time.Time) (*AccessRe
 	if err != nil {
 		return nil, fmt.Errorf("read access tokens: %w", err)
 	}
-	return &AccessReader{ring, jwts}, nil
+	return &AccessReader{ring: ring, jwts: jwts, now: now}, nil
 }
 
 // LooksLikeJWT reports whether an access token is in the JWT form rather than
@@ -50,21 +53,33 @@ func (r *AccessReader) Open(ctx context.Context, tok string, a *Access) (Format,
 	if !LooksLikeJWT(tok) {
 		return FormatSealed, r.ring.OpenAccess(tok, a)
 	}
+	id, now, drops := sha256.Sum256([]byte(tok)), r.now().Unix(), r.ring.Drops()
+	if r.known.get(&id, now, drops, a) {
+		return FormatJWT, nil
+	}
+	err := r.verify(ctx, tok, a)
+	if err == nil {
+		r.known.put(&id, now, drops, a)
+	}
+	return FormatJWT, err
+}
+
+func (r *AccessReader) verify(ctx context.Context, tok string, a *Access) error {
 	c, err := r.jwts.Verify(ctx, tok)
 	if errors.Is(err, jose.ErrKeysUnavailable) {
-		return FormatJWT, err
+		return err
 	}
 	if err != nil {
-		return FormatJWT, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	*a = Access{Tier: TierHigh, Subject: c.Subject, IssuedAt: c.IssuedAt, Lifetime: c.ExpiresAt - c.IssuedAt}
 	if err := a.setClaims(c); err != nil {
-		return FormatJWT, ErrInvalid
+		return ErrInvalid
 	}
 	if userID, pairwise := r.ring.Person(a.Subject); pairwise { // what the client may read of it, and we need not
 		a.Subject = userID
 	}
-	return FormatJWT, nil
+	return nil
 }
 
 // setClaims reads what appendClaims writes. The signature is ours, so anything

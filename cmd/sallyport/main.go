@@ -36,6 +36,7 @@ type program struct {
 	stdout io.Writer
 	stderr io.Writer
 	now    func() time.Time
+	lines  *lineWriter // of the log; nil where there is none, or people read it
 }
 
 // run is the whole program: it returns the exit code. An error is one sentence
@@ -47,6 +48,9 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 	err := noCredential(args)
 	if err == nil {
 		err = root.ExecuteContext(ctx)
+	}
+	if p.lines != nil {
+		_ = p.lines.flush() // there is nowhere to say so
 	}
 	if err == nil {
 		return exitOK

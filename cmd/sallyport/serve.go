@@ -106,7 +106,8 @@ func (p *program) logger() *slog.Logger {
 	if _, ok := terminal(p.stderr); ok {
 		return slog.New(slog.NewTextHandler(p.stderr, everything))
 	}
-	return slog.New(slog.NewJSONHandler(p.stderr, everything))
+	p.lines = newLineWriter(p.stderr)
+	return slog.New(newLineHandler(p.lines, everything))
 }
 
 // node is one process: what outlives a change of the configuration, and the

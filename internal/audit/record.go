@@ -13,6 +13,7 @@ import (
 type Record struct {
 	mu     sync.Mutex
 	attrs  []slog.Attr
+	room   [10]slog.Attr // enough for most
 	events []Event
 }
 
@@ -23,6 +24,9 @@ func (r *Record) Set(attrs ...slog.Attr) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.attrs == nil {
+		r.attrs = r.room[:0]
+	}
 next:
 	for _, a := range attrs {
 		for i := range r.attrs {

@@ -28,21 +28,22 @@ type call struct {
 	origin      string // allowed origin of a browser app, or empty
 	upgrade     bool
 
-	cred    credential
-	access  token.Access
-	opened  bool        // access is what a token of ours says
-	drops   uint64      // of the ring when it was opened
-	proof   token.Proof // of possession of the token's DPoP key
-	proved  bool        // there is one, and it has yet to be used up
-	nonce   string      // for the client's next proof, or empty
-	bearer  []string    // Authorization header for the upstream
-	body    *limitedBody
-	whole   []byte // the body, where a step had to read it
-	read    bool   // whole is set
-	cancel  context.CancelCauseFunc
-	stop    func()         // ends the watch of a stream
-	endless bool           // a stream that would not end by itself
-	res     *http.Response // of the upstream
+	cred      credential
+	access    token.Access
+	opened    bool        // access is what a token of ours says
+	drops     uint64      // of the ring when it was opened
+	proof     token.Proof // of possession of the token's DPoP key
+	proved    bool        // there is one, and it has yet to be used up
+	nonce     string      // for the client's next proof, or empty
+	bearer    []string    // Authorization header for the upstream
+	forwarded [2]string   // what the upstream is told of the client
+	body      *limitedBody
+	whole     []byte // the body, where a step had to read it
+	read      bool   // whole is set
+	cancel    context.CancelCauseFunc
+	stop      func()         // ends the watch of a stream
+	endless   bool           // a stream that would not end by itself
+	res       *http.Response // of the upstream
 
 	onResponse []onResponse
 	onEnd      []onEnd

@@ -5,12 +5,18 @@ import (
 	"context"
 	"net"
 	"net/http"
+
+	"sallyport/internal/http1"
 )
 
 // forward sends the call to its upstream and the answer back.
 func (c *call) forward() refusal {
-	c.Context, c.cancel = context.WithCancelCause(c.Context)
-	defer c.cancel(nil)
+	if end, ok := c.Context.Value(http1.EndKey{}).(context.CancelCauseFunc); ok {
+		c.cancel = end
+	} else {
+		c.Context, c.cancel = context.WithCancelCause(c.Context)
+		defer c.cancel(nil)
+	}
 	defer c.unwatch()
 	c.endless = c.upgrade
 	if c.upgrade && !c.watch() {

@@ -71,10 +71,13 @@ func (c *call) sendable() http.Header {
 // setForwarded tells the upstream of the client. What the client itself said of
 // that has been dropped.
 func (c *call) setForwarded(h http.Header) {
+	said := &c.forwarded
 	if host, _, err := net.SplitHostPort(c.r.RemoteAddr); err == nil {
-		h["X-Forwarded-For"] = []string{host}
+		said[0] = host
+		h["X-Forwarded-For"] = said[0:1:1]
 	}
-	h["X-Forwarded-Host"] = []string{c.r.Host}
+	said[1] = c.r.Host
+	h["X-Forwarded-Host"] = said[1:2:2]
 	h["X-Forwarded-Proto"] = schemeHTTPS
 	if c.r.TLS == nil {
 		h["X-Forwarded-Proto"] = schemeHTTP

@@ -37,7 +37,7 @@ type client struct {
 	age    int
 	seen   bool // by the watch, since the stage began
 	ended  bool // by a limit, or because the front stops
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 	early  *earlyRead // looks whether the client has left, while its request runs
 }
 
@@ -62,6 +62,24 @@ func newClient(f *Front, raw net.Conn, config *tls.Config) *client {
 	c.res.c = c
 	c.res.header = http.Header{}
 	return c
+}
+
+// EndKey finds, in the context of a request that Front has read, the
+// context.CancelCauseFunc that ends this context. Whoever would make a context of
+// its own for that can spare it.
+type EndKey struct{}
+
+type requestContext struct {
+	context.Context //nolint:containedctx // it is one
+	end             context.CancelCauseFunc
+}
+
+// Value implements context.Context.
+func (c *requestContext) Value(key any) any {
+	if key == (EndKey{}) {
+		return c.end
+	}
+	return c.Context.Value(key)
 }
 
 // connContext has what net/http tells handlers of a connection.
@@ -210,10 +228,10 @@ func (c *client) readBody() bool {
 
 // answer runs the handler. It reports whether another request may follow.
 func (c *client) answer() bool {
-	ctx, cancel := context.WithCancel(c.base)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(c.base)
+	defer cancel(nil)
 	c.plain.RemoteAddr, c.plain.TLS = c.remote, c.state
-	r := c.plain.WithContext(ctx)
+	r := c.plain.WithContext(&requestContext{ctx, cancel})
 	c.res.reset(r)
 	c.mu.Lock()
 	c.cancel = cancel
@@ -282,7 +300,7 @@ func (c *client) tick(ticks int) bool {
 		c.ended = true
 		_ = c.raw.Close()
 		if c.stage == stageServing {
-			c.cancel()
+			c.cancel(nil)
 		}
 		return false
 	}

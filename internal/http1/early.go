@@ -23,7 +23,7 @@ func (c *client) readEarly() *earlyRead {
 		defer close(e.done)
 		var err error
 		if e.n, err = nc.Read(e.b[:]); e.n == 0 && !errors.Is(err, os.ErrDeadlineExceeded) {
-			cancel()
+			cancel(nil)
 		}
 	}()
 	return e

@@ -90,6 +90,9 @@ type answerHead struct {
 	minor  int
 	reason string // status code and reason phrase
 	head
+
+	res  http.Response // room for what is made of it
+	body body
 }
 
 // readHead reads a head, and takes it from the buffer.
@@ -148,7 +151,8 @@ func parseAnswer(s string) (*answerHead, error) {
 func (c *conn) response(r *http.Request, a *answerHead) (*http.Response, error) {
 	res := c.newResponse(r, a)
 	reusable := !a.close && a.minor == 1 && !r.Close
-	b := &body{c: c, res: res, reusable: reusable, left: a.length}
+	b := &a.body
+	b.c, b.res, b.reusable, b.left = c, res, reusable, a.length
 	switch {
 	case r.Method == http.MethodHead || a.status == http.StatusNoContent || a.status == http.StatusNotModified:
 		if r.Method == http.MethodHead {
@@ -178,10 +182,9 @@ func (c *conn) response(r *http.Request, a *answerHead) (*http.Response, error) 
 var chunkedCoding = []string{"chunked"}
 
 func (c *conn) newResponse(r *http.Request, a *answerHead) *http.Response {
-	res := &http.Response{
-		Status: a.reason, StatusCode: a.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: a.minor,
-		Header: a.header, Request: r, Close: a.close, TLS: c.state,
-	}
+	res := &a.res
+	res.Status, res.StatusCode, res.Proto, res.ProtoMajor, res.ProtoMinor = a.reason, a.status, "HTTP/1.1", 1, a.minor
+	res.Header, res.Request, res.Close, res.TLS = a.header, r, a.close, c.state
 	if a.minor == 0 {
 		res.Proto = "HTTP/1.0"
 	}

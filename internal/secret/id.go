@@ -26,7 +26,11 @@ func NewID(now time.Time) ID {
 }
 
 // String is 26 lower-case characters that sort by time.
-func (id ID) String() string { return idEncoding.EncodeToString(id[:]) }
+func (id ID) String() string {
+	var b [26]byte
+	idEncoding.Encode(b[:], id[:])
+	return string(b[:])
+}
 
 // IsZero reports whether id names nothing.
 func (id ID) IsZero() bool { return id == ID{} }

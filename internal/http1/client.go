@@ -304,11 +304,16 @@ func (c *client) tick(ticks int) bool {
 		}
 		return false
 	}
-	if c.stage == stageServing && c.age > 1 && c.early == nil {
+	if c.stage == stageServing && c.age > earlyTicks && c.early == nil {
 		c.early = c.readEarly()
 	}
 	return c.stage != stageIdle
 }
+
+// earlyTicks is how long a request runs before anybody looks whether its client
+// has left. Under load all requests take some milliseconds, and to look costs as
+// much as a tenth of one.
+const earlyTicks = 2
 
 // newGrace is how long a connection that has asked nothing yet is waited for when
 // the front stops, as net/http does: a request may be on its way.

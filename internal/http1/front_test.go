@@ -344,7 +344,7 @@ func TestFrontTellsWhenTheClientHasLeft(t *testing.T) {
 func TestFrontKeepsWhatComesEarly(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, true, func(w http.ResponseWriter, r *http.Request) {
-		time.Sleep(60 * time.Millisecond)
+		time.Sleep(150 * time.Millisecond)
 		_, _ = io.WriteString(w, r.URL.Path)
 		if r.Context().Err() != nil && r.URL.Path != "/5" { // nobody waits for that one
 			t.Error("the request was cancelled")

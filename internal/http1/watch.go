@@ -26,9 +26,9 @@ type watch struct {
 }
 
 const (
-	tick      = 10 * time.Millisecond
-	slowTicks = 50 // between two looks while nothing is under way
-	restAfter = 100
+	tick      = 20 * time.Millisecond
+	slowTicks = 25 // between two looks while nothing is under way
+	restAfter = 50
 )
 
 // ticksOf is at least one.

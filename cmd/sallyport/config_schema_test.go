@@ -35,16 +35,16 @@ func TestSchemaAgreesWithTheReader(t *testing.T) {
 		old, new string
 		good     bool
 	}{
-		"the example":                 {"", "", true},
-		"self-signed":                 {"{cert_file: cert.pem, key_file: key.pem}", "{self_signed: true}", true},
-		"an unknown field":            {"listen:", "lisen:", false},
-		"an unknown field in a list":  {"upstream:", "upsteam:", false},
-		"a wrong word":                {"tier: standard", "tier: medium", false},
-		"a list where text belongs":   {"issuer: https://auth.example.com", "issuer: [a]", false},
-		"a number where text belongs": {"client_id: shop-app", "client_id: 12", false},
-		"a duration without unit":     {"max_age: 5m", `max_age: "5"`, false},
-		"a wrong truth value":         {"{cert_file: cert.pem, key_file: key.pem}", `{self_signed: "yes"}`, false},
-		"egress without an upstream":  {"apis:", "egress: [{name: maps, allow: [\"GET /x\"]}]\napis:", false},
+		"the example":                      {"", "", true},
+		"self-signed":                      {"{cert_file: cert.pem, key_file: key.pem}", "{self_signed: true}", true},
+		"an unknown field":                 {"listen:", "lisen:", false},
+		"an unknown field in a list":       {"upstream:", "upsteam:", false},
+		"a wrong word":                     {"tier: standard", "tier: medium", false},
+		"a list where text belongs":        {"issuer: https://auth.example.com", "issuer: [a]", false},
+		"a number where text belongs":      {"client_id: shop-app", "client_id: 12", false},
+		"a duration without unit":          {"max_age: 5m", `max_age: "5"`, false},
+		"a wrong truth value":              {"{cert_file: cert.pem, key_file: key.pem}", `{self_signed: "yes"}`, false},
+		"egress with a field that is none": {"apis:", "egress: [{name: maps, upstream: \"https://maps.example.net\", keys: [x]}]\napis:", false},
 	} {
 		text := strings.Replace(goodConfig, tc.old, tc.new, 1)
 		var doc any

@@ -179,3 +179,54 @@ func TestT018ExplainSaysWhatAppliesAndWhy(t *testing.T) {
 		}
 	}
 }
+
+// What a tier promises cannot be configured away: every attempt breaks a rule.
+func TestT018HardCapsCannotBeConfiguredAway(t *testing.T) {
+	t.Parallel()
+	file, block := advised(t, "--data", "sensitive", "--effect", "commit", "--app", "native", "--stay", "weeks", "--reach", "machine")
+	client := "dpop_bound_access_tokens: true"
+	check := func(text string) (int, string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(adviceBase+text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		status, out, problem := execute(t, "", "check", "--offline", "-c", file)
+		return status, out + problem
+	}
+	for setting, value := range map[string][2]string{ // just above the cap, and at it
+		"access_token_lifetime":       {"301s", "300s"},
+		"refresh_token_idle_lifetime": {"901s", "900s"},
+		"refresh_token_lifetime":      {"43201s", "43200s"},
+	} {
+		if status, out := check(strings.Replace(block, client, client+"\n    "+setting+": "+value[0], 1)); status != exitRefused || !strings.Contains(out, setting) {
+			t.Errorf("%s: %s passes: %d\n%s", setting, value[0], status, out)
+		}
+		if status, out := check(strings.Replace(block, client, client+"\n    "+setting+": "+value[1], 1)); status != exitOK {
+			t.Errorf("%s: %s, which is the cap: %d\n%s", setting, value[1], status, out)
+		}
+	}
+	for what, change := range map[string][2]string{
+		"a tier of one's own":                         {"tier: high", "tier: mine"},
+		"a tier below the data":                       {"tier: high", "tier: low"},
+		"an operation below the data":                 {"scope: api.read}", "scope: api.read, tier: standard}"},
+		"no age of a sign-in at all":                  {"max_age: 15m", "max_age: -1s"},
+		"numbers of a tier":                           {"tier: high", "tier: high\n    access_token_lifetime: 1h"},
+		"a staleness of one's own":                    {"tier: high", "tier: high\n    revocation_max_age: 1h"},
+		"a proof without a nonce":                     {client, client + "\n    dpop_nonce: false"},
+		"a weaker sign-in by the name of a class":     {"max_age: 15m", "acr: none"},
+		"sessions longer than the tier":               {"clients:", "people: {session_lifetime: 720h}\nclients:"},
+		"an operation that needs no scope":            {"scope: api.read}", "public: true}"},
+		"a client that signs its own":                 {"type: native", "type: native, grant_types: [password]"},
+		"an app with a secret inside":                 {client, client + "\n    secret_file: api-app.secret"},
+		"a refresh token that outlives its grant":     {client, client + "\n    refresh_token_idle_lifetime: 900s\n    refresh_token_lifetime: 60s"},
+		"TLS of one's own":                            {"apis:", "tls: {min_version: \"1.1\"}\napis:"},
+		"tokens that everybody can read, in any form": {"tier: high", "tier: high\n    token_format: plain"},
+	} {
+		if !strings.Contains(block, change[0]) {
+			t.Fatalf("%s: the advice has no %q:\n%s", what, change[0], block)
+		}
+		if status, out := check(strings.Replace(block, change[0], change[1], 1)); status != exitRefused {
+			t.Errorf("%s passes: %d\n%s", what, status, out)
+		}
+	}
+}

@@ -1,5 +1,5 @@
 # The list of targets is made from the comments after them.
-.PHONY: help build setup test unit race race-all e2e chaos pictures check lint fmt vuln fuzz bench bench-peer bench-signins breached-filter clean
+.PHONY: help build setup test unit race race-all e2e chaos pictures check lint fmt vuln fuzz bench bench-peer bench-signins bench-gateway bench-gateway-setup breached-filter clean
 
 GO    ?= go
 TOOL  := $(GO) tool -modfile=tools.mod
@@ -63,6 +63,14 @@ fmt: ## format all Go files
 
 bench-signins: build ## what 2,000 sign-ins at once do to the calls of an API (Linux)
 	ulimit -n 8192 && $(GO) run ./bench/flood -bin bin/sallyport
+
+bench-gateway: build ## a call through Sallyport beside nginx, HAProxy, Caddy and Go's ReverseProxy (Linux, 4 minutes)
+	$(GO) run ./bench/gateway -bin bin/sallyport -rounds $(or $(ROUNDS),5)
+
+bench-gateway-setup: ## install nginx, HAProxy and Caddy, and start none of them (Debian, root)
+	printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d
+	apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install nginx haproxy caddy
+	rm -f /usr/sbin/policy-rc.d
 
 breached-filter: ## build the bundled filter of breached passwords again (npm, pip)
 	cd internal/breached && ./fetch.sh > all.list && $(GO) run ../../cmd/sallyport user passwords build-filter -o bundled.filter all.list && rm all.list

@@ -73,7 +73,7 @@ type result struct {
 }
 
 func (p *plan) run(ctx context.Context) error {
-	if err := exec.CommandContext(ctx, "taskset", "-cp", clientCore, fmt.Sprint(os.Getpid())).Run(); err != nil {
+	if err := exec.CommandContext(ctx, "taskset", "-acp", clientCore, fmt.Sprint(os.Getpid())).Run(); err != nil {
 		return fmt.Errorf("pin to core %s: %w", clientCore, err)
 	}
 	b, err := newBed(ctx, p.bin)

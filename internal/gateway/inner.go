@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sallyport/internal/secret"
@@ -74,8 +75,9 @@ func (api *route) knownScopes(scope string) string {
 	return string(b)
 }
 
-// innerCache keeps inner tokens for four fifths of their life, so that a
-// signature is paid once a minute for a token and an API, not once a call. It
+// innerCache keeps inner tokens for nine tenths of their life, and makes the next
+// one before that in the background: a signature is paid once a minute for a token
+// and an API, and no call waits for it but the first. It
 // is bounded: a full shard forgets, and forgetting costs a signature. Safe for
 // concurrent use.
 type innerCache struct {
@@ -101,6 +103,8 @@ type innerShard struct {
 
 type innerEntry struct {
 	iat, exp, until int64  // Unix seconds; until is when it leaves
+	renew           int64  // when the next one is made, beside the calls that have this one
+	renewing        atomic.Bool
 	drops           uint64 // of the ring: a compromised key may have signed it otherwise
 	once            sync.Once
 	bearer          []string
@@ -117,12 +121,30 @@ func (t *innerCache) get(key innerKey, c *call) ([]string, error) {
 		e = s.add(key, now, min(now+innerLife, c.access.ExpiresAt()), drops)
 	}
 	// Whoever comes first signs; the others of the same key wait for it.
-	e.once.Do(func() {
-		var jwt string
-		jwt, e.err = c.g.ring.Signer(token.SignInner).Sign(token.TypeInner, c.innerClaims(e.iat, e.exp))
-		e.bearer = []string{"Bearer " + jwt}
-	})
+	e.once.Do(func() { e.sign(c.g, c.innerClaims(e.iat, e.exp)) })
+	if now >= e.renew && e.err == nil && e.renewing.CompareAndSwap(false, true) {
+		t.renew(key, c, now, drops)
+	}
 	return e.bearer, e.err
+}
+
+// renew makes the next inner token while calls go on with the one that is there.
+// An access token that ends first needs none.
+func (t *innerCache) renew(key innerKey, c *call, now int64, drops uint64) {
+	exp := min(now+innerLife, c.access.ExpiresAt())
+	next := newInner(now, exp, drops)
+	g, claims := c.g, c.innerClaims(now, exp) // the call may end before it is signed
+	go func() {
+		next.once.Do(func() { next.sign(g, claims) })
+		if next.err == nil { // else the next call that finds none says so
+			t.shards[key.serial[15]%innerShards].replace(key, next)
+		}
+	}()
+}
+
+func (e *innerEntry) sign(g *Gateway, claims []byte) {
+	jwt, err := g.ring.Signer(token.SignInner).Sign(token.TypeInner, claims)
+	e.bearer, e.err = []string{"Bearer " + jwt}, err
 }
 
 func (e *innerEntry) counts(now int64, drops uint64) bool {
@@ -149,7 +171,24 @@ func (s *innerShard) add(key innerKey, now, exp int64, drops uint64) *innerEntry
 	if len(s.m) >= innerMax {
 		clear(s.m)
 	}
-	e := &innerEntry{iat: now, exp: exp, until: exp - (exp-now)/5, drops: drops}
+	e := newInner(now, exp, drops)
 	s.m[key] = e
 	return e
+}
+
+// replace puts e in the place of one that is there. What was forgotten in the
+// meantime stays so.
+func (s *innerShard) replace(key innerKey, e *innerEntry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.m[key] != nil {
+		s.m[key] = e
+	}
+}
+
+// newInner makes room for an inner token that is given out for nine tenths of
+// its life and renewed from eight tenths on.
+func newInner(iat, exp int64, drops uint64) *innerEntry {
+	life := exp - iat
+	return &innerEntry{iat: iat, exp: exp, until: exp - life/10, renew: exp - life/5, drops: drops}
 }

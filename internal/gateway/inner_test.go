@@ -149,12 +149,32 @@ func TestT058GW19InnerToken(t *testing.T) {
 		}
 		claims = verified(t, f.keys(), first)
 	})
-	t.Run("and again before it gets old", func(t *testing.T) {
+	t.Run("renewed beside the calls at 80 % of its life", func(t *testing.T) {
 		f.ahead.Store(int64(49 * time.Second))
 		f.catchUp()
-		second := inner()
-		if second == first || verified(t, f.keys(), second)["jti"] == claims["jti"] {
-			t.Error("after 80 % of its life it is still the same")
+		if inner() != first {
+			t.Error("a call waits for the next one")
+		}
+		for range 200 {
+			if second := inner(); second != first {
+				if verified(t, f.keys(), second)["jti"] == claims["jti"] {
+					t.Error("it has the same jti")
+				}
+				f.ahead.Store(0)
+				return
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		t.Error("it is never renewed")
+	})
+	t.Run("the first call after it has ended carries a valid one", func(t *testing.T) {
+		for _, ahead := range []time.Duration{54, 60, 61, 200} {
+			f.ahead.Store(int64(ahead * time.Second))
+			f.catchUp()
+			c := verified(t, f.keys(), inner())
+			if left := c["exp"].(float64) - float64(f.now().Unix()); left < 5 || left > 60 {
+				t.Errorf("%v s later it has %v s left", int(ahead), left)
+			}
 		}
 		f.ahead.Store(0)
 	})

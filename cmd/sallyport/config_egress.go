@@ -2,8 +2,10 @@ package main
 
 import (
 	"cmp"
+	"crypto/x509"
 	"fmt"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -11,7 +13,6 @@ import (
 	"sallyport/internal/egress"
 	"sallyport/internal/gateway"
 	"sallyport/internal/outbound"
-	"sallyport/internal/ratelimit"
 )
 
 // egressConfig is an API of somebody else that apps call through the gateway, with a
@@ -23,16 +24,18 @@ type egressConfig struct {
 	Inject        injectConfig      `yaml:"inject" doc:"The credential that is added to each call, last of all. Its value is set by sallyport secret set."`
 	Allow         []string          `yaml:"allow" example:"[\"GET /v1/geocode\"]" doc:"What may be called: methods and path templates. Everything that is not listed is refused."`
 	Operations    []egressOperation `yaml:"operations" doc:"What may be called, with more to say of each."`
-	Query         []string          `yaml:"query" example:"[address, language]" doc:"Parameters of the query that apps may send, each once. All others are refused."`
-	Headers       []string          `yaml:"headers" example:"[X-Goog-FieldMask]" doc:"Headers that apps may send besides Accept, Accept-Language, Content-Type and conditions."`
+	Query         []string          `yaml:"query" example:"[address, language]" doc:"Parameters of the query that apps may send. All others are refused."`
+	Headers       []string          `yaml:"headers" example:"[X-Goog-FieldMask]" doc:"Headers that apps may send besides Accept, Accept-Language and Content-Type."`
 	AnswerHeaders []string          `yaml:"answer_headers" example:"[X-Quota-Left]" doc:"Headers of answers that apps may see besides those of the body, of caching and Retry-After."`
 	RequestTypes  []string          `yaml:"request_types" example:"[application/json]" doc:"Media types of bodies that apps may send. Without it, application/json."`
-	AnswerTypes   []string          `yaml:"answer_types" example:"[application/json, image/png]" doc:"Media types of answers that are passed on. Without it, application/json, application/problem+json and text/plain."`
-	MaxRequest    int               `yaml:"max_request" example:"65536" doc:"Longest body of a request, in bytes: 1 to 10485760. 65536 if nothing is said."`
-	MaxAnswer     int               `yaml:"max_answer" example:"4194304" doc:"Longest body of an answer, unpacked, in bytes: 1 to 1073741824. 4194304 if nothing is said."`
+	AnswerTypes   []string          `yaml:"answer_types" example:"[application/json, image/png]" doc:"Media types of answers that are passed on. Without it, application/json and application/problem+json."`
+	MaxRequest    int               `yaml:"max_request" example:"1048576" doc:"Longest body of a request, in bytes: 1 to 10485760. 1048576 if nothing is said."`
+	MaxAnswer     int               `yaml:"max_answer" example:"10485760" doc:"Longest body of an answer, unpacked, in bytes: 1 to 1073741824. 10485760 if nothing is said."`
 	Timeout       duration          `yaml:"timeout" example:"30s" doc:"How long a call may take as a whole: 1s to 10m. 30s if nothing is said."`
 	Networks      []string          `yaml:"networks" example:"[10.0.0.0/8]" doc:"Private networks in which the upstream may be. Without them, it must be reachable on the internet, or on this machine."`
-	Quota         quotaConfig       `yaml:"quota" doc:"How much may be used. Each node counts for itself."`
+	CAFile        string            `yaml:"ca_file" file:"policy" example:"partner-ca.pem" doc:"PEM file with the authorities that vouch for the upstream. Without it, those of the system."`
+	Quota         quotaConfig       `yaml:"quota" doc:"How much may be used. With shared, all nodes count together; without it each counts for itself, from its start."`
+	Cache         duration          `yaml:"cache" example:"1m" doc:"How long a person who asks the same again gets the same answer, which costs nothing: up to 1h. Nobody gets an answer of somebody else. Without it, nothing is kept."`
 	Audience      string            `yaml:"audience" example:"https://auth.example.com/egress/maps" doc:"Absolute URI that tokens for it carry as aud. Without it, the issuer with the path."`
 	Scope         string            `yaml:"scope" example:"egress.maps" doc:"The scope that a token must have. Without it, egress. and the name."`
 	Tier          string            `yaml:"tier" default:"standard" enum:"low,standard,high" example:"standard" doc:"Risk of it. In tier high an answer that has the credential in it is refused; otherwise it is taken out."`
@@ -53,7 +56,7 @@ type egressOperation struct {
 }
 
 type quotaConfig struct {
-	PerUser string `yaml:"per_user" example:"100/h" doc:"Calls of one person or client: a number in a second (s), minute (m), hour (h) or day (d)."`
+	PerUser string `yaml:"per_user" example:"100/h" doc:"Calls of one person or client: a number in each second (s), minute (m), hour (h) or day (d) of the clock, in UTC."`
 	Total   string `yaml:"total" example:"10000/d" doc:"Calls of all together."`
 	Budget  int    `yaml:"budget" example:"1000" doc:"Cost that one person or client may cause in a day, in UTC."`
 }
@@ -65,6 +68,7 @@ type injectConfig struct {
 	Prefix string `yaml:"prefix" example:"\"Bearer \"" doc:"What stands before the secret in the header."`
 	Query  string `yaml:"query" example:"key" doc:"Parameter of the query in which the secret is sent, for upstreams that know no header."`
 	Basic  string `yaml:"basic" example:"app" doc:"User name for HTTP Basic, whose password the secret is."`
+	injectMore
 }
 
 // injector is the one kind that is set; nil if that is none or several.
@@ -79,6 +83,7 @@ func (i *injectConfig) injector(secrets egress.Secrets) egress.Injector {
 	if i.Basic != "" {
 		list = append(list, &egress.BasicInjector{Secrets: secrets, Username: i.Basic, Secret: i.Secret})
 	}
+	list = append(list, i.injectMore.injectors(secrets, i.Secret)...)
 	if len(list) != 1 {
 		return nil
 	}
@@ -134,48 +139,80 @@ func (c *config) standsAt(path string) string {
 }
 
 // rate reads 100/h. Zero for an empty text.
-func rate(text string) (ratelimit.Limit, error) {
+func rate(text string) (egress.Rate, error) {
 	if text == "" {
-		return ratelimit.Limit{}, nil
+		return egress.Rate{}, nil
 	}
 	number, unit, ok := strings.Cut(text, "/")
-	n, err := strconv.Atoi(number)
+	n, err := strconv.ParseInt(number, 10, 64)
 	span := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}[unit]
-	if !ok || err != nil || n < 1 || n > 1_000_000_000 || span == 0 || strconv.Itoa(n) != number {
-		return ratelimit.Limit{}, fmt.Errorf("%q is not a rate: write for example 100/h, or 10/s", text)
+	if !ok || err != nil || n < 1 || n > 1_000_000_000 || span == 0 || strconv.FormatInt(n, 10) != number {
+		return egress.Rate{}, fmt.Errorf("%q is not a rate: write for example 100/h, or 10/s", text)
 	}
-	return ratelimit.Limit{Burst: n, Every: max(1, span/time.Duration(n))}, nil
+	return egress.Rate{Count: n, Per: span}, nil
 }
 
 func (q *quotaConfig) quota() egress.Quota {
 	per, _ := rate(q.PerUser) // judged by checkEgress
 	total, _ := rate(q.Total)
-	return egress.Quota{PerUser: per, Total: total, Budget: q.Budget}
+	return egress.Quota{PerUser: per, Total: total, Budget: int64(q.Budget)}
 }
 
 // door is what its connections may lead to.
-func (e *egressConfig) door() outbound.Options {
+func (e *egressConfig) door(c *config) (outbound.Options, error) {
 	u, err := url.Parse(e.Upstream)
 	if err != nil {
-		return outbound.Options{}
+		return outbound.Options{}, fmt.Errorf("upstream of %s is not a URL", e.Name) // url's own error quotes it
 	}
-	return outbound.Options{AllowLoopback: isLoopback(u.Hostname()), AllowNetworks: networks(e.Networks), Ports: portOf(u)}
+	o := outbound.Options{AllowLoopback: isLoopback(u.Hostname()), AllowNetworks: networks(e.Networks), Ports: portOf(u)}
+	if e.CAFile != "" {
+		pem, err := os.ReadFile(c.file(e.CAFile))
+		if err != nil {
+			return outbound.Options{}, fmt.Errorf("read authorities: %w", err)
+		}
+		if o.RootCAs = x509.NewCertPool(); !o.RootCAs.AppendCertsFromPEM(pem) {
+			return outbound.Options{}, fmt.Errorf("%s has no certificate", e.CAFile)
+		}
+	}
+	return o, nil
+}
+
+// options are the connector as far as the file says. What a node adds is left out.
+func (e *egressConfig) options(secrets egress.Secrets) (egress.Options, error) {
+	upstream, err := url.Parse(e.Upstream)
+	if err != nil {
+		return egress.Options{}, fmt.Errorf("upstream of %s is not a URL", e.Name) // url's own error quotes it
+	}
+	o := egress.Options{
+		Name: e.Name, Upstream: upstream, Inject: e.Inject.injector(secrets),
+		Query: e.Query, Headers: e.Headers, AnswerHeaders: e.AnswerHeaders, RequestTypes: e.RequestTypes, AnswerTypes: e.AnswerTypes,
+		MaxRequest: int64(e.MaxRequest), MaxAnswer: int64(e.MaxAnswer), Timeout: e.Timeout.std(), CacheFor: e.Cache.std(),
+		Quota: e.Quota.quota(), UserHeader: e.UserHeader,
+	}
+	for _, op := range e.operations() {
+		o.Operations = append(o.Operations, egress.Operation{Query: op.Query, Cost: op.Cost})
+	}
+	return o, nil
 }
 
 // connect makes the way to an upstream that is somebody else's.
-func (a *assembly) connect(api *gateway.API, e *egressConfig) {
-	meter := a.connectors.meter(e.Name)
-	meter.Adopt(e.Quota.quota())
-	var ops []egress.Operation
-	for _, o := range e.operations() {
-		ops = append(ops, egress.Operation{Query: o.Query, Cost: o.Cost})
+func (a *assembly) connect(api *gateway.API, e *egressConfig) error {
+	o, err := e.options(a.statics.vault)
+	if err != nil {
+		return err
 	}
-	c := egress.New(egress.Options{
-		Name: e.Name, Upstream: api.Upstream, Operations: ops, Inject: e.Inject.injector(a.statics.vault), Transport: outbound.NewTransport(e.door()),
-		Query: e.Query, Headers: e.Headers, AnswerHeaders: e.AnswerHeaders, RequestTypes: e.RequestTypes, AnswerTypes: e.AnswerTypes,
-		MaxRequest: int64(e.MaxRequest), MaxAnswer: int64(e.MaxAnswer), Timeout: e.Timeout.std(),
-		UserHeader: e.UserHeader, Pseudonym: func(subject string) string { return a.keys.Pairwise("egress."+e.Name, subject) },
-		Meter: meter, Now: a.now,
-	})
+	door, err := e.door(a.config)
+	if err != nil {
+		return err
+	}
+	way := outbound.NewTransport(door, cmp.Or(e.Timeout.std(), egress.DefaultTimeout))
+	o.Transport, o.State, o.Now = way, a.connectors, a.now
+	o.Pseudonym = func(subject string) string { return a.keys.Pairwise("egress."+e.Name, subject) }
+	c, err := egress.New(o)
+	if err != nil {
+		return fmt.Errorf("connector %s: %w", e.Name, err)
+	}
 	api.Transport, api.Screen = c, c.Screen
+	a.ways = append(a.ways, way)
+	return nil
 }

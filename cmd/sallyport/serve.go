@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sallyport/internal/certificates"
+	"sallyport/internal/egress"
 	"sallyport/internal/gateway"
 	"sallyport/internal/hashworker"
 	"sallyport/internal/ratelimit"
@@ -132,7 +133,7 @@ type node struct {
 	calls      *callMeters
 	cert       certificate
 	statics    *statics
-	connectors connectors
+	connectors *egress.State
 	current    atomic.Pointer[assembly]
 	reloads    *reloads
 	public     *http.Server
@@ -195,6 +196,7 @@ func (n *node) openLasting(ctx context.Context, c *config) error {
 	if n.replay, err = n.openReplay(ctx, c); err != nil {
 		return err
 	}
+	n.openConnectors()
 	if n.proofs, err = n.newProofs(n.keys.Ring, n.replay); err != nil {
 		return err
 	}
@@ -205,7 +207,6 @@ func (n *node) openLasting(ctx context.Context, c *config) error {
 	})
 	n.feed.OnEntry(n.keys.onEntry)
 	n.feed.OnReturn(n.feedReturned)
-	n.connectors.log = n.log
 	n.statics = openStatics(n.store, n.keys.Ring, n.feed, n.log, n.now)
 	if err := n.feed.CatchUp(ctx); err != nil {
 		return err

@@ -29,6 +29,7 @@ type assembly struct {
 	postman  *notify.Postman
 	signals  *signals.Service // nil where nobody receives signals
 	handler  http.Handler
+	ways     ways   // to the upstreams of connectors
 	stop     func() // ends its workers
 }
 
@@ -101,7 +102,9 @@ func (a *assembly) assembleGateway(context.Context, *keyFinder) error {
 	}
 	for i := range apis {
 		if e := a.config.APIs[places[i]].connector; e != nil {
-			a.connect(&apis[i], e)
+			if err := a.connect(&apis[i], e); err != nil {
+				return err
+			}
 		}
 	}
 	a.counted = a.calls.operations()
@@ -172,6 +175,7 @@ func (a *assembly) start(ctx context.Context, work *sync.WaitGroup) {
 // signals.
 func (a *assembly) end() {
 	a.gateway.Close()
+	a.ways.close()
 	if a.signals != nil {
 		a.signals.Close()
 	}

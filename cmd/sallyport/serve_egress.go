@@ -1,33 +1,52 @@
 package main
 
 import (
-	"log/slog"
-	"sync"
+	"context"
+	"net/http"
+	"time"
 
-	"sallyport/internal/audit"
 	"sallyport/internal/egress"
-	"sallyport/internal/gateway"
+	"sallyport/internal/shared"
 )
 
-// connectors are what is remembered of connectors from one configuration to the next.
-type connectors struct {
-	log    *slog.Logger
-	mu     sync.Mutex
-	meters map[string]*egress.Meter
+// openConnectors makes what is remembered of connectors from one configuration to
+// the next.
+func (n *node) openConnectors() {
+	if n.shared == nil {
+		n.connectors = egress.NewState(nil, n.now)
+		return
+	}
+	n.connectors = egress.NewState(sharedLedger{n.shared, n.now}, n.now)
 }
 
-// meter is that of a connector, by its name.
-func (c *connectors) meter(name string) *egress.Meter {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.meters == nil {
-		c.meters = map[string]*egress.Meter{}
+// sharedLedger counts for all nodes.
+type sharedLedger struct {
+	store *shared.Store
+	now   func() time.Time
+}
+
+// Spend implements egress.Ledger. What is too much is taken back: for a moment
+// another call may find less than there is, and never more.
+func (l sharedLedger) Spend(ctx context.Context, account [32]byte, n, limit int64, until time.Time) (bool, error) {
+	sum, err := l.store.Add(ctx, account, n, until.Sub(l.now())+time.Second)
+	if err != nil || sum <= limit {
+		return err == nil, err
 	}
-	if c.meters[name] == nil {
-		c.meters[name] = egress.NewMeter(func(by gateway.Caller) {
-			c.log.Warn("an upstream sent the key of a connector back", slog.String("event", string(audit.EgressSecretEchoed)),
-				slog.String("api", by.API), slog.String("operation", by.Label), slog.String("subject", by.Subject))
-		})
+	l.Refund(ctx, account, n)
+	return false, nil
+}
+
+// Refund implements egress.Ledger. If it fails, too much is counted.
+func (l sharedLedger) Refund(ctx context.Context, account [32]byte, n int64) {
+	_, _ = l.store.Add(ctx, account, -n, time.Second)
+}
+
+// ways are the transports of the connectors of an assembly.
+type ways []*http.Transport
+
+// close ends connections that nobody uses: the next assembly has its own.
+func (w ways) close() {
+	for _, t := range w {
+		t.CloseIdleConnections()
 	}
-	return c.meters[name]
 }

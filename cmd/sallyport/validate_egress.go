@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"mime"
 	"net/url"
 	"strings"
 	"time"
@@ -53,8 +52,13 @@ func checkEgressUpstream(j *judge, at string, e *egressConfig) {
 			j.failf(strings.TrimSuffix(at, ".upstream")+fmt.Sprintf(".networks[%d]", k), "%q is not a network: write for example 10.0.0.0/8", n)
 		}
 	}
-	if err := outbound.NewClient(e.door()).Check(e.Upstream); err != nil {
-		j.failf(at, "may not be asked: %v", err)
+	door, err := e.door(j.c)
+	if err != nil {
+		j.failf(strings.TrimSuffix(at, ".upstream")+".ca_file", "%v", err)
+		return
+	}
+	if why := unaskedProblem(door, e.Upstream, strings.TrimSuffix(at, ".upstream")+".networks"); why != "" {
+		j.failf(at, "%s", why)
 	}
 }
 
@@ -86,52 +90,25 @@ func isToken(s string) bool {
 	return s != "" && strings.Trim(s, "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") == ""
 }
 
+// checkEgressNames lets a connector judge that calls nobody, and turns its words into
+// settings of the file.
 func checkEgressNames(j *judge, at string, e *egressConfig) {
-	var owned egress.Owned
-	if o, ok := e.Inject.injector(nil).(egress.Owner); ok {
-		owned = o.Owns()
+	o, err := e.options(nil)
+	if err != nil {
+		return // checkEgressUpstream has said so
 	}
-	for name, list := range map[string][]string{"headers": e.Headers, "answer_headers": e.AnswerHeaders} {
-		for k, h := range list {
-			where := fmt.Sprintf("%s.%s[%d]", at, name, k)
-			switch low := strings.ToLower(h); {
-			case !isToken(h):
-				j.failf(where, "%q is not the name of a header", h)
-			case name == "headers" && (low == "authorization" || low == "cookie" || notForKeys[low] || foldedAmong(h, owned.Headers)):
-				j.failf(where, "%s is not for clients to send", h)
-			case name == "answer_headers" && (low == "set-cookie" || strings.HasPrefix(low, "access-control-") || low == "location" || notForKeys[low]):
-				j.failf(where, "%s is not for an upstream to say", h)
-			}
+	if o.Inject == nil {
+		return
+	}
+	_, err = egress.New(o)
+	for _, one := range split(err) {
+		setting, text, _ := strings.Cut(one.Error(), ": ")
+		var k int
+		if n, _ := fmt.Sscanf(setting, "operations[%d]", &k); n == 1 {
+			setting = strings.Replace(setting, fmt.Sprintf("[%d]", k), fmt.Sprintf("[%d]", k-len(e.Allow)), 1)
 		}
+		j.failf(at+"."+setting, "%s", text)
 	}
-	if e.UserHeader != "" && (!isToken(e.UserHeader) || notForKeys[strings.ToLower(e.UserHeader)] || foldedAmong(e.UserHeader, owned.Headers)) {
-		j.failf(at+".user_header", "%q is not a header to tell a user in", e.UserHeader)
-	}
-	query := e.Query
-	for _, o := range e.Operations {
-		query = append(query[:len(query):len(query)], o.Query...)
-	}
-	for _, q := range query {
-		if foldedAmong(q, owned.Parameters) {
-			j.failf(at+".query", "%s is the credential's parameter", q)
-		}
-	}
-	for name, list := range map[string][]string{"request_types": e.RequestTypes, "answer_types": e.AnswerTypes} {
-		for k, m := range list {
-			if media, params, err := mime.ParseMediaType(m); err != nil || media != m || len(params) > 0 || !strings.Contains(m, "/") {
-				j.failf(fmt.Sprintf("%s.%s[%d]", at, name, k), "%q is not a media type in lower case, without parameters", m)
-			}
-		}
-	}
-}
-
-func foldedAmong(name string, list []string) bool {
-	for _, other := range list {
-		if strings.EqualFold(strings.ReplaceAll(name, "_", "-"), strings.ReplaceAll(other, "_", "-")) {
-			return true
-		}
-	}
-	return false
 }
 
 func checkEgressNumbers(j *judge, at string, e *egressConfig) {
@@ -150,6 +127,9 @@ func checkEgressNumbers(j *judge, at string, e *egressConfig) {
 	}
 	if d := e.Timeout.std(); d != 0 && (d < time.Second || d > 10*time.Minute) {
 		j.failf(at+".timeout", "%s is not between 1s and 10m", d)
+	}
+	if d := e.Cache.std(); d > time.Hour {
+		j.failf(at+".cache", "%s is longer than 1h", d)
 	}
 	for k, o := range e.Operations {
 		if o.Cost < 0 || o.Cost > 1_000_000 {

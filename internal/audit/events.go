@@ -52,6 +52,7 @@ const (
 	ConfigApplied        Name = "config.applied"
 	ConfigRefused        Name = "config.refused"
 	EgressSecretEchoed   Name = "egress.secret_echoed"
+	EgressKeyRefused     Name = "egress.key_refused"
 	CertificateReceived  Name = "certificate.received"
 	CertificateRefused   Name = "certificate.refused"
 	CertificateEnding    Name = "certificate.ending"
@@ -171,7 +172,8 @@ var Events = []struct {
 	{CertificateReceived, "an authority has given a certificate, or it was found in the store", "nothing"},
 	{CertificateRefused, "there is no certificate for a host, because the authority has not given one", "see why in the line; the authority must reach port 443 of the host, or port 80 with challenge_listen"},
 	{CertificateEnding, "a certificate ends soon and has not been replaced", "put a new pair into the files, or see why the authority gives none"},
-	{EgressSecretEchoed, "an upstream sent the key of a connector back; it was taken out of the answer, or the answer refused", "talk to the upstream, and change the key if its logs may hold it"},
+	{EgressSecretEchoed, "a third-party API sent back the key that was put into the call; it was masked, or the answer refused", "tell its owner, and change the key: their logs may hold it"},
+	{EgressKeyRefused, "a third-party API refused the key that was put into the call", "see whether the key has ended there, then sallyport secret set"},
 	{ConfigRefused, "a changed configuration breaks a rule or cannot be read; the one before stays in force", "run sallyport check, mend what it names"},
 	{LeakReported, "a partner reported strings that it had found", "nothing: those that were ours have events of their own"},
 	{LeakFound, "a credential of ours was found where others can read it; action says what was done", "look at url; find out how it got there and who used it"},

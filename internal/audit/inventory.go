@@ -39,6 +39,8 @@ var Fields = []Field{
 	{"cause", someRequests, "of a 5xx, in our words and those of libraries"},
 	{"panic", someRequests, "of a fault of ours; please report it"},
 	{"stack", someRequests, "where it happened, up to 8 KiB"},
+	{"cost", someRequests, "what a call to a third-party API counts of its budget"},
+	{"upstream_status", someRequests, "of a third-party API"},
 	{"stream_ended", someRequests, "why a stream was ended by us"},
 	{"faults", someRequests, "the first places that break the API's description: where, and a word of the code; never a value"},
 	{"notices_lost", someRequests, "people who could not be told of a leak"},

@@ -2,189 +2,277 @@ package egress
 
 import (
 	"bytes"
-	"compress/zlib"
 	"compress/gzip"
-	"context"
+	"compress/zlib"
+	"errors"
 	"io"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
+	"sallyport/internal/audit"
 	"sallyport/internal/gateway"
 	"sallyport/internal/secret"
 	"sallyport/internal/token"
 )
 
-// answer makes what the client may see of an answer, or refuses it. The upstream is a
-// stranger: what it says is bounded and searched for what it was sent.
-func (c *Connector) answer(ctx context.Context, res *http.Response, sent []secret.Value, by gateway.Caller, cancel func(error)) (*http.Response, error) {
-	if no := c.judge(res); no != nil {
-		return nil, no
+// answer judges what the upstream has answered, and returns what of it may be
+// passed on. The body is searched while it is passed on.
+func (x *exchange) answer(res *http.Response) (*http.Response, error) {
+	no := x.judgeStatus(res)
+	if no == nil {
+		no = x.judgeHead(res)
 	}
-	n, found := newNeedles(sent), false
-	header := http.Header{}
-	for name, lines := range res.Header {
-		if !c.answerHeaders[name] || name == "Content-Type" && !hasBody(res) {
-			continue
-		}
-		for _, line := range lines {
-			clean, echo := n.scrub(line)
-			found = found || echo
-			header[name] = append(header[name], clean)
-		}
-	}
-	out := &http.Response{
-		Status: http.StatusText(res.StatusCode), StatusCode: res.StatusCode, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: header, ContentLength: -1, Request: res.Request,
-	}
-	plain, coded, no := unpacked(res)
 	if no != nil {
+		_ = res.Body.Close()
 		return nil, no
 	}
-	if !coded {
-		out.ContentLength = res.ContentLength
+	find := x.c.needlesOf(x.sent)
+	out := &http.Response{
+		Status: strconv.Itoa(res.StatusCode), StatusCode: res.StatusCode, Proto: res.Proto, ProtoMajor: res.ProtoMajor, ProtoMinor: res.ProtoMinor,
+		Header: x.header(res, find), ContentLength: res.ContentLength, Request: x.r, Body: http.NoBody,
 	}
-	body := &bounded{src: plain, left: c.o.MaxAnswer, rate: c.o.MinRate, now: c.o.Now, stop: cancel}
-	if by.Tier == token.TierHigh { // nothing is sent before all of it has been searched
-		whole, err := io.ReadAll(newScrubbed(body, n, func() { found = true }))
-		if err != nil {
-			return nil, c.broken(ctx, err)
-		}
-		if found {
-			return nil, echoed()
-		}
+	if x.bodiless(res) {
 		_ = res.Body.Close()
-		cancel(nil)
-		out.ContentLength = int64(len(whole))
-		out.Body = io.NopCloser(bytes.NewReader(whole))
+		x.done()
+		if x.r.Method != http.MethodHead {
+			out.ContentLength = 0
+			delete(out.Header, "Content-Type")
+		}
 		return out, nil
 	}
-	tell := func() { c.o.Meter.echo(by) }
-	if found {
-		tell()
+	body, no := x.open(res, out, find)
+	if no != nil {
+		_ = res.Body.Close()
+		return nil, no
 	}
-	out.Body = &closing{Reader: newScrubbed(body, n, tell), close: func() error { defer cancel(nil); return res.Body.Close() }}
-	if out.ContentLength >= 0 {
-		out.Header["Content-Length"] = []string{strconv.FormatInt(out.ContentLength, 10)}
+	out.Body = body
+	if x.by.Tier == token.TierHigh {
+		if no := x.readAhead(out); no != nil {
+			_ = res.Body.Close()
+			return nil, no
+		}
 	}
+	x.remember(out)
 	return out, nil
 }
 
-// judge refuses answers that are about the credential, lead elsewhere, or are of a kind
-// that was not expected.
-func (c *Connector) judge(res *http.Response) *gateway.Refused {
+// judgeStatus: an answer that sends somewhere else is never followed nor passed
+// on (its Location may hold the credential), and one that refuses the credential
+// would make the client throw away a token that is good.
+func (x *exchange) judgeStatus(res *http.Response) *gateway.Refused {
 	switch s := res.StatusCode; {
 	case s == http.StatusUnauthorized || s == http.StatusProxyAuthRequired:
-		return refused(gateway.AnswerUpstream, "egress_credential_refused")
-	case s < 200 || s >= 300 && s < 400 && s != http.StatusNotModified:
-		return refused(gateway.AnswerUpstream, "egress_redirect")
-	case res.ContentLength > c.o.MaxAnswer:
-		return refused(gateway.AnswerUpstream, "egress_answer_size")
-	case hasBody(res) && !typeAmong(res.Header["Content-Type"], c.o.AnswerTypes):
-		return refused(gateway.AnswerUpstream, "egress_answer_type")
+		return &gateway.Refused{Reason: reasonCredential, Event: audit.EgressKeyRefused}
+	case s == http.StatusNotModified && (x.r.Header["If-None-Match"] != nil && x.c.headers["If-None-Match"] || x.r.Header["If-Modified-Since"] != nil && x.c.headers["If-Modified-Since"]):
+		return nil
+	case s >= 300 && s < 400:
+		return &gateway.Refused{Reason: reasonRedirect}
+	case s < 200 || s == http.StatusPartialContent || s > 599:
+		return &gateway.Refused{Reason: reasonAnswer}
 	}
 	return nil
 }
 
-func hasBody(res *http.Response) bool {
-	return res.ContentLength != 0 && res.StatusCode != http.StatusNoContent && res.StatusCode != http.StatusNotModified && (res.Request == nil || res.Request.Method != http.MethodHead)
+func (x *exchange) judgeHead(res *http.Response) *gateway.Refused {
+	if x.bodiless(res) {
+		return nil
+	}
+	media, charset := mediaType(res.Header["Content-Type"])
+	switch {
+	case res.ContentLength > x.c.o.MaxAnswer:
+		return &gateway.Refused{Reason: reasonAnswerSize}
+	case !fits(x.c.answerTypes, media) || !readable[charset]:
+		return &gateway.Refused{Reason: reasonAnswerType}
+	}
+	return nil
 }
 
-// unpacked is the body in the clear: a credential could hide in a packed one. Identity was
-// asked for, so what can be unpacked is unpacked and everything else refused.
-func unpacked(res *http.Response) (plain io.Reader, coded bool, no *gateway.Refused) {
-	var list []string
-	for _, line := range res.Header["Content-Encoding"] {
-		for one := range strings.SplitSeq(line, ",") {
-			if one = strings.ToLower(strings.TrimSpace(one)); one != "" && one != "identity" {
-				list = append(list, one)
+// bodiless reports whether the body, if there is one, is not passed on: that of
+// an error is often a page for people, and its status says enough.
+func (x *exchange) bodiless(res *http.Response) bool {
+	if x.r.Method == http.MethodHead || res.ContentLength == 0 || res.StatusCode == http.StatusNoContent || res.StatusCode == http.StatusNotModified {
+		return true
+	}
+	media, charset := mediaType(res.Header["Content-Type"])
+	return res.StatusCode >= 400 && (!fits(x.c.answerTypes, media) || !readable[charset])
+}
+
+// header is what of the answer's header may pass, without credentials.
+func (x *exchange) header(res *http.Response, find *needles) http.Header {
+	h := http.Header{}
+	for name, lines := range res.Header {
+		if !x.c.answers[name] || x.c.owned[fold(name)] {
+			continue
+		}
+		lines = slices.Clone(lines)
+		for i := range lines {
+			clean, found := find.scrub(lines[i])
+			if lines[i] = clean; found {
+				x.echoed()
 			}
 		}
+		h[name] = lines
 	}
-	switch {
-	case len(list) == 0 || !hasBody(res):
-		return res.Body, false, nil
-	case len(list) > 1:
-	case slices.Contains([]string{"gzip", "x-gzip"}, list[0]):
-		return &lazy{open: func() (io.Reader, error) { return gzip.NewReader(res.Body) }}, true, nil
-	case list[0] == "deflate":
-		return &lazy{open: func() (io.Reader, error) { return zlib.NewReader(res.Body) }}, true, nil
+	// What another server says must not run with the rights of this one's pages.
+	h["X-Content-Type-Options"] = []string{"nosniff"}
+	h["Content-Security-Policy"] = []string{"default-src 'none'; sandbox"}
+	if res.ContentLength >= 0 && len(res.Header["Content-Encoding"]) == 0 && !x.bodiless(res) {
+		h["Content-Length"] = []string{strconv.FormatInt(res.ContentLength, 10)}
 	}
-	return nil, false, refused(gateway.AnswerUpstream, "egress_answer_encoding")
+	return h
 }
 
-// lazy opens at the first read, so that a slow head of a packed body counts like the rest.
-type lazy struct {
-	open func() (io.Reader, error)
-	r    io.Reader
+// echoed notes that the upstream has sent the credential back.
+func (x *exchange) echoed() {
+	x.rec.Add(audit.Event{Name: audit.EgressSecretEchoed, Subject: x.by.Subject, Client: x.by.ClientID, Reason: x.c.o.Name})
 }
 
-// Read implements io.Reader.
-func (l *lazy) Read(p []byte) (int, error) {
-	if l.r == nil {
-		r, err := l.open()
-		if err != nil {
-			return 0, err
-		}
-		l.r = r
-	}
-	return l.r.Read(p)
-}
-
-// bounded is a body that may be neither too long nor too slow. Only the time counts in
-// which it waits for the upstream: a client may read as slowly as the gateway lets it.
-type bounded struct {
-	src    io.Reader
-	left   int64
-	rate   int
-	now    func() time.Time
-	stop   func(error)
-	waited time.Duration
-	got    int64
-}
-
-const (
-	graceful = 10 * time.Second // in which nothing is said of the rate
-	patience = 15 * time.Second // for the next byte
+var (
+	errSize     = errors.New(reasonAnswerSize)
+	errEncoding = errors.New(reasonEncoding)
+	errEchoed   = errors.New(reasonEchoed)
 )
 
-// Read implements io.Reader.
-func (b *bounded) Read(p []byte) (int, error) {
-	timer := time.AfterFunc(patience, func() { b.stop(errTooSlow) })
-	began := b.now()
-	n, err := b.src.Read(p)
-	b.waited += b.now().Sub(began)
-	timer.Stop()
-	b.got += int64(n)
-	switch {
-	case b.got > b.left:
-		b.stop(errTooBig)
-		return 0, errTooBig
-	case err == nil && b.waited > graceful && b.got < int64(b.rate)*int64(b.waited/time.Second):
-		b.stop(errTooSlow)
-		return 0, errTooSlow
+// open returns the body of an answer: bounded in time and size, decompressed,
+// and searched. We asked for no compression, but some servers do not listen.
+func (x *exchange) open(res, out *http.Response, find *needles) (io.ReadCloser, *gateway.Refused) {
+	body := &answerBody{x: x, src: res.Body}
+	var r io.Reader = newPaced(res.Body, x.c.o.Now, x.cancel, isEvents(res))
+	switch encoding := strings.ToLower(strings.Join(res.Header["Content-Encoding"], ",")); encoding {
+	case "", "identity":
+		r = &plain{src: r}
+	case "gzip", "x-gzip", "deflate":
+		r = &inflated{src: r, zlib: encoding == "deflate"}
+		out.ContentLength = -1
+	default:
+		return nil, &gateway.Refused{Reason: reasonEncoding}
+	}
+	r = &capped{src: r, left: x.c.o.MaxAnswer}
+	if find != nil {
+		r = newScrubbed(r, find, body.echoed)
+	}
+	body.Reader = r
+	return body, nil
+}
+
+func isEvents(res *http.Response) bool {
+	media, _ := mediaType(res.Header["Content-Type"])
+	return media == "text/event-stream"
+}
+
+// answerBody ends the exchange when it is closed.
+type answerBody struct {
+	io.Reader
+	x     *exchange
+	src   io.Closer
+	found bool
+}
+
+func (b *answerBody) echoed() {
+	b.found = true
+	b.x.echoed()
+}
+
+// Read implements io.Reader. In tier high nothing is given after an echo, not
+// even masked: who sends keys back cannot be relied on for the rest.
+func (b *answerBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if b.found && b.x.by.Tier == token.TierHigh {
+		return 0, errEchoed
 	}
 	return n, err
 }
 
-// broken says why a body that had to be read whole was not.
-func (c *Connector) broken(ctx context.Context, err error) error {
-	switch err { //nolint:errorlint // they come bare
-	case errTooBig:
-		return refused(gateway.AnswerUpstream, "egress_answer_size")
-	case errTooSlow:
-		return refused(gateway.AnswerTimeout, "egress_answer_slow")
-	}
-	return c.failure(ctx, err)
-}
-
-// closing is a body that ends more than itself.
-type closing struct {
-	io.Reader
-	close func() error
-}
-
 // Close implements io.Closer.
-func (c *closing) Close() error { return c.close() }
+func (b *answerBody) Close() error {
+	err := b.src.Close()
+	b.x.done()
+	return err
+}
+
+// ahead is how much of an answer is read before any of it is given, in tier high.
+const ahead = 256 << 10
+
+// readAhead refuses an answer as a whole if the credential is in its first part.
+func (x *exchange) readAhead(out *http.Response) *gateway.Refused {
+	body := out.Body.(*answerBody) //nolint:errcheck,forcetypeassert // open has made it
+	if media, _ := mediaType(out.Header["Content-Type"]); media == "text/event-stream" {
+		return nil // events are not held up; the stream ends at an echo
+	}
+	head, err := io.ReadAll(io.LimitReader(body, ahead))
+	switch {
+	case body.found:
+		return &gateway.Refused{Reason: reasonEchoed, Event: audit.EgressSecretEchoed}
+	case err != nil:
+		return x.cutBefore(err)
+	}
+	body.Reader = io.MultiReader(bytes.NewReader(head), body.Reader)
+	return nil
+}
+
+// cutBefore says why an answer ended before any of it was given.
+func (x *exchange) cutBefore(err error) *gateway.Refused {
+	for _, known := range []struct {
+		err    error
+		reason string
+	}{{errSize, reasonAnswerSize}, {errEncoding, reasonEncoding}, {errSlow, reasonSlow}} {
+		if errors.Is(err, known.err) {
+			return &gateway.Refused{Reason: known.reason}
+		}
+	}
+	var no *gateway.Refused
+	if errors.As(x.failure(err), &no) {
+		return no
+	}
+	return &gateway.Refused{Reason: reasonUpstream}
+}
+
+// searched are needles, and what they were made of.
+type searched struct {
+	of   []secret.Value
+	find *needles
+}
+
+// needlesOf returns what to look for in an answer. It is made anew when another
+// credential was sent than before.
+func (c *Connector) needlesOf(sent []secret.Value) *needles {
+	if s := c.known.Load(); s != nil && slices.EqualFunc(s.of, sent, secret.Value.Equal) {
+		return s.find
+	}
+	s := &searched{of: sent, find: newNeedles(sent)}
+	c.known.Store(s)
+	return s.find
+}
+
+// inflated decompresses. It begins when it is first read, so that an answer
+// whose body comes late has its head passed on.
+type inflated struct {
+	src  io.Reader
+	zlib bool
+	r    io.Reader
+	err  error
+}
+
+// Read implements io.Reader.
+func (i *inflated) Read(p []byte) (int, error) {
+	if i.r == nil && i.err == nil {
+		if i.zlib {
+			i.r, i.err = zlib.NewReader(i.src)
+		} else {
+			i.r, i.err = gzip.NewReader(i.src)
+		}
+		if i.err == nil {
+			i.r = &plain{src: i.r}
+		}
+	}
+	if i.err != nil {
+		return 0, errEncoding
+	}
+	n, err := i.r.Read(p)
+	if err != nil && err != io.EOF && !errors.Is(err, errSlow) { //nolint:errorlint // readers return it bare
+		err = errEncoding
+	}
+	return n, err
+}

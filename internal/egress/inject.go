@@ -64,6 +64,22 @@ func reasonOf(err error) string {
 	return "egress_credential"
 }
 
+// versions are Secrets that know those before too, while they may still be in use.
+type versions interface {
+	Values(ctx context.Context, name string) ([]secret.Value, error)
+}
+
+// echoable are all values of a secret that could come back: an upstream may have
+// kept an answer from before a rotation.
+func echoable(ctx context.Context, s Secrets, name string, sent ...secret.Value) []secret.Value {
+	if v, can := s.(versions); can {
+		if more, err := v.Values(ctx, name); err == nil && len(more) > 1 {
+			return append(sent, more[1:]...)
+		}
+	}
+	return sent
+}
+
 // fetch returns a secret that can be sent: visible ASCII (RFC 9110 §5.5), and
 // long enough to be found again.
 func fetch(ctx context.Context, s Secrets, name string) (secret.Value, error) {
@@ -99,7 +115,7 @@ func (h *HeaderInjector) Inject(ctx context.Context, r *http.Request, _ []byte) 
 		return nil, err
 	}
 	r.Header[http.CanonicalHeaderKey(h.Name)] = []string{h.Prefix + v.Reveal()}
-	return []secret.Value{v}, nil
+	return echoable(ctx, h.Secrets, h.Secret, v), nil
 }
 
 // QueryInjector sends a secret as a parameter of the query, the last one.
@@ -121,7 +137,7 @@ func (q *QueryInjector) Inject(ctx context.Context, r *http.Request, _ []byte) (
 		r.URL.RawQuery += "&"
 	}
 	r.URL.RawQuery += url.QueryEscape(q.Name) + "=" + url.QueryEscape(v.Reveal())
-	return []secret.Value{v}, nil
+	return echoable(ctx, q.Secrets, q.Secret, v), nil
 }
 
 // BasicInjector sends HTTP Basic (RFC 7617), for upstreams that know nothing else.
@@ -141,5 +157,5 @@ func (b *BasicInjector) Inject(ctx context.Context, r *http.Request, _ []byte) (
 	}
 	pair := base64.StdEncoding.EncodeToString([]byte(b.Username + ":" + v.Reveal()))
 	r.Header["Authorization"] = []string{"Basic " + pair}
-	return []secret.Value{v, secret.New(pair)}, nil
+	return echoable(ctx, b.Secrets, b.Secret, v, secret.New(pair)), nil
 }

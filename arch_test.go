@@ -43,9 +43,10 @@ certificates: outbound token
 gateway: secret audit ratelimit outbound http1 contract token token/jose revocation
 egress: secret vault audit ratelimit outbound token gateway
 signals: secret audit token token/jose revocation oauth
-store/storetest: secret vault audit notify certificates token token/jose revocation oauth account signals
+bff: secret audit token
+store/storetest: secret vault audit notify certificates token token/jose revocation oauth account signals bff
 store/storetest/pgtest:
-store: secret vault audit outbound notify certificates token token/jose revocation oauth account signals
+store: secret vault audit outbound notify certificates token token/jose revocation oauth account signals bff
 web: secret audit metrics ratelimit locale theme token token/jose revocation oauth account signals upstream
 `
 

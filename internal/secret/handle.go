@@ -25,10 +25,12 @@ const (
 	InitialAccess Prefix = "spia" // initial access token, RFC 7591
 	DeviceCode    Prefix = "spdc"
 	AuthRequestID Prefix = "sprq" // auth_req_id of CIBA
+
+	BrowserSession Prefix = "spbs" // cookie of a browser app
 )
 
 // Prefixes lists every kind, for scanners and for the reference page.
-var Prefixes = []Prefix{AccessToken, RefreshToken, AuthCode, PendingSignIn, ClientSecret, SessionCookie, MasterKey, Registration, InitialAccess, DeviceCode, AuthRequestID}
+var Prefixes = []Prefix{AccessToken, RefreshToken, AuthCode, PendingSignIn, ClientSecret, SessionCookie, MasterKey, Registration, InitialAccess, DeviceCode, AuthRequestID, BrowserSession}
 
 // MaxHandle is the longest handle that Decode looks at, in bytes.
 const MaxHandle = 8 << 10

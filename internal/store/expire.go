@@ -28,6 +28,7 @@ var expiring = []struct {
 	q     string
 }{
 	{"sessions", 0, `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE absolute_until_s <= $1 ORDER BY absolute_until_s LIMIT $2)`},
+	{"browser sessions", 0, `DELETE FROM browser_sessions WHERE id IN (SELECT id FROM browser_sessions WHERE idle_until_s <= $1 ORDER BY idle_until_s LIMIT $2)`},
 	{"pushed requests", 0, `DELETE FROM pushed_requests WHERE id IN (SELECT id FROM pushed_requests WHERE kept_until_s <= $1 ORDER BY kept_until_s LIMIT $2)`},
 	// A grant is kept as long as its session: it says which clients are told when that ends.
 	{"grants", afterEnd, `DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE absolute_until_s <= $1

@@ -32,10 +32,11 @@ const (
 	SignAccess  Purpose = "sign_access"  // RFC 9068 access tokens
 	SignInner   Purpose = "sign_inner"   // what a backend receives
 
-	SignIDTokenRSA Purpose = "sign_id_rsa" //nolint:gosec // a name; ID tokens and other answers for clients that know RS256 alone
-	SealStored     Purpose = "seal_stored" // secrets of others that are sent again and again
-	SignSET        Purpose = "sign_set"    // security event tokens
-	SealSecret     Purpose = "seal_secret" // keys of third-party APIs that are kept for apps
+	SignIDTokenRSA Purpose = "sign_id_rsa"  //nolint:gosec // a name; ID tokens and other answers for clients that know RS256 alone
+	SealStored     Purpose = "seal_stored"  // secrets of others that are sent again and again
+	SignSET        Purpose = "sign_set"     // security event tokens
+	SealSecret     Purpose = "seal_secret"  // keys of third-party APIs that are kept for apps
+	SealBrowser    Purpose = "seal_browser" // tokens of browser apps, in the store
 )
 
 // Algorithm is how a key is used. One key has one.

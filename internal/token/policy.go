@@ -93,6 +93,10 @@ var Policies = []Policy{
 			"with sallyport secret set; change it where it came from as well",
 	},
 	{
+		SealBrowser, XAES256GCM, GroupSealing, day, privateLead, 31 * day, 0, true,
+		"everybody is signed out of browser apps, and signs in again; the grants behind them remain in the database, unused, until they expire",
+	},
+	{
 		SignSET, RS256, GroupSigning, 30 * day, publicLead, EventLifetime + time.Hour, EventLifetime + time.Hour, true,
 		"receivers of signals refuse what the key has signed once they read the key set again; what has not been delivered yet is signed with the new key",
 	},

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sallyport/internal/account"
+	"sallyport/internal/bff"
 	"sallyport/internal/certificates"
 	"sallyport/internal/notify"
 	"sallyport/internal/oauth"
@@ -42,6 +43,7 @@ type Backend struct {
 	Signals signals.Store // with MaxSignals events in a stream
 	// Certificates keeps those of the listeners.
 	Certificates certificates.Store
+	Browser      bff.Store
 	// Expire deletes what has ended by now and returns the number of rows.
 	Expire func(ctx context.Context, now time.Time) (int64, error)
 	// Close ends the store; the test calls it at most once before its end.
@@ -78,6 +80,7 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) Backend) {
 		personTests,
 		vaultTests,
 		certificateTests,
+		browserSessionTests,
 	} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {

@@ -117,6 +117,11 @@ const (
 	AccountLeak            Name = "account.leak"
 	AccountEventLost       Name = "account.event_lost"
 	LoginStuffing          Name = "login.stuffing"
+
+	BrowserSignedIn  Name = "browser.signed_in"
+	BrowserSignedOut Name = "browser.signed_out"
+	BrowserEnded     Name = "browser.ended"
+	BrowserRefused   Name = "browser.refused"
 )
 
 // Events says what each event means and what an operator should do.
@@ -221,6 +226,10 @@ var Events = []struct {
 	{AccountTokenStolen, "a refresh token of a person was used twice, so the grant ended and the person was told", "find out where the app keeps its tokens, or who copied one"},
 	{AccountLeak, "something of a person's was found where others can read it", "see leak.found"},
 	{AccountEventLost, "an event of a person could not be kept or told; reason is its kind", "look at the database and the outbox"},
+	{BrowserSignedIn, "a browser has a session with a browser app; its tokens stay here", "nothing"},
+	{BrowserSignedOut, "a person signed out in a browser app; the session at the issuer ended too", "nothing"},
+	{BrowserEnded, "the session of a browser app ended because its tokens were revoked or could not be renewed", "nothing; many at once: look at what was revoked"},
+	{BrowserRefused, "a request to a browser app was refused; the reason says why", "csrf_site, csrf_origin: another site tries to act for people who are signed in; sign_in_other_browser: somebody was sent the end of another person's sign-in"},
 	{LoginStuffing, "passwords are being tried in bulk; while it lasts, a password alone from an unknown browser is not enough; reason says what gave it away", "network, address: block it before this server; password, failures: it comes from many places: see docs/guide/people.md, Abuse"},
 }
 

@@ -20,7 +20,6 @@ type Session struct {
 	Hash    secret.Hash // of the cookie
 	App     string      // name of the browser app
 	GrantID secret.ID   // what the person agreed to
-	SID     secret.ID   // of the session at the issuer; zero if it says none
 	Tokens  string      // sealed for this ID
 	Version int64       // of Tokens, from 1
 

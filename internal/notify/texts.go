@@ -67,6 +67,12 @@ var kinds = map[string]kind{
 		operator: []string{"Find out how it got there: malware on the person's device, or a proxy that records traffic.", "Ask the person to change the password if the device may be infected."},
 		user:     []string{"Sign in again.", "If you did not put it there, check your device for malware and change your password."},
 	},
+	"browser_session": {
+		name:     "the session cookie of a browser app",
+		operator: []string{"Find out how it got there: malware on the person's device, or a proxy that records traffic. No script of the app can read it."},
+		client:   []string{"Look whether your app, or a proxy in front of it, logs the Cookie header.", "Nothing else has to be done: people sign in again."},
+		user:     []string{"Sign in to the app again.", "If you did not put it there, check your device for malware."},
+	},
 	"id_token": {
 		name:     "an ID token",
 		operator: []string{"It gives no access, but it is personal data: ask for its removal where it was found."},

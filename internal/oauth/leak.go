@@ -139,19 +139,20 @@ func (s *Service) judgeAll(ctx context.Context, reporter string, list []suspect)
 // leakJudges says for each kind how it is known and ended. A judge returns
 // nothing for what is not ours.
 var leakJudges = map[secret.Prefix]func(*Service, context.Context, *leak) ([]LeakFinding, error){
-	secret.AccessToken:   (*Service).leakedAccess,
-	secret.RefreshToken:  (*Service).leakedRefresh,
-	secret.AuthCode:      (*Service).leakedCode,
-	secret.PendingSignIn: (*Service).leakedFlow,
-	secret.ClientSecret:  (*Service).leakedSecret,
-	secret.SessionCookie: (*Service).leakedSession,
-	secret.MasterKey:     (*Service).leakedMaster,
-	secret.Registration:  (*Service).leakedRegistration,
-	secret.InitialAccess: (*Service).leakedRegistration,
-	secret.DeviceCode:    (*Service).leakedAsked,
-	secret.AuthRequestID: (*Service).leakedAsked,
-	jwtKind:              (*Service).leakedJWT,
-	foreignKind:          (*Service).leakedSecret,
+	secret.AccessToken:    (*Service).leakedAccess,
+	secret.RefreshToken:   (*Service).leakedRefresh,
+	secret.AuthCode:       (*Service).leakedCode,
+	secret.PendingSignIn:  (*Service).leakedFlow,
+	secret.ClientSecret:   (*Service).leakedSecret,
+	secret.SessionCookie:  (*Service).leakedSession,
+	secret.MasterKey:      (*Service).leakedMaster,
+	secret.Registration:   (*Service).leakedRegistration,
+	secret.InitialAccess:  (*Service).leakedRegistration,
+	secret.DeviceCode:     (*Service).leakedAsked,
+	secret.AuthRequestID:  (*Service).leakedAsked,
+	secret.BrowserSession: (*Service).leakedBrowserSession,
+	jwtKind:               (*Service).leakedJWT,
+	foreignKind:           (*Service).leakedSecret,
 }
 
 // leak is a suspect while it is judged.

@@ -23,6 +23,7 @@ const (
 	kindSecret  = "client_secret"
 	kindSession = "session_cookie"
 	kindMaster  = "master_key"
+	kindBrowser = "browser_session"
 	kindDevice  = "device_code"
 	kindCIBA    = "auth_req_id"
 	kindID      = "id_token"
@@ -171,6 +172,32 @@ func (s *Service) leakedSession(ctx context.Context, l *leak) ([]LeakFinding, er
 	}
 	l.is(kindSession, audit.ActionSessionEnded, "", userID)
 	return l.end(func(e Ending) (Ended, error) { return s.store.LeakSession(ctx, sid, e) })
+}
+
+// leakedBrowserSession ends what the tokens behind the cookie of a browser app came
+// from, and so them.
+func (s *Service) leakedBrowserSession(ctx context.Context, l *leak) ([]LeakFinding, error) {
+	payload, err := secret.Decode(secret.BrowserSession, l.value.Reveal())
+	if err != nil || len(payload) < len(secret.ID{}) {
+		return nil, nil //nolint:nilerr // what is malformed is not ours
+	}
+	id, err := s.store.BrowserGrant(ctx, secret.ID(payload[:len(secret.ID{})]), l.value.Hash())
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	g, err := s.store.Grant(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	l.is(kindBrowser, audit.ActionGrantRevoked, g.ClientID, g.UserID)
+	l.Grant = id.String()
+	return l.end(func(e Ending) (Ended, error) { return s.store.LeakGrant(ctx, id, e) })
 }
 
 // leakedMaster: no node can change the master key by itself. People must.

@@ -18,6 +18,10 @@ type LeakStore interface {
 	// and hash, or ErrNotFound.
 	SessionOf(ctx context.Context, id secret.ID, h secret.Hash) (sid secret.ID, userID string, err error)
 
+	// BrowserGrant returns the grant behind the stored session of a browser app with
+	// this ID and hash, or ErrNotFound.
+	BrowserGrant(ctx context.Context, id secret.ID, h secret.Hash) (grantID secret.ID, err error)
+
 	LeakSerial(ctx context.Context, serial secret.ID, e Ending) (Ended, error)
 	LeakGrant(ctx context.Context, id secret.ID, e Ending) (Ended, error)
 	// LeakCode ends the grant that a code stands for. One that does not exist yet

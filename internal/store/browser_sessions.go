@@ -22,9 +22,9 @@ func (s *Store) Browser() Browser { return Browser{s} }
 func (b Browser) AddBrowserSession(ctx context.Context, s bff.Session, replaces secret.ID) error {
 	return b.s.write(ctx, "add browser session", func(ctx context.Context, t *tx) error {
 		_, err := t.exec(ctx, `INSERT INTO browser_sessions
-			(id, hash, app, grant_id, sid, tokens, version, claimed_until_s, created_s, last_seen_s, idle_until_s, absolute_until_s)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, $11)`,
-			s.ID.String(), hex.EncodeToString(s.Hash[:]), s.App, s.GrantID.String(), s.SID.String(), s.Tokens, s.Version,
+			(id, hash, app, grant_id, tokens, version, claimed_until_s, created_s, last_seen_s, idle_until_s, absolute_until_s)
+			VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, $10)`,
+			s.ID.String(), hex.EncodeToString(s.Hash[:]), s.App, s.GrantID.String(), s.Tokens, s.Version,
 			seconds(s.CreatedAt), seconds(s.LastSeen), seconds(s.IdleUntil), seconds(s.AbsoluteUntil))
 		if err == nil && !replaces.IsZero() {
 			_, err = t.exec(ctx, `DELETE FROM browser_sessions WHERE id = $1 AND id <> $2`, replaces.String(), s.ID.String())
@@ -36,11 +36,11 @@ func (b Browser) AddBrowserSession(ctx context.Context, s bff.Session, replaces 
 // BrowserSession implements bff.Store.
 func (b Browser) BrowserSession(ctx context.Context, id secret.ID) (bff.Session, error) {
 	s := bff.Session{ID: id}
-	var hash, grant, sid string
+	var hash, grant string
 	var created, seen, idle, absolute int64
 	err := b.s.one(ctx, "find browser session", bff.ErrNotFound,
-		[]any{&hash, &s.App, &grant, &sid, &s.Tokens, &s.Version, &created, &seen, &idle, &absolute},
-		`SELECT hash, app, grant_id, sid, tokens, version, created_s, last_seen_s, idle_until_s, absolute_until_s
+		[]any{&hash, &s.App, &grant, &s.Tokens, &s.Version, &created, &seen, &idle, &absolute},
+		`SELECT hash, app, grant_id, tokens, version, created_s, last_seen_s, idle_until_s, absolute_until_s
 			FROM browser_sessions WHERE id = $1`, id.String())
 	if err != nil {
 		return bff.Session{}, err
@@ -48,9 +48,6 @@ func (b Browser) BrowserSession(ctx context.Context, id secret.ID) (bff.Session,
 	s.CreatedAt, s.LastSeen, s.IdleUntil, s.AbsoluteUntil = at(created), at(seen), at(idle), at(absolute)
 	if s.Hash, err = parseHash(hash); err == nil {
 		s.GrantID, err = secret.ParseID(grant)
-	}
-	if err == nil {
-		s.SID, err = secret.ParseID(sid)
 	}
 	if err != nil {
 		return bff.Session{}, fmt.Errorf("read browser session %s: %w", id, err)

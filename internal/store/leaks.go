@@ -41,6 +41,17 @@ func (o OAuth) SessionOf(ctx context.Context, id secret.ID, h secret.Hash) (sid 
 	return sid, userID, err
 }
 
+// BrowserGrant implements oauth.LeakStore.
+func (o OAuth) BrowserGrant(ctx context.Context, id secret.ID, h secret.Hash) (grantID secret.ID, err error) {
+	var text string
+	err = o.s.one(ctx, "find browser session", oauth.ErrNotFound, []any{&text},
+		`SELECT grant_id FROM browser_sessions WHERE id = $1 AND hash = $2`, id.String(), hex.EncodeToString(h[:]))
+	if err == nil {
+		grantID, err = secret.ParseID(text)
+	}
+	return grantID, err
+}
+
 // leak runs one of the Leak transitions. end reports whether it found something
 // alive, and what the feed must hear of it.
 func (o OAuth) leak(ctx context.Context, doing string, e oauth.Ending, end func(ctx context.Context, t *tx) (bool, []revocation.Entry, error)) (oauth.Ended, error) {

@@ -151,6 +151,22 @@ func (ring *Ring) OpenSecret(label, sealed string) ([]byte, error) {
 	return ring.openLabelled(SealSecret, storedPrefix, label, sealed)
 }
 
+// SealBrowser makes a text that only this issuer can read, for the tokens of a
+// browser app that the store keeps. label names their place and must be given to
+// OpenBrowser, so that they cannot be moved to another.
+func (ring *Ring) SealBrowser(label string, plain []byte) (string, error) {
+	sealed, err := ring.sealLabelled(SealBrowser, storedPrefix, label, plain)
+	if err != nil {
+		return "", err
+	}
+	return sealed.Reveal(), nil
+}
+
+// OpenBrowser returns what SealBrowser was given, or ErrInvalid.
+func (ring *Ring) OpenBrowser(label, sealed string) ([]byte, error) {
+	return ring.openLabelled(SealBrowser, storedPrefix, label, sealed)
+}
+
 func (ring *Ring) sealLabelled(purpose Purpose, p secret.Prefix, label string, plain []byte) (secret.Value, error) {
 	sc := scratches.Get().(*scratch) //nolint:forcetypeassert // the pool holds nothing else
 	defer scratches.Put(sc)

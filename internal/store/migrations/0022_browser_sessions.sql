@@ -6,7 +6,6 @@ CREATE TABLE browser_sessions (
     hash              TEXT   NOT NULL,
     app               TEXT   NOT NULL,
     grant_id          TEXT   NOT NULL,
-    sid               TEXT   NOT NULL,
     tokens            TEXT   NOT NULL,
     version           BIGINT NOT NULL,
     claimed_until_s   BIGINT NOT NULL,

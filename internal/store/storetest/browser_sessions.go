@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sallyport/internal/bff"
+	"sallyport/internal/oauth"
 	"sallyport/internal/secret"
 )
 
@@ -15,6 +16,7 @@ var browserSessionTests = []test{
 	{"BF07 a browser session is what was stored, until it ends", browserSessionLives},
 	{"BF07 a new browser session ends the one that it replaces", browserSessionReplaced},
 	{"a browser session goes when it has been idle for too long", browserSessionExpires},
+	{"T035 the grant behind a browser session is found by its cookie alone", browserGrant},
 	{"of two touches of a browser session the later counts", browserSessionTouched},
 	{"BF12 a renewal is claimed, saved and given back", renewal},
 	{"BF12 sixteen renew each of twenty browser sessions and one does", raceRenewal},
@@ -26,7 +28,7 @@ func (r *rig) browserSession() bff.Session {
 	r.t.Helper()
 	now := r.clock()
 	s := bff.Session{
-		ID: secret.NewID(now), Hash: secret.NewHandle(secret.BrowserSession).Hash(), App: "shop", GrantID: secret.NewID(now), SID: secret.NewID(now),
+		ID: secret.NewID(now), Hash: secret.NewHandle(secret.BrowserSession).Hash(), App: "shop", GrantID: secret.NewID(now),
 		Tokens: "spss_sealed", Version: 1, CreatedAt: now, LastSeen: now, IdleUntil: now.Add(time.Hour), AbsoluteUntil: now.Add(12 * time.Hour),
 	}
 	r.ok(r.Browser.AddBrowserSession(r.ctx(), s, secret.ID{}))
@@ -159,4 +161,15 @@ func raceEndBrowserSession(r *rig) {
 		_, err := r.Browser.BrowserSession(r.ctx(), s.ID)
 		r.is("session that was ended while it was used", err, bff.ErrNotFound)
 	}
+}
+
+func browserGrant(r *rig) {
+	s := r.browserSession()
+	got, err := r.OAuth.BrowserGrant(r.ctx(), s.ID, s.Hash)
+	r.ok(err)
+	if got != s.GrantID {
+		r.t.Errorf("grant %s, want %s", got, s.GrantID)
+	}
+	_, err = r.OAuth.BrowserGrant(r.ctx(), s.ID, secret.NewHandle(secret.BrowserSession).Hash())
+	r.is("forged cookie", err, oauth.ErrNotFound)
 }

@@ -38,6 +38,7 @@ type config struct {
 	Registration     registerConfig      `yaml:"registration" doc:"Who may register a client by itself (RFC 7591). Nobody, unless policy says otherwise."`
 	Documents        documentConfig      `yaml:"client_id_metadata_documents" doc:"Clients whose client_id is the https address of their metadata. Nobody registers them."`
 	Clients          []clientConfig      `yaml:"clients" doc:"Apps that may ask for tokens. More can be added with sallyport client add."`
+	BrowserApps      []browserAppConfig  `yaml:"browser_apps" doc:"Browser apps whose tokens stay on this server: the browser has a cookie and nothing else. docs/guide/bff.md"`
 	AssertionIssuers []assertionIssuer   `yaml:"assertion_issuers" doc:"Who may say who a service is, by JWT assertions (RFC 7523): clusters, build servers."`
 
 	runningConfig

@@ -77,6 +77,9 @@ func (p *program) dev(ctx context.Context, o devOptions) (err error) {
 	if err := d.state.makeKeys(); err != nil {
 		return err
 	}
+	if err := d.state.makePages(); err != nil {
+		return err
+	}
 	if d.caFile, err = devCertificates(d.state.dir, p.now()); err != nil {
 		return err
 	}

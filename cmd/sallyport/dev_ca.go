@@ -15,6 +15,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -93,10 +94,14 @@ func makeCA(dir string, now time.Time) (*x509.Certificate, *ecdsa.PrivateKey, er
 	return ca, key, writePair(filepath.Join(dir, devCAFile), filepath.Join(dir, devCAKeyFile), der, key)
 }
 
+// devNames are the names of this machine: that of the issuer, and that of the demo
+// browser app.
+var devNames = []string{"localhost", "app.localhost"}
+
 // goodLeaf reports whether the certificate is of this CA and lasts a while.
 func goodLeaf(dir string, ca *x509.Certificate, now time.Time) bool {
 	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, devCertFile), filepath.Join(dir, devKeyFile))
-	return err == nil && pair.Leaf.CheckSignatureFrom(ca) == nil &&
+	return err == nil && pair.Leaf.CheckSignatureFrom(ca) == nil && slices.Equal(pair.Leaf.DNSNames, devNames) &&
 		now.Add(leafRenew).Before(pair.Leaf.NotAfter) && now.After(pair.Leaf.NotBefore)
 }
 
@@ -110,7 +115,7 @@ func makeLeaf(dir string, ca *x509.Certificate, caKey *ecdsa.PrivateKey, now tim
 		Subject:      pkix.Name{Organization: []string{"Sallyport dev"}, CommonName: "localhost"},
 		NotBefore:    now.Add(-time.Hour), NotAfter: now.Add(leafLife),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames: []string{"localhost"}, IPAddresses: loopbacks,
+		DNSNames: devNames, IPAddresses: loopbacks,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, ca, key.Public(), caKey)
 	if err != nil {

@@ -35,7 +35,7 @@ var (
 func (d *dev) configText() []byte {
 	var b bytes.Buffer
 	err := devConfigTemplate.Execute(&b, map[string]string{
-		"Issuer": d.issuer, "App": d.appURL, "Backends": d.backendsURL,
+		"Issuer": d.issuer, "App": d.appURL, "SPA": d.spaURL(), "Backends": d.backendsURL,
 		"Listen": `"` + d.doors.public.Addr().String() + `"`, "Metrics": `"` + d.doors.ops.Addr().String() + `"`,
 		"Mutual": `"` + d.doors.mutual.Addr().String() + `"`,
 	})
@@ -57,6 +57,7 @@ type devReady struct {
 	PID               int      `json:"pid"`
 	Metrics           string   `json:"metrics"`
 	App               string   `json:"app"`
+	SPA               string   `json:"browser_app"`
 	MutualTLS         string   `json:"mtls"`
 	ServiceClientID   string   `json:"service_client_id"`
 	ServiceSecretFile string   `json:"service_secret_file"`
@@ -76,7 +77,7 @@ func (d *dev) print(w io.Writer, asJSON bool) error {
 	r := devReady{
 		Issuer: d.issuer, CAFile: d.caFile, Username: demoUser, Password: d.password.Reveal(),
 		ClientID: demoNative, RedirectURI: demoRedirect, PID: os.Getpid(), Metrics: "http://" + d.doors.ops.Addr().String() + "/metrics",
-		App: d.appURL, MutualTLS: d.mutualURL, ServiceClientID: demoService, ServiceSecretFile: d.state.file(devServiceSecret),
+		App: d.appURL, SPA: d.spaURL(), MutualTLS: d.mutualURL, ServiceClientID: demoService, ServiceSecretFile: d.state.file(devServiceSecret),
 		Mails: d.state.file(devMailFolder),
 	}
 	for _, a := range d.config.APIs {

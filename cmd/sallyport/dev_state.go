@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sallyport/internal/secret"
@@ -34,6 +35,9 @@ var devFiles = []string{
 	devStoreFile, devStoreFile + "-wal", devStoreFile + "-shm", devStoreFile + "-journal", devConfigFile, devMasterFile,
 	devCAFile, devCAKeyFile, devCertFile, devKeyFile, devPasswordFile, devWebSecret, devServiceSecret, devCatalogFile, devPaymentsFile, devIgnoreFile, devLockFile,
 }
+
+// devFolders are the folders in it.
+var devFolders = []string{devMailFolder, devPagesDir}
 
 // devState is the folder, held by this process alone.
 type devState struct {
@@ -102,7 +106,7 @@ func foreign(dir string) ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if mails := e.IsDir() && e.Name() == devMailFolder; !marked || !mails && (!e.Type().IsRegular() || !isDevFile(e.Name())) {
+		if ours := e.IsDir() && slices.Contains(devFolders, e.Name()); !marked || !ours && (!e.Type().IsRegular() || !isDevFile(e.Name())) {
 			names = append(names, e.Name())
 		}
 	}
@@ -128,7 +132,7 @@ func (s *devState) reset() error {
 	for _, e := range entries {
 		remove := os.Remove
 		switch {
-		case e.IsDir() && e.Name() == devMailFolder:
+		case e.IsDir() && slices.Contains(devFolders, e.Name()):
 			remove = os.RemoveAll
 		case e.Name() == devLockFile || !isDevFile(e.Name()):
 			continue

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
+	"sallyport/internal/bff"
 	"sallyport/internal/certificates"
 	"sallyport/internal/egress"
 	"sallyport/internal/gateway"
@@ -126,6 +127,7 @@ type node struct {
 	proofs     *token.Proofs
 	state      *gateway.State
 	limits     *ratelimit.Table
+	browser    *bff.Memory
 	hashers    *hashworker.Pool
 	news       <-chan struct{} // that there are signals
 	registry   *prometheus.Registry
@@ -206,6 +208,7 @@ func (n *node) openLasting(ctx context.Context, c *config) error {
 		}
 	})
 	n.feed.OnEntry(n.keys.onEntry)
+	n.openBrowser()
 	n.feed.OnReturn(n.feedReturned)
 	n.statics = openStatics(n.store, n.keys.Ring, n.feed, n.log, n.now)
 	if err := n.feed.CatchUp(ctx); err != nil {

@@ -7,9 +7,11 @@ import (
 	"sync"
 
 	"sallyport/internal/account"
+	"sallyport/internal/bff"
 	"sallyport/internal/gateway"
 	"sallyport/internal/notify"
 	"sallyport/internal/oauth"
+	"sallyport/internal/secret"
 	"sallyport/internal/signals"
 	"sallyport/internal/web"
 )
@@ -31,6 +33,9 @@ type assembly struct {
 	handler  http.Handler
 	ways     ways   // to the upstreams of connectors
 	stop     func() // ends its workers
+
+	browserApps   *bff.Service // nil where there are none
+	browserSecret map[string]secret.Value
 }
 
 // assemble makes one from a configuration that keeps the rules. It changes
@@ -46,7 +51,7 @@ func (n *node) assemble(ctx context.Context, c *config) (*assembly, error) {
 		return nil, err
 	}
 	for _, step := range []func(context.Context, *keyFinder) error{
-		a.assembleOAuth, a.assembleGateway, a.assembleNotices, a.assemblePosts, a.assembleSignals, a.assembleAccounts, a.assembleEdge,
+		a.assembleOAuth, a.assembleBrowser, a.assembleGateway, a.assembleNotices, a.assemblePosts, a.assembleSignals, a.assembleAccounts, a.assembleEdge,
 	} {
 		if err := step(ctx, keys); err != nil {
 			return nil, err
@@ -61,6 +66,7 @@ func (a *assembly) assembleOAuth(_ context.Context, keys *keyFinder) error {
 	if err != nil {
 		return err
 	}
+	clients = a.browserSecrets(clients)
 	resources, err := c.resources(keys)
 	if err != nil {
 		return err
@@ -109,7 +115,7 @@ func (a *assembly) assembleGateway(context.Context, *keyFinder) error {
 	}
 	a.counted = a.calls.operations()
 	a.gateway, err = gateway.New(gateway.Options{
-		Issuer: a.config.Issuer, APIs: apis, Ring: a.keys.Ring, Feed: a.feed, Proofs: a.proofs, MutualTLS: a.config.mutualURL(), Now: a.now, State: a.state, Meters: a.counted,
+		Issuer: a.config.Issuer, APIs: a.withCookies(apis), Ring: a.keys.Ring, Feed: a.feed, Proofs: a.proofs, MutualTLS: a.config.mutualURL(), Now: a.now, State: a.state, Meters: a.counted,
 	})
 	return err
 }
@@ -152,8 +158,13 @@ func (a *assembly) assembleEdge(context.Context, *keyFinder) error {
 	if err != nil {
 		return fmt.Errorf("people.theme: %w", err)
 	}
+	var browser web.BrowserApps
+	if a.browserApps != nil {
+		browser = a.browserApps
+	}
 	a.handler, err = web.New(web.Options{
-		Issuer: c.Issuer, OAuth: a.oauth, Accounts: a.accounts, Ring: a.keys.Ring, Gateway: a.gateway, Logger: a.log, Policy: a.version, Access: c.Log.access(),
+		Browser: browser,
+		Issuer:  c.Issuer, OAuth: a.oauth, Accounts: a.accounts, Ring: a.keys.Ring, Gateway: a.gateway, Logger: a.log, Policy: a.version, Access: c.Log.access(),
 		Meters: a.meters, Limits: a.limits, Now: a.now, Audiences: c.audiences(),
 		MutualTLS: c.mutualURL(), Signals: a.signals, SessionTier: c.People.sessionTier(), Theme: look, Upstream: elsewhere,
 	})

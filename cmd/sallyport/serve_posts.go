@@ -89,5 +89,10 @@ func (c *config) silentClients() []string {
 			list = append(list, client.ID)
 		}
 	}
+	for i := range c.BrowserApps { // they see it in the feed
+		if client, own := c.browserClient(&c.BrowserApps[i]); own {
+			list = append(list, client.ID)
+		}
+	}
 	return list
 }

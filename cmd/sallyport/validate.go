@@ -42,6 +42,7 @@ var rules = []rule{
 	{"PR12", "types of authorization_details are complete, in words, and for APIs that exist", "give each type, apis, text and fields: docs/guide/what-tokens-say.md", checkDetailsTypes},
 	{"CF08", "client_ids are well-formed and unique", "use letters, digits and . _ ~ -", checkClientIDs},
 	{"CL02", "native and browser clients have no secret; server and service clients have one", "remove secret_file, or set it to a file with the secret", checkClientSecrets},
+	{"BF01", "browser apps have an origin of their own, a client that keeps its secret, and APIs that take cookies", "give the app a host name of its own, leave its client out of clients, and keep APIs of tier high out of apis; docs/guide/bff.md", checkBrowserApps},
 	{ruleRedirects, "redirect URIs fit the type of their client", "https; for native also com.example.app:/path or http://127.0.0.1/path", checkRedirects},
 	{"CF09", "clients ask only for scopes that exist and stand for APIs that exist", "add the operation that needs the scope, or remove it from the client", checkClientScopes},
 	{"TK20", "who says who a service is has keys, and speaks for named subjects that are clients of that grant type", "name one of jwks_file and jwks_uri, and give the client grant_types: [urn:ietf:params:oauth:grant-type:jwt-bearer]", checkAssertionIssuers},

@@ -1,6 +1,9 @@
 package bff
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // Header is what the app's pages send with every request, as any value that is not
 // empty. Another origin cannot: the browser would ask first whether it may, and is
@@ -20,8 +23,16 @@ func (a *app) judge(r *http.Request) (why string) {
 	if len(origin) > 1 || len(origin) == 1 && origin[0] != a.Origin || len(origin) == 0 && !safe {
 		return "csrf_origin"
 	}
+	if len(origin) == 1 && isSocket(r) {
+		return "" // no page can give a WebSocket a header; its Origin is always there, and no page can change it
+	}
 	if sent := r.Header[Header]; len(sent) != 1 || sent[0] == "" {
 		return "csrf_header"
 	}
 	return ""
+}
+
+func isSocket(r *http.Request) bool {
+	up := r.Header["Upgrade"]
+	return r.Method == http.MethodGet && len(up) == 1 && strings.EqualFold(up[0], "websocket")
 }

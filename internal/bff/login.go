@@ -62,7 +62,6 @@ var seconds = regexp.MustCompile(`^[0-9]{1,9}$`)
 func stepUp(params, q url.Values) {
 	if acr := q.Get("acr_values"); token.ACRSatisfies(acr, acr) && acr != "" {
 		params.Set("acr_values", acr)
-		// Essential, so that who cannot reach it learns so here.
 	}
 	if age := q.Get("max_age"); seconds.MatchString(age) {
 		if n, err := strconv.Atoi(age); err == nil {

@@ -30,6 +30,7 @@ type call struct {
 
 	cred      credential
 	access    token.Access
+	cookie    bool        // the credential is a cookie of a browser app
 	opened    bool        // access is what a token of ours says
 	drops     uint64      // of the ring when it was opened
 	proof     token.Proof // of possession of the token's DPoP key

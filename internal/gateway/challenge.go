@@ -18,6 +18,7 @@ type refusal struct {
 	challenge []string      // WWW-Authenticate, a line each
 	allow     string        // Allow
 	after     time.Duration // Retry-After
+	location  string        // Location, with problem toLogin
 }
 
 func (no refusal) refused() bool { return no.problem != nil }
@@ -54,6 +55,9 @@ func (c *call) refuse(no refusal) {
 	c.setNonce(h)
 	if no.allow != "" {
 		h.Set("Allow", no.allow)
+	}
+	if no.location != "" {
+		h.Set("Location", no.location)
 	}
 	switch {
 	case no.after > 0:

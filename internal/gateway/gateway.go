@@ -26,6 +26,7 @@ type API struct {
 
 	Backend    Backend           // what the upstream is told, and how
 	Limits     Limits            // of all its operations together
+	Browser    BrowserSessions   // cookies of browser apps; nil: none is accepted
 	APIKeys    bool              // API keys are accepted where the tier is low
 	PeopleOnly bool              // clients that act for themselves are refused
 	Transport  http.RoundTripper // to the upstream; nil for that of Options

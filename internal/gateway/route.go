@@ -30,6 +30,7 @@ type route struct {
 	screen     Screen
 	peopleOnly bool // clients that act for themselves are refused
 	apiKeys    bool
+	browser    BrowserSessions // nil: cookies are no credential
 	backend    Backend
 	limits     Limits
 	scopes     map[string]bool
@@ -94,7 +95,7 @@ func compileAPI(opt *Options, index int, a API) *route {
 	r := &route{
 		index: index, name: a.Name, audience: a.Audience, prefix: strings.TrimSuffix(a.Path, "/"),
 		upstream: &up, base: strings.TrimSuffix(up.EscapedPath(), "/"), external: externals(opt, a),
-		demands: demandsOf(a.Tier), transport: a.Transport, noInner: a.NoInner, screen: a.Screen, peopleOnly: a.PeopleOnly, apiKeys: a.APIKeys,
+		demands: demandsOf(a.Tier), transport: a.Transport, noInner: a.NoInner, screen: a.Screen, peopleOnly: a.PeopleOnly, apiKeys: a.APIKeys, browser: a.Browser,
 		backend: a.Backend, limits: a.Limits,
 		details: a.DetailsTypes, scopes: map[string]bool{}, origins: map[string]bool{}, trees: map[string]*node{},
 	}

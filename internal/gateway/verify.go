@@ -11,6 +11,13 @@ import (
 // authenticate takes the credential, opens it, and asks whoever sent it to prove
 // what it is bound to.
 func (c *call) authenticate() refusal {
+	if c.api.browser != nil {
+		if taken, no := c.fromCookie(); no.refused() {
+			return no
+		} else if taken {
+			return c.openAndConfirm()
+		}
+	}
 	var no *problem
 	var why string
 	c.cred, no, why = readCredential(c.r.Header["Authorization"])
@@ -21,6 +28,11 @@ func (c *call) authenticate() refusal {
 	default:
 		return refusal{problem: no, reason: why, challenge: c.op.challenges.missing}
 	}
+	return c.openAndConfirm()
+}
+
+// openAndConfirm opens the token and decides whether it counts for who sent it.
+func (c *call) openAndConfirm() refusal {
 	err := c.open()
 	if errors.Is(err, jose.ErrKeysUnavailable) {
 		return refusal{problem: unavailable, reason: "keys_unavailable"}

@@ -13,6 +13,9 @@ import (
 // credentials (AZ13, G13).
 func (s *site) dispatch(w *answer, r *http.Request) {
 	path := r.URL.EscapedPath()
+	if s.servesBrowser(w, r, path) {
+		return
+	}
 	e := s.endpointAt(path)
 	if e == nil && !s.owns(path) {
 		if !s.servesAPIHost(r) {

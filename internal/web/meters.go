@@ -14,9 +14,9 @@ import (
 // patterns, classes of status, names of events. They are resolved at the start,
 // so a request touches atomics only.
 type meters struct {
-	gateway, other *meter
-	events         map[audit.Name]prometheus.Counter
-	leftOut        prometheus.Counter
+	gateway, browser, other *meter
+	events                  map[audit.Name]prometheus.Counter
+	leftOut                 prometheus.Counter
 }
 
 // meter counts one route.
@@ -70,7 +70,7 @@ func (m *Meters) of(endpoints map[string]*endpoint) *meters {
 		known[route] = one
 		return one
 	}
-	all := &meters{gateway: route("gateway"), other: route("none"), events: map[audit.Name]prometheus.Counter{}, leftOut: m.leftOut}
+	all := &meters{gateway: route("gateway"), browser: route("browser"), other: route("none"), events: map[audit.Name]prometheus.Counter{}, leftOut: m.leftOut}
 	for _, e := range endpoints {
 		e.meter = route(e.path)
 	}

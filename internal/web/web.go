@@ -32,6 +32,7 @@ type Options struct {
 	Now      func() time.Time
 
 	Gateway        http.Handler          // whatever is not the issuer's; nil: not found
+	Browser        BrowserApps           // nil: there are none
 	Audiences      []string              // of the APIs behind Gateway: their hosts are served too
 	Theme          *theme.Theme          // how pages look; nil: ours
 	Registerer     prometheus.Registerer // nil: no metrics
@@ -46,6 +47,16 @@ type Options struct {
 	Upstream       *upstream.Service     // other providers that people may sign in at; nil: none
 }
 
+// BrowserApps are the endpoints and pages of browser apps.
+type BrowserApps interface {
+	http.Handler
+	// Serves reports whether a Host header is that of an app, whose pages call the
+	// APIs there.
+	Serves(host string) bool
+	// Owns reports whether ServeHTTP answers an escaped path there.
+	Owns(host, path string) bool
+}
+
 // site is the edge. Safe for concurrent use.
 type site struct {
 	oauth    *oauth.Service
@@ -54,6 +65,7 @@ type site struct {
 	upstream *upstream.Service // nil where there are none
 	ring     *token.Ring
 	gateway  http.Handler
+	apps     BrowserApps // nil where there are none
 	log      *slog.Logger
 	now      func() time.Time
 	limits   *ratelimit.Table
@@ -100,7 +112,7 @@ func New(o Options) (http.Handler, error) {
 		return nil, fmt.Errorf("web: issuer %q is not the service's, %q", o.Issuer, o.OAuth.Issuer())
 	}
 	s := &site{
-		oauth: o.OAuth, accounts: o.Accounts, signals: o.Signals, upstream: o.Upstream, ring: o.Ring, gateway: o.Gateway, log: o.Logger, now: o.Now,
+		oauth: o.OAuth, accounts: o.Accounts, signals: o.Signals, upstream: o.Upstream, ring: o.Ring, gateway: o.Gateway, apps: o.Browser, log: o.Logger, now: o.Now,
 		limits: o.Limits, origins: map[string]bool{}, csrf: http.NewCrossOriginProtection(),
 		sessionTier: o.SessionTier, policy: o.Policy,
 	}

@@ -55,12 +55,9 @@ func fault(r *http.Request, err error) {
 	audit.FromContext(r.Context()).Set(slog.String("error", err.Error()))
 }
 
-const oneYear = "max-age=31536000; includeSubDomains"
-
 // commonHeaders are of every answer (BF13).
 func commonHeaders(h http.Header) {
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Strict-Transport-Security", oneYear)
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 }

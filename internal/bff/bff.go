@@ -62,11 +62,12 @@ type Service struct {
 type app struct {
 	App
 	*Options
-	script               []byte
-	cookie, flow, caller string // names of cookies; the last begins those of sign-ins
-	idle, absolute       time.Duration
-	redirectURI          string
-	claims               string // parameter of authorization requests
+	script         []byte
+	cookie, flow   string // names of cookies; the second begins those of sign-ins
+	idle, absolute time.Duration
+	redirectURI    string
+	claims         string // parameter of authorization requests
+	hsts           bool
 }
 
 // New returns a Service, or an error that says which App is wrong.
@@ -109,6 +110,8 @@ func compile(o *Options, in App) (*app, error) {
 	a.redirectURI = a.Origin + a.Path + "/callback"
 	a.script = []byte(strings.ReplaceAll(script, "/bff/", a.Path+"/"))
 	a.claims = claimsParameter(in.Claims)
+	// A browser would remember it for the other servers of this machine too.
+	a.hsts = u.Hostname() != "localhost" && !strings.HasSuffix(u.Hostname(), ".localhost")
 	return a, nil
 }
 
@@ -163,6 +166,9 @@ var endpoints = map[string]struct {
 // ServeHTTP answers what Owns says.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a, path := s.find(r.Host, r.URL.EscapedPath())
+	if a != nil && a.hsts {
+		w.Header().Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+	}
 	switch {
 	case a == nil:
 		refuse(w, r, notFound, "unlisted_path")

@@ -26,7 +26,7 @@ export const on = { signedOut: login };
 export const call = async (url, init = {}) => {
   const headers = new Headers(init.headers);
   headers.set("X-Sallyport-Csrf", "1");
-  const r = await fetch(url, { ...init, headers, mode: "same-origin", credentials: "same-origin" });
+  const r = await fetch(url, { ...init, headers, credentials: "same-origin" });
   if (r.status == 401) {
     const asks = r.headers.get("WWW-Authenticate") || "", more = {};
     for (const name of ["acr_values", "max_age"]) {

@@ -51,6 +51,7 @@ func (a *app) serveFile(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	commonHeaders(h)
 	h.Set("Content-Security-Policy", filePolicy)
+	h.Set("Referrer-Policy", "same-origin") // without any, requests of the page would come from Origin: null
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cache-Control", "no-cache")

@@ -1,0 +1,4 @@
+package bff
+
+// SafeReturn is safeReturn.
+func SafeReturn(s string) bool { return safeReturn(s) }

@@ -17,12 +17,19 @@ type browserAppConfig struct {
 	ClientID   string   `yaml:"client_id" example:"shop" doc:"The client that signs people in for the app. Without one of this name in clients, this server has it by itself, and there is no secret to keep. Without client_id it is called as the app."`
 	APIs       []string `yaml:"apis" need:"yes" example:"[catalog]" doc:"Names of the APIs that the app's pages may call with its cookie. None of tier high: a cookie is bound to nothing."`
 	Scope      string   `yaml:"scope" example:"openid catalog.read" doc:"What the app asks people for. Without it, openid and every scope of its APIs."`
-	Claims     []string `yaml:"claims" default:"sub,name" example:"[sub, name, email]" doc:"What the app's pages may know of the person: claims of the ID token."`
+	Claims     []string `yaml:"claims" example:"[sub, name, email]" doc:"What the app's pages may know of the person: claims of the ID token. Without it, sub and name."`
 	AfterLogin string   `yaml:"after_login" default:"/" example:"/" doc:"Path where people go after signing in who did not come from a page of the app."`
 	Files      string   `yaml:"files" example:"./dist" doc:"Folder with the app's pages, with an index.html, to serve them here. Without it another server in front has them, and passes on what is for this one."`
 }
 
 func (b *browserAppConfig) clientID() string { return cmp.Or(b.ClientID, b.Name) }
+
+func (b *browserAppConfig) claims() []string {
+	if len(b.Claims) == 0 {
+		return []string{"sub", "name"}
+	}
+	return b.Claims
+}
 
 func (b *browserAppConfig) callback() string { return b.Origin + b.Path + "/callback" }
 
@@ -48,7 +55,7 @@ func (c *config) scopeOf(b *browserAppConfig) string {
 		scopes = append(scopes, c.APIs[i].scopes()...)
 	}
 	for _, s := range [...]struct{ claim, scope string }{{"name", "profile"}, {"preferred_username", "profile"}, {"email", "email"}} {
-		for _, claim := range b.Claims {
+		for _, claim := range b.claims() {
 			if claim == s.claim && !strings.Contains(" "+strings.Join(scopes, " ")+" ", " "+s.scope+" ") {
 				scopes = append(scopes, s.scope)
 			}

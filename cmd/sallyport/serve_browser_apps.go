@@ -76,7 +76,7 @@ func (a *assembly) assembleBrowser(context.Context, *keyFinder) error {
 		b := &a.config.BrowserApps[i]
 		app := bff.App{
 			Name: b.Name, Origin: b.Origin, Path: b.Path, ClientID: b.clientID(), APIs: b.APIs, Scope: a.config.scopeOf(b),
-			AfterLogin: b.AfterLogin, Claims: b.Claims, Tier: a.config.tierOf(b),
+			AfterLogin: b.AfterLogin, Claims: b.claims(), Tier: a.config.tierOf(b),
 			Client: &ownIssuer{a: a, id: b.clientID(), reader: reader},
 		}
 		if b.Files != "" {

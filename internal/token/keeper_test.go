@@ -114,6 +114,7 @@ func TestMD05PoliciesOutlastWhatTheKeysMake(t *testing.T) {
 		token.MACRefresh:  {Keep: 2 * longest.RefreshIdle}, // the token before the last is answered while that is unused
 		token.SignIDToken: {Keep: longest.SessionAbsolute, Lead: maxAge, Publish: idToken + maxAge},
 		token.SignAccess:  {Keep: longest.AccessToken, Lead: maxAge, Publish: longest.AccessToken},
+		token.SealBrowser: {Keep: longest.SessionAbsolute},
 		token.SignInner:   {Keep: inner, Lead: maxAge, Publish: inner + maxAge},
 
 		token.SignIDTokenRSA: {Keep: longest.SessionAbsolute, Lead: maxAge, Publish: idToken + maxAge},
@@ -137,7 +138,7 @@ func TestMD05PoliciesOutlastWhatTheKeysMake(t *testing.T) {
 			t.Errorf("%s is never rotated: %+v", p.Purpose, p)
 		}
 	}
-	if len(token.Policies)-lasting != 10 {
+	if len(token.Policies)-lasting != 11 {
 		t.Errorf("%d purposes: this test must know each", len(token.Policies))
 	}
 }

@@ -32,6 +32,7 @@ var Fields = []Field{
 	{"grant_id", someRequests, "what the token comes from; it can be revoked by it"},
 	{"events", someRequests, "names of [events](events.md), with spaces between; also of lines that are no request"},
 	{"reason", someRequests, "why, from a fixed set of words; one for each event that has one"},
+	{"credential", someRequests, "cookie: the call came with the cookie of a browser app; otherwise with a token"},
 	{"error", someRequests, "code of [errors](errors.md) that the client got; in other lines what went wrong"},
 	{"error_reason", someRequests, "the finer code that the client got"},
 	{"why", someRequests, "what was wrong, in our words"},

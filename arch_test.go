@@ -24,6 +24,7 @@ breached:
 passhash:
 hashworker: passhash
 contract:
+idempotency: secret
 outbound:
 outbound/tlstest:
 http1: outbound
@@ -40,7 +41,7 @@ account: secret locale audit ratelimit breached passhash token
 passkey: account
 roster: passhash
 certificates: outbound token
-gateway: secret audit ratelimit outbound http1 contract token token/jose revocation
+gateway: secret audit ratelimit outbound http1 contract idempotency token token/jose revocation
 egress: secret vault audit ratelimit outbound token gateway
 signals: secret audit token token/jose revocation oauth
 bff: secret audit token

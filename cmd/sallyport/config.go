@@ -44,10 +44,11 @@ type config struct {
 	runningConfig
 	frontConfig
 
-	MTLSClientCAFile  string           `yaml:"mtls_client_ca_file" file:"policy" example:"client-ca.pem" doc:"PEM file with the authorities whose certificates prove clients of tls_client_auth."`
-	Attesters         []attesterConfig `yaml:"attesters" doc:"Who vouches for instances of apps (attestation-based client authentication)."`
-	GlobalRevocation  bool             `yaml:"global_token_revocation" example:"true" doc:"Let service clients with the scope sessions.revoke end every session and grant of a person, at /oauth/global-token-revocation."`
-	AssertionLifetime duration         `yaml:"assertion_lifetime" default:"5m" example:"5m" doc:"How long assertions of private_key_jwt may live, 1m to 1h. Some libraries write an hour."`
+	MTLSClientCAFile  string            `yaml:"mtls_client_ca_file" file:"policy" example:"client-ca.pem" doc:"PEM file with the authorities whose certificates prove clients of tls_client_auth."`
+	Attesters         []attesterConfig  `yaml:"attesters" doc:"Who vouches for instances of apps (attestation-based client authentication)."`
+	GlobalRevocation  bool              `yaml:"global_token_revocation" example:"true" doc:"Let service clients with the scope sessions.revoke end every session and grant of a person, at /oauth/global-token-revocation."`
+	AssertionLifetime duration          `yaml:"assertion_lifetime" default:"5m" example:"5m" doc:"How long assertions of private_key_jwt may live, 1m to 1h. Some libraries write an hour."`
+	Idempotency       idempotencyConfig `yaml:"idempotency" doc:"How long keys of requests that are sent again are remembered."`
 
 	path  string         // of the file
 	text  []byte         // of it

@@ -11,8 +11,3 @@ func (a *apiLimits) gateway() gateway.Limits { return gateway.Limits{} }
 type operationLimits struct{}
 
 func (o *operationLimits) gateway() gateway.Limits { return gateway.Limits{} }
-
-// operationIdempotency says what an operation does with Idempotency-Key.
-type operationIdempotency struct{}
-
-func (o *operationIdempotency) gateway() gateway.Idempotency { return gateway.Idempotency{} }

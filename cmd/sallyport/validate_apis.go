@@ -171,7 +171,7 @@ func (o *operationConfig) gateway() gateway.Operation {
 	method, path, _ := o.split()
 	op := gateway.Operation{
 		Method: method, Path: path, Scope: o.Scope, ACR: o.acr(), MaxAge: o.MaxAge.std(),
-		Objects: o.operationObjects.gateway(), Limits: o.operationLimits.gateway(), Idempotency: o.operationIdempotency.gateway(),
+		Objects: o.operationObjects.gateway(), Limits: o.operationLimits.gateway(), Idempotency: o.operationIdempotency.gateway(o.Stream),
 	}
 	if o.Tier != "" {
 		var t token.Tier

@@ -26,6 +26,7 @@ var Fields = []Field{
 	{"api", someRequests, "name of the API that was called"},
 	{"operation", someRequests, "method and template of the operation, as configured"},
 	{"tier", someRequests, "of the operation"},
+	{"idempotency", someRequests, "`replayed`: the answer of the first request with this key was given again; `unsettled`: what came of the call could not be remembered"},
 	{"client_id", someRequests, "who asked, as far as is known"},
 	{"subject", someRequests, "account ID of the person, or `client:` and a client_id"},
 	{"actor", someRequests, "who acts for subject, in the same form"},

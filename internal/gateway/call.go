@@ -46,6 +46,9 @@ type call struct {
 	endless   bool           // a stream that would not end by itself
 	res       *http.Response // of the upstream
 
+	sent       bool   // the upstream may have seen the request
+	claim      *claim // of an Idempotency-Key whose call this is; nil: none
+	answered   bool   // a step has written the answer
 	onResponse []onResponse
 	onEnd      []onEnd
 	complete   bool // the whole answer of the upstream was written
@@ -107,7 +110,7 @@ func (c *call) serve() refusal {
 		(*call).findOperation, (*call).checkShape, (*call).admit, (*call).authenticate, (*call).authorize, (*call).screen, (*call).limit,
 		(*call).checkObjects, (*call).checkContract, (*call).spend, (*call).claimKey, (*call).mint,
 	} {
-		if no := step(c); no.refused() {
+		if no := step(c); no.refused() || c.answered {
 			return no
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"time"
 
+	"sallyport/internal/idempotency"
 	"sallyport/internal/token"
 )
 
@@ -81,6 +82,9 @@ type Options struct {
 	Transport       http.RoundTripper // to the upstreams; nil for HTTP/1.1
 	State           *State            // what outlives a change of the configuration; nil for a new one
 	Meters          Meters            // nil: nothing is counted
+
+	Records  IdempotencyRecords // that nodes share; nil: this node alone has its own
+	KeepKeys time.Duration      // an Idempotency-Key; 0 for 24 h, which is the most
 }
 
 const (
@@ -101,6 +105,8 @@ type Gateway struct {
 	now       func() time.Time
 	maxBody   int64
 	state     *State
+	records   IdempotencyRecords
+	keepKeys  time.Duration
 	transport http.RoundTripper // to upstreams that have none of their own
 }
 
@@ -121,6 +127,12 @@ func New(o Options) (*Gateway, error) {
 	}
 	if g.state == nil {
 		g.state = NewState()
+	}
+	if g.records, g.keepKeys = o.Records, o.KeepKeys; g.records == nil {
+		g.records = g.state.ownRecords(o.Now)
+	}
+	if g.keepKeys == 0 {
+		g.keepKeys = idempotency.MaxKeep
 	}
 	if g.maxBody == 0 {
 		g.maxBody = defaultMaxBody

@@ -56,6 +56,7 @@ const cutOff = "cut_off"
 
 // exchange asks the upstream and measures how long it takes to begin.
 func (c *call) exchange(out *http.Request) (*http.Response, error) {
+	c.sent = true
 	m := c.op.meter
 	if m == nil {
 		return c.api.transport.RoundTrip(out)

@@ -124,7 +124,7 @@ func compileAPI(opt *Options, index int, a API) *route {
 		demands := demandsOf(tier)
 		person := stronger(o.ACR, tier.Limits().ACR)
 		op := &operation{
-			demands: demands, index: i, objects: compileObjects(o.Path, o.Objects), limits: o.Limits, contract: o.Contract, idempotency: o.Idempotency,
+			demands: demands, index: i, objects: compileObjects(o.Path, o.Objects), limits: o.Limits, contract: o.Contract, idempotency: o.Idempotency.resolved(o.Method, demands),
 			label: o.Method + " " + o.Path, scope: o.Scope, acr: o.ACR, personACR: person, maxAge: o.MaxAge,
 			challenges: newChallenges(newOffer(opt, r, demands.bound), o, person),
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -227,6 +228,7 @@ func (c *demoClient) call(ctx context.Context, method, address string, access se
 	}
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Idempotency-Key", rand.Text())
 	}
 	req.Header.Set("Authorization", "Bearer "+access.Reveal())
 	return c.do(req)

@@ -18,6 +18,7 @@ secret:
 locale:
 theme:
 audit:
+trace:
 metrics:
 ratelimit:
 breached:
@@ -41,14 +42,14 @@ account: secret locale audit ratelimit breached passhash token
 passkey: account
 roster: passhash
 certificates: outbound token
-gateway: secret audit ratelimit outbound http1 contract idempotency token token/jose revocation
+gateway: secret audit ratelimit outbound http1 contract idempotency token token/jose revocation trace
 egress: secret vault audit ratelimit outbound token gateway
 signals: secret audit token token/jose revocation oauth
 bff: secret audit token
 store/storetest: secret vault audit notify certificates token token/jose revocation oauth account signals bff
 store/storetest/pgtest:
 store: secret vault audit outbound notify certificates token token/jose revocation oauth account signals bff
-web: secret audit metrics ratelimit locale theme token token/jose revocation oauth account signals upstream
+web: secret audit metrics ratelimit locale theme token token/jose revocation oauth account signals upstream trace
 `
 
 // sealed packages reach none of these, at any depth: they speak in values that

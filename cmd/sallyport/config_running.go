@@ -22,6 +22,7 @@ type runningConfig struct {
 	Reload reloadConfig `yaml:"reload" doc:"What happens when this file changes, or one that it names."`
 	Drain  drainConfig  `yaml:"drain" doc:"How the server ends."`
 	Log    logConfig    `yaml:"log" doc:"What is written to the log: docs/reference/log.md."`
+	Traces tracesConfig `yaml:"traces" doc:"Which requests are followed, and who is told (OpenTelemetry). Without otlp_endpoint none is."`
 }
 
 type reloadConfig struct {

@@ -27,6 +27,7 @@ import (
 	"sallyport/internal/shared"
 	"sallyport/internal/store"
 	"sallyport/internal/token"
+	"sallyport/internal/trace"
 	"sallyport/internal/web"
 )
 
@@ -133,6 +134,7 @@ type node struct {
 	registry   *prometheus.Registry
 	meters     *web.Meters
 	calls      *callMeters
+	spans      *trace.Queue
 	cert       certificate
 	statics    *statics
 	connectors *egress.State
@@ -167,7 +169,7 @@ func openNode(ctx context.Context, c *config, logger *slog.Logger, now func() ti
 		return nil, err
 	}
 	logger, level := withLevel(logger)
-	n := &node{log: logger, level: level, now: now, store: st, state: gateway.NewState(), limits: ratelimit.New(ratelimit.Options{}), registry: prometheus.NewRegistry()}
+	n := &node{log: logger, level: level, now: now, spans: trace.NewQueue(), store: st, state: gateway.NewState(), limits: ratelimit.New(ratelimit.Options{}), registry: prometheus.NewRegistry()}
 	n.cert.set(cert)
 	if leaf := leafOf(&cert); leaf != nil {
 		n.expiries.set(c.issuerHost(), leaf.NotAfter)

@@ -27,6 +27,7 @@ type assembly struct {
 	accounts *account.Service
 	gateway  *gateway.Gateway
 	counted  *operationMeters
+	traces   *traces // nil where no request is followed
 	notices  *notify.Worker
 	postman  *notify.Postman
 	signals  *signals.Service // nil where nobody receives signals
@@ -51,7 +52,7 @@ func (n *node) assemble(ctx context.Context, c *config) (*assembly, error) {
 		return nil, err
 	}
 	for _, step := range []func(context.Context, *keyFinder) error{
-		a.assembleOAuth, a.assembleBrowser, a.assembleGateway, a.assembleNotices, a.assemblePosts, a.assembleSignals, a.assembleAccounts, a.assembleEdge,
+		a.assembleTraces, a.assembleOAuth, a.assembleBrowser, a.assembleGateway, a.assembleNotices, a.assemblePosts, a.assembleSignals, a.assembleAccounts, a.assembleEdge,
 	} {
 		if err := step(ctx, keys); err != nil {
 			return nil, err
@@ -115,7 +116,7 @@ func (a *assembly) assembleGateway(context.Context, *keyFinder) error {
 	}
 	a.counted = a.calls.operations()
 	a.gateway, err = gateway.New(gateway.Options{
-		Issuer: a.config.Issuer, APIs: a.withCookies(apis), Ring: a.keys.Ring, Feed: a.feed, Proofs: a.proofs, MutualTLS: a.config.mutualURL(), Now: a.now, State: a.state, Meters: a.counted,
+		Issuer: a.config.Issuer, APIs: a.withCookies(apis), Ring: a.keys.Ring, Feed: a.feed, Proofs: a.proofs, MutualTLS: a.config.mutualURL(), Now: a.now, State: a.state, Meters: a.counted, Traced: a.traces != nil,
 		Records: a.records(), KeepKeys: a.config.Idempotency.Keep.std(),
 	})
 	return err
@@ -165,7 +166,7 @@ func (a *assembly) assembleEdge(context.Context, *keyFinder) error {
 	}
 	a.handler, err = web.New(web.Options{
 		Browser: browser,
-		Issuer:  c.Issuer, OAuth: a.oauth, Accounts: a.accounts, Ring: a.keys.Ring, Gateway: a.gateway, Logger: a.log, Policy: a.version, Access: c.Log.access(),
+		Issuer:  c.Issuer, OAuth: a.oauth, Accounts: a.accounts, Ring: a.keys.Ring, Gateway: a.gateway, Logger: a.log, Policy: a.version, Access: c.Log.access(), Tracer: a.tracer(),
 		Meters: a.meters, Limits: a.limits, Now: a.now, Audiences: c.audiences(),
 		MutualTLS: c.mutualURL(), Signals: a.signals, SessionTier: c.People.sessionTier(), Theme: look, Upstream: elsewhere,
 	})
@@ -178,6 +179,9 @@ func (a *assembly) start(ctx context.Context, work *sync.WaitGroup) {
 	ctx, a.stop = context.WithCancel(ctx)
 	work.Go(func() { a.notices.Run(ctx) })
 	work.Go(func() { a.postman.Run(ctx) })
+	if a.traces != nil {
+		work.Go(func() { a.traces.run(ctx) })
+	}
 	if a.signals != nil {
 		work.Go(func() { a.signals.Run(ctx) })
 	}

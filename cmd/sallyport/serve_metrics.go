@@ -22,6 +22,8 @@ func (n *node) registerMetrics(r prometheus.Registerer) {
 		metrics.CounterFunc("sallyport_store_waits_total", func() float64 { return float64(n.store.Connections().WaitCount) }),
 		metrics.GaugeFunc("sallyport_tls_certificate_ends_seconds", n.certificateEnds),
 		metrics.GaugeFunc("sallyport_keys_ready", func() float64 { return oneIf(n.keys.ready() == nil) }),
+		metrics.CounterFunc("sallyport_trace_spans_total", func() float64 { return float64(n.spans.Sent()) }, "sent"),
+		metrics.CounterFunc("sallyport_trace_spans_total", func() float64 { return float64(n.spans.Lost()) }, "lost"),
 		metrics.Info("sallyport_config_info", n.policy),
 	)
 }

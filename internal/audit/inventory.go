@@ -14,7 +14,7 @@ const (
 // code, a secret, a cookie, a query, a header or a body; of people there is the
 // account ID and the address that the request came from.
 var Fields = []Field{
-	{"request_id", everyRequest, "UUID v7 of the request; its last eight characters are the error ID that people see"},
+	{"request_id", everyRequest, "26 characters that sort by time; the last eight characters are the error ID that people see"},
 	{"method", everyRequest, "of HTTP; `other` for one that nobody knows"},
 	{"route", everyRequest, "path of an endpoint of the issuer as in its table, `gateway`, or `none`; never the path that came"},
 	{"status", everyRequest, "of the answer; 0: none was given"},
@@ -47,6 +47,7 @@ var Fields = []Field{
 	{"faults", someRequests, "the first places that break the API's description: where, and a word of the code; never a value"},
 	{"notices_lost", someRequests, "people who could not be told of a leak"},
 	{"one_of", someRequests, "this line stands for so many like it: `log.access` is `sampled`"},
+	{"trace_id", someRequests, "of the trace, if the request is followed"},
 	{"lines_left_out", someRequests, "lines about refused requests that were left out since the last line, because there were too many"},
 
 	{"issuer", elsewhere, "as configured"},
@@ -111,6 +112,8 @@ var Messages = []Message{
 	{"certificate", "info", "nothing: it is new and in force"},
 	{"a certificate is about to end", "warn", "renew it, or see why the authority does not"},
 	{"there is no certificate: the authority has not given one", "error", "see error; the one before goes on until it ends"},
+	{"the collector of traces does not take them: they are lost", "warn", "look at the collector and traces in the configuration"},
+	{"the collector takes traces again", "info", "nothing"},
 	{"leak", "warn; error for the master key", "see events"},
 	{"notice", "as the event", "see events"},
 	{"a notice could not be sent yet", "warn", "look at mail and leaks in the configuration"},

@@ -85,6 +85,7 @@ type Options struct {
 
 	Records  IdempotencyRecords // that nodes share; nil: this node alone has its own
 	KeepKeys time.Duration      // an Idempotency-Key; 0 for 24 h, which is the most
+	Traced   bool               // requests may carry a trace.Span
 }
 
 const (
@@ -107,6 +108,7 @@ type Gateway struct {
 	state     *State
 	records   IdempotencyRecords
 	keepKeys  time.Duration
+	traced    bool
 	transport http.RoundTripper // to upstreams that have none of their own
 }
 
@@ -123,7 +125,7 @@ func New(o Options) (*Gateway, error) {
 	}
 	g := &Gateway{
 		issuer: o.Issuer, ring: o.Ring, reader: reader, feed: o.Feed, proofs: o.Proofs, mutualTLS: o.MutualTLS != "", now: o.Now,
-		maxBody: o.MaxBodyBytes, state: o.State,
+		maxBody: o.MaxBodyBytes, state: o.State, traced: o.Traced,
 	}
 	if g.state == nil {
 		g.state = NewState()

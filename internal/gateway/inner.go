@@ -102,8 +102,8 @@ type innerShard struct {
 }
 
 type innerEntry struct {
-	iat, exp, until int64  // Unix seconds; until is when it leaves
-	renew           int64  // when the next one is made, beside the calls that have this one
+	iat, exp, until int64 // Unix seconds; until is when it leaves
+	renew           int64 // when the next one is made, beside the calls that have this one
 	renewing        atomic.Bool
 	drops           uint64 // of the ring: a compromised key may have signed it otherwise
 	once            sync.Once

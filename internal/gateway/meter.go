@@ -54,18 +54,19 @@ func (c *call) measure(no refusal) {
 // client left, or a stream was ended.
 const cutOff = "cut_off"
 
-// exchange asks the upstream and measures how long it takes to begin.
+// exchange asks the upstream, measures how long it takes to begin, and follows it.
 func (c *call) exchange(out *http.Request) (*http.Response, error) {
 	c.sent = true
-	m := c.op.meter
-	if m == nil {
+	m, span := c.op.meter, c.follow(out)
+	if m == nil && span == nil {
 		return c.api.transport.RoundTrip(out)
 	}
 	start := c.g.now()
 	res, err := c.api.transport.RoundTrip(out)
-	if err == nil {
+	if m != nil && err == nil {
 		m.Upstream(c.g.now().Sub(start))
 	}
+	followed(span, res, err)
 	return res, err
 }
 

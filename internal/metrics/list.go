@@ -26,6 +26,8 @@ var All = []Metric{
 	{"sallyport_store_connections", Gauge, []Label{{"state", "`in_use`, `idle`"}}, "Connections to the database.", "`in_use` near the limit of 16"},
 	{"sallyport_store_waits_total", Counter, nil, "How often somebody had to wait for a connection to the database.", "it grows quickly"},
 
+	{"sallyport_trace_spans_total", Counter, []Label{{"result", "`sent`, `lost`"}}, "Spans of requests that are followed, by what became of them.", "`lost`: the collector is away or too slow"},
+
 	{"sallyport_config_changes_total", Counter, []Label{{"result", "`taken`, `refused`"}}, "Changed configurations, by what became of them.", "`refused`"},
 	{"sallyport_config_stale", Gauge, nil, "1 while a newer configuration than the one in force was refused.", "1: see /readyz"},
 	{"sallyport_config_info", Gauge, []Label{{"policy", "its version: twelve hexadecimal digits"}}, "Always 1; which configuration is in force.", "nodes differ for long"},

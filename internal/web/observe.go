@@ -15,6 +15,7 @@ import (
 
 	"sallyport/internal/audit"
 	"sallyport/internal/secret"
+	"sallyport/internal/trace"
 )
 
 // observe is outermost, for the issuer and the gateway alike. It opens the
@@ -23,10 +24,11 @@ func (s *site) observe(rw http.ResponseWriter, r *http.Request) {
 	start := s.now()
 	rec := &audit.Record{}
 	w := &answer{ResponseWriter: rw, id: secret.NewID(start)}
-	r = r.WithContext(audit.WithRecord(r.Context(), rec))
+	span := s.traces.Start(r)
+	r = r.WithContext(trace.With(audit.WithRecord(r.Context(), rec), span))
 	defer func() {
 		again := s.recovered(w, r, recover())
-		s.finish(w, r, rec, s.now().Sub(start))
+		s.finish(w, r, rec, s.now().Sub(start), span)
 		if again != nil {
 			panic(again)
 		}
@@ -62,7 +64,7 @@ func (s *site) recovered(w *answer, r *http.Request, v any) any {
 var errPanic = errors.New("panic")
 
 // finish writes the event and counts.
-func (s *site) finish(w *answer, r *http.Request, rec *audit.Record, took time.Duration) {
+func (s *site) finish(w *answer, r *http.Request, rec *audit.Record, took time.Duration, span *trace.Span) {
 	if w.meter == nil {
 		w.meter = s.meters.other
 	}
@@ -74,17 +76,47 @@ func (s *site) finish(w *answer, r *http.Request, rec *audit.Record, took time.D
 		level = slog.LevelError
 	}
 	ctx := context.WithoutCancel(r.Context())
-	if !s.log.Enabled(ctx, level) {
+	written, oneOf := s.writes(ctx, level, w, r, rec, events)
+	if !written && span == nil {
 		return
 	}
-	written, oneOf := s.access.takes(w, rec, events)
+	attrs := s.line(w, r, rec, events, took)
+	if span != nil {
+		attrs = append(attrs, slog.String("trace_id", span.ID()))
+		endSpan(span, w, r, attrs)
+	}
 	if !written {
 		return
 	}
+	if oneOf > 1 {
+		attrs = append(attrs, slog.Int("one_of", oneOf))
+	}
+	if n := s.flood.leftOut.Swap(0); n > 0 {
+		attrs = append(attrs, slog.Int64("lines_left_out", n))
+	}
+	// By the handler itself: LogAttrs would look up the source line of this one.
+	record := slog.NewRecord(s.now(), level, "request", 0)
+	record.AddAttrs(attrs...)
+	_ = s.log.Handler().Handle(ctx, record)
+}
+
+// writes reports whether the request has its line, and for how many it stands.
+func (s *site) writes(ctx context.Context, level slog.Level, w *answer, r *http.Request, rec *audit.Record, events []audit.Event) (written bool, oneOf int) {
+	if !s.log.Enabled(ctx, level) {
+		return false, 0
+	}
+	if written, oneOf = s.access.takes(w, rec, events); !written {
+		return false, 0
+	}
 	if !s.flood.takes(s.now(), w, r, events) {
 		s.meters.leftOut.Inc()
-		return
+		return false, 0
 	}
+	return true, oneOf
+}
+
+// line is what the line of a request says, fit for any sink.
+func (s *site) line(w *answer, r *http.Request, rec *audit.Record, events []audit.Event, took time.Duration) []slog.Attr {
 	attrs := make([]slog.Attr, 0, 20)
 	attrs = append(attrs,
 		slog.String("request_id", w.id.String()), slog.String("method", knownMethod(r.Method)), slog.String("route", w.meter.route),
@@ -96,19 +128,10 @@ func (s *site) finish(w *answer, r *http.Request, rec *audit.Record, took time.D
 	set := rec.Attrs()
 	attrs = append(attrs, set...)
 	attrs = appendEvents(attrs, set, events)
-	if oneOf > 1 {
-		attrs = append(attrs, slog.Int("one_of", oneOf))
-	}
-	if n := s.flood.leftOut.Swap(0); n > 0 {
-		attrs = append(attrs, slog.Int64("lines_left_out", n))
-	}
 	for i := range attrs {
 		attrs[i] = safeAttr(attrs[i])
 	}
-	// By the handler itself: LogAttrs would look up the source line of this one.
-	record := slog.NewRecord(s.now(), level, "request", 0)
-	record.AddAttrs(attrs...)
-	_ = s.log.Handler().Handle(ctx, record)
+	return attrs
 }
 
 // outcome is LG02's: what became of it, in one word.

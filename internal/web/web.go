@@ -19,6 +19,7 @@ import (
 	"sallyport/internal/signals"
 	"sallyport/internal/theme"
 	"sallyport/internal/token"
+	"sallyport/internal/trace"
 	"sallyport/internal/upstream"
 )
 
@@ -38,6 +39,7 @@ type Options struct {
 	Registerer     prometheus.Registerer // nil: no metrics
 	Meters         *Meters               // instead of Registerer: those of the site that this one follows
 	Access         Access                // which requests have a line in the log
+	Tracer         *trace.Tracer         // nil: no request is followed
 	Policy         string                // version of the configuration, for the event of each request
 	Limits         *ratelimit.Table      // of client authentication; nil: one of its own
 	BrowserOrigins []string              // exact origins of browser apps that may call the token endpoint
@@ -70,6 +72,7 @@ type site struct {
 	now      func() time.Time
 	limits   *ratelimit.Table
 	flood    flood
+	traces   *trace.Tracer
 	access   access
 	origins  map[string]bool
 	csrf     *http.CrossOriginProtection
@@ -123,7 +126,7 @@ func New(o Options) (http.Handler, error) {
 		s.limits = ratelimit.New(ratelimit.Options{})
 	}
 	s.flood.limits = s.limits
-	s.access.which = o.Access
+	s.access.which, s.traces = o.Access, o.Tracer
 	for _, origin := range o.BrowserOrigins {
 		if u, err := url.Parse(origin); err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin {
 			return nil, fmt.Errorf("web: %q is not an origin: write for example https://app.example.com", origin)

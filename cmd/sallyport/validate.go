@@ -63,7 +63,7 @@ var rules = []rule{
 	{"CF13", "the theme can be read by everybody, and its logo is a picture and nothing else", "take the colour that is proposed, or remove the value: ours pass", checkTheme},
 	{ruleProviders, "other providers are complete, and this server can prove itself there", "docs/guide/people.md has working settings for each kind; sallyport check --providers asks them", checkProviders},
 	{"GW27", "the server waits for files and for calls for bounded times, and samples its log within bounds", "remove the setting: the default is right for most", checkRunning},
-	{"GW32", "traces go to a collector over TLS, and are continued for proxies of our own only", "set traces.otlp_endpoint to https://HOST/v1/traces, or to http:// on this machine", checkTraces},
+	{"CF20", "traces go to a collector over TLS, and are continued for proxies of our own only", "set traces.otlp_endpoint to https://HOST/v1/traces, or to http:// on this machine", checkTraces},
 	{"CF10", "files with keys and secrets can be read by their owner only", "chmod 600 FILE", checkPermissions},
 	{"TL07", "an authority that gives certificates is complete, and asked for names that it can check", "docs/guide/first-deployment.md, section 1, has working settings", checkACME},
 	{"CF11", "the listener has a certificate that is valid for the issuer and fits its key", "set tls.cert_file and tls.key_file to a valid pair", checkTLS},

@@ -112,7 +112,6 @@ var Messages = []Message{
 	{"certificate", "info", "nothing: it is new and in force"},
 	{"a certificate is about to end", "warn", "renew it, or see why the authority does not"},
 	{"there is no certificate: the authority has not given one", "error", "see error; the one before goes on until it ends"},
-	{"an upstream sent the key of a connector back", "warn", "it was cut out; see why that service echoes keys, and change the key"},
 	{"the collector of traces does not take them: they are lost", "warn", "look at the collector and traces in the configuration"},
 	{"the collector takes traces again", "info", "nothing"},
 	{"leak", "warn; error for the master key", "see events"},

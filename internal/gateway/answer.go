@@ -27,13 +27,20 @@ func (c *call) clean(res *http.Response) refusal {
 	keepPrivate(res.Header)
 	c.setCORS(res.Header)
 	c.setNonce(res.Header)
+	c.setRate(res.Header)
 	for _, see := range c.onResponse {
 		if no := see(res); no.refused() {
 			return no
 		}
 	}
+	if c.upgrade && !c.stand() {
+		return tooManyStreams
+	}
 	if !c.upgrade && isStream(res) {
 		c.endless = isEvents(res)
+		if c.endless && !c.stand() {
+			return tooManyStreams
+		}
 		if !c.watch() {
 			return c.failure(context.Cause(c.Context))
 		}

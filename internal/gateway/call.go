@@ -46,9 +46,13 @@ type call struct {
 	endless   bool           // a stream that would not end by itself
 	res       *http.Response // of the upstream
 
-	sent       bool   // the upstream may have seen the request
-	claim      *claim // of an Idempotency-Key whose call this is; nil: none
-	answered   bool   // a step has written the answer
+	sent     bool   // the upstream may have seen the request
+	claim    *claim // of an Idempotency-Key whose call this is; nil: none
+	answered bool   // a step has written the answer
+	seats    seats
+	rate     rateNote
+	rateLine [1]string
+
 	onResponse []onResponse
 	onEnd      []onEnd
 	complete   bool // the whole answer of the upstream was written
@@ -88,6 +92,8 @@ func (c *call) ended(no *refusal) {
 	for i := len(c.onEnd) - 1; i >= 0; i-- {
 		c.onEnd[i](*no)
 	}
+	c.countFailure(*no)
+	c.leave()
 	c.measure(*no)
 }
 

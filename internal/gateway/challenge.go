@@ -53,6 +53,7 @@ func (c *call) refuse(no refusal) {
 		c.offerNonce()
 	}
 	c.setNonce(h)
+	c.setRate(h)
 	if no.allow != "" {
 		h.Set("Allow", no.allow)
 	}

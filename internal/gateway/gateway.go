@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sallyport/internal/idempotency"
+	"sallyport/internal/ratelimit"
 	"sallyport/internal/token"
 )
 
@@ -86,6 +87,10 @@ type Options struct {
 	Records  IdempotencyRecords // that nodes share; nil: this node alone has its own
 	KeepKeys time.Duration      // an Idempotency-Key; 0 for 24 h, which is the most
 	Traced   bool               // requests may carry a trace.Span
+
+	Failures    ratelimit.Rate // of credentials that prove to be none, by address; zero: not limited
+	Concurrency int            // calls under way at once, without streams; 0: not limited
+	MaxDelay    time.Duration  // what may run may wait for a processor this long before calls are shed; 0: for ever
 }
 
 const (
@@ -110,6 +115,10 @@ type Gateway struct {
 	keepKeys  time.Duration
 	traced    bool
 	transport http.RoundTripper // to upstreams that have none of their own
+
+	failures    *ratelimit.Counter
+	concurrency int
+	maxDelay    time.Duration
 }
 
 // New returns a Gateway. It refuses whatever would leave an operation
@@ -123,12 +132,12 @@ func New(o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.State == nil {
+		o.State = NewState()
+	}
 	g := &Gateway{
 		issuer: o.Issuer, ring: o.Ring, reader: reader, feed: o.Feed, proofs: o.Proofs, mutualTLS: o.MutualTLS != "", now: o.Now,
-		maxBody: o.MaxBodyBytes, state: o.State, traced: o.Traced,
-	}
-	if g.state == nil {
-		g.state = NewState()
+		maxBody: o.MaxBodyBytes, state: o.State, traced: o.Traced, failures: o.State.rates.Local(failuresName, o.Failures), concurrency: o.Concurrency, maxDelay: o.MaxDelay,
 	}
 	if g.records, g.keepKeys = o.Records, o.KeepKeys; g.records == nil {
 		g.records = g.state.ownRecords(o.Now)

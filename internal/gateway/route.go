@@ -33,6 +33,7 @@ type route struct {
 	browser    BrowserSessions // nil: cookies are no credential
 	backend    Backend
 	limits     Limits
+	capacity   capacity
 	scopes     map[string]bool
 	scopeList  []string
 	details    []string
@@ -60,7 +61,8 @@ type operation struct {
 	demands                  // of its own tier, or the API's
 	index       int          // in the API
 	objects     *objectRules // nil: none
-	limits      Limits
+	limiter     *limiter     // nil: none
+	capacity    capacity
 	contract    *Contract
 	idempotency Idempotency
 	label       string // "GET /items/{id}", for logs
@@ -96,7 +98,7 @@ func compileAPI(opt *Options, index int, a API) *route {
 		index: index, name: a.Name, audience: a.Audience, prefix: strings.TrimSuffix(a.Path, "/"),
 		upstream: &up, base: strings.TrimSuffix(up.EscapedPath(), "/"), external: externals(opt, a),
 		demands: demandsOf(a.Tier), transport: a.Transport, noInner: a.NoInner, screen: a.Screen, peopleOnly: a.PeopleOnly, apiKeys: a.APIKeys, browser: a.Browser,
-		backend: a.Backend, limits: a.Limits,
+		backend: a.Backend, limits: a.Limits, capacity: opt.State.capacity(a.Name, a.Limits.Concurrency),
 		details: a.DetailsTypes, scopes: map[string]bool{}, origins: map[string]bool{}, trees: map[string]*node{},
 	}
 	for _, o := range a.CORSOrigins {
@@ -124,7 +126,8 @@ func compileAPI(opt *Options, index int, a API) *route {
 		demands := demandsOf(tier)
 		person := stronger(o.ACR, tier.Limits().ACR)
 		op := &operation{
-			demands: demands, index: i, objects: compileObjects(o.Path, o.Objects), limits: o.Limits, contract: o.Contract, idempotency: o.Idempotency.resolved(o.Method, demands),
+			demands: demands, index: i, objects: compileObjects(o.Path, o.Objects), limiter: opt.State.limiter(a.Name, o.Method+" "+o.Path, &o.Limits, &a.Limits),
+			capacity: opt.State.capacity(a.Name+" "+o.Method+" "+o.Path, o.Limits.Concurrency), contract: o.Contract, idempotency: o.Idempotency.resolved(o.Method, demands),
 			label: o.Method + " " + o.Path, scope: o.Scope, acr: o.ACR, personACR: person, maxAge: o.MaxAge,
 			challenges: newChallenges(newOffer(opt, r, demands.bound), o, person),
 		}

@@ -16,6 +16,7 @@ var errPolicy = errors.New("the policy has changed")
 // go on. Calls that are under way end as they began.
 func (g *Gateway) TakeOver() {
 	before := g.state.streams.takeOver(g)
+	g.state.rates.Keep("api.", g.table.limitNames())
 	if before == nil || before == g {
 		return
 	}

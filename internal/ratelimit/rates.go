@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/maphash"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 )
@@ -68,13 +69,16 @@ func (t *Rates) counter(name string, r Rate, shared bool) *Counter {
 	return &Counter{Rate: r, name: name, salt: nameHash(name), rates: t, rule: r.rule(), table: table, shared: shared}
 }
 
-// Keep forgets all limits but those with these names: call it when a changed
-// configuration is in force, so that no number of changes fills the memory.
-func (t *Rates) Keep(names map[string]bool) {
+// Name is what the limit was made with.
+func (c *Counter) Name() string { return c.name }
+
+// Keep forgets the limits whose names have the prefix, but for these names: call it
+// when a changed configuration is in force, so that no number of changes fills the memory.
+func (t *Rates) Keep(prefix string, names map[string]bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for name := range t.tables {
-		if !names[name] {
+		if strings.HasPrefix(name, prefix) && !names[name] {
 			delete(t.tables, name)
 		}
 	}

@@ -126,7 +126,7 @@ func TestAChangedRateForgetsNobody(t *testing.T) {
 	if v := rates.Counter("x", rate(t, "120/h burst 2")).Allow(t.Context(), start, "u1", 1); v.OK {
 		t.Error("a change of the rate filled the bucket")
 	}
-	rates.Keep(map[string]bool{"y": true})
+	rates.Keep("", map[string]bool{"y": true})
 	if v := rates.Counter("x", rate(t, "60/h burst 2")).Allow(t.Context(), start, "u1", 1); !v.OK {
 		t.Error("a limit that was removed is still remembered")
 	}

@@ -85,6 +85,11 @@ func (c *call) copyBody(res *http.Response) error {
 		return nil
 	}
 	atOnce := res.ContentLength < 0 || isEvents(res)
+	if isEvents(res) { // the first event may be long in coming
+		if err := c.w.flush(); err != nil {
+			return err
+		}
+	}
 	buf := buffers.Get().(*[bufferSize]byte) //nolint:errcheck,forcetypeassert // nothing else is in it
 	defer buffers.Put(buf)
 	for {

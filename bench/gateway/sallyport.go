@@ -57,12 +57,14 @@ apis:
   - name: sealed
     audience: %[1]s/sealed
     path: /sealed
+    limits: {per_user: off, concurrency_per_user: 0}
     upstream: http://%[4]s
     operations:
       - {match: "GET /items/{id}", scope: sealed.read}
   - name: jwt
     audience: %[1]s/jwt
     path: /jwt
+    limits: {per_user: off, concurrency_per_user: 0}
     upstream: http://%[4]s
     token_format: jwt
     operations:

@@ -74,6 +74,7 @@ func (n *node) openReplay(ctx context.Context, c *config) (token.Replay, error) 
 	if err != nil {
 		return nil, err
 	}
+	n.state.Rates().Share(n.shared)
 	return bothReplays{memory, n.shared}, nil
 }
 

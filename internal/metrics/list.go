@@ -18,6 +18,9 @@ var All = []Metric{
 	{"sallyport_gateway_calls_total", Counter, []Label{api, operation, status}, "Calls to APIs by what the client was answered.", "5xx"},
 	{"sallyport_gateway_refusals_total", Counter, []Label{api, {"reason", "a word of the code, as in the log"}}, "Calls that the gateway answered itself, by reason.", "`upstream_…`: the API; `feed_stale`: the database; `panic`: report it"},
 	{"sallyport_gateway_upstream_seconds", Histogram, []Label{api}, "Time until the answer of an API began. Calls that got none are not in it.", "it gets longer"},
+	{"sallyport_gateway_in_flight", Gauge, nil, "Calls under way, without streams.", "near `gateway.concurrency`"},
+	{"sallyport_gateway_shed_total", Counter, nil, "Calls that were refused because the node could not keep up.", "it grows: the node needs help"},
+	{"sallyport_limits_shared_total", Counter, []Label{{"result", "`leased`, `refused`, `failed`"}}, "Questions to the shared state for a part of a limit.", "`failed`: each node counts for itself"},
 	{"sallyport_gateway_streams", Gauge, nil, "Long answers and upgraded connections that are watched for revocation.", ""},
 
 	{"sallyport_revocation_age_seconds", Gauge, nil, "How old the view of the revocation feed is.", "above 1: calls of tier high are refused"},

@@ -80,11 +80,6 @@ func (a *apiLimits) gateway() gateway.Limits {
 
 func (o *operationLimits) gateway() gateway.Limits { return o.Limits.gateway() }
 
-// operationIdempotency says what an operation does with Idempotency-Key.
-type operationIdempotency struct{}
-
-func (o *operationIdempotency) gateway() gateway.Idempotency { return gateway.Idempotency{} }
-
 // checkLimits reads all rates as the gateway does.
 func checkLimits(j *judge) {
 	check := func(at string, l *limitsConfig) {

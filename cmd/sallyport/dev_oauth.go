@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -230,7 +229,6 @@ func (c *demoClient) call(ctx context.Context, method, address string, access se
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 		req.Header.Set("Idempotency-Key", rand.Text())
-		req.Header.Set("Idempotency-Key", hex.EncodeToString(secret.Random(16))) // each press of the button is a thing of its own
 	}
 	req.Header.Set("Authorization", "Bearer "+access.Reveal())
 	return c.do(req)

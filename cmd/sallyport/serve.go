@@ -277,6 +277,9 @@ func (c *config) guardedAPIs() (list []gateway.API, places []int, err error) {
 		if err != nil {
 			return nil, nil, err
 		}
+		if api.Backend.TLS, err = c.upstreamTLS(&c.APIs[i]); err != nil {
+			return nil, err
+		}
 		for _, t := range c.DetailsTypes {
 			if slices.Contains(t.APIs, api.Name) {
 				api.DetailsTypes = append(api.DetailsTypes, t.Type)

@@ -219,6 +219,9 @@ func checkPermissions(j *judge) {
 	for i, c := range j.c.Clients {
 		private = append(private, struct{ path, file string }{fmt.Sprintf("clients[%d].secret_file", i), c.SecretFile})
 	}
+	for i := range j.c.APIs {
+		private = append(private, struct{ path, file string }{fmt.Sprintf("apis[%d].upstream_tls.key_file", i), j.c.APIs[i].UpstreamTLS.KeyFile})
+	}
 	for i, p := range j.c.Providers {
 		private = append(private, []struct{ path, file string }{
 			{fmt.Sprintf("providers[%d].client_secret_file", i), p.ClientSecretFile}, {fmt.Sprintf("providers[%d].private_key_file", i), p.PrivateKeyFile},

@@ -20,9 +20,12 @@ type onEnd func(no refusal)
 func (c *call) clean(res *http.Response) refusal {
 	dropNominated(res.Header, res.Header["Connection"])
 	for name := range res.Header {
-		if hopByHop[name] || dropResponse.drops(name) {
+		if hopByHop[name] || c.api.backend.drop.drops(name) {
 			delete(res.Header, name)
 		}
+	}
+	if no := c.cleanMeaning(res); no.refused() {
+		return no
 	}
 	keepPrivate(res.Header)
 	c.setCORS(res.Header)
@@ -37,15 +40,18 @@ func (c *call) clean(res *http.Response) refusal {
 		return tooManyStreams
 	}
 	if !c.upgrade && isStream(res) {
-		c.endless = isEvents(res)
-		if c.endless && !c.stand() {
+		if isEvents(res) && !c.stand() {
 			return tooManyStreams
 		}
 		if !c.watch() {
 			return c.failure(context.Cause(c.Context))
 		}
+		if isEvents(res) && !c.g.state.streams.keepsOn(c) {
+			return c.failure(context.Cause(c.Context))
+		}
 		c.unlimitTime()
 	}
+	c.paceAnswer(res)
 	return handled
 }
 
@@ -57,20 +63,22 @@ func (c *call) answer(res *http.Response) {
 		h[name] = lines
 	}
 	for name := range res.Trailer { // announced: the values come later
-		if !dropResponse.drops(name) {
+		if !c.api.backend.drop.drops(name) {
 			h.Add("Trailer", name)
 		}
 	}
 	c.w.WriteHeader(res.StatusCode)
-	if len(h["Trailer"]) > 0 {
-		_ = c.w.flush() // a short answer would get a length, and no trailer
+	if len(h["Trailer"]) > 0 || isEvents(res) || c.isGRPC() {
+		// A short answer would get a length, and no trailer; and who waits for events,
+		// or says more when the answer has begun, may wait long for the first byte.
+		_ = c.w.flush()
 	}
 	if err := c.copyBody(res); err != nil {
 		panic(http.ErrAbortHandler)
 	}
 	_ = res.Body.Close() // now the trailer is complete
 	for name, lines := range res.Trailer {
-		if dropResponse.drops(name) {
+		if c.api.backend.drop.drops(name) {
 			continue
 		}
 		h[http.TrailerPrefix+name] = lines

@@ -22,7 +22,7 @@ func (c *call) readBody() ([]byte, refusal) {
 	if c.r.Body == nil || c.r.Body == http.NoBody {
 		return nil, handled
 	}
-	limit := min(c.g.maxBody, maxRead)
+	limit := min(c.api.backend.maxBody, maxRead)
 	if c.r.ContentLength > limit {
 		return nil, refusal{problem: bodyTooLarge, reason: "body_size"}
 	}
@@ -44,10 +44,14 @@ func (c *call) readBody() ([]byte, refusal) {
 type limitedBody struct {
 	io.ReadCloser
 	over, bad, done atomic.Bool
+	before          func() // each read; or nil
 }
 
 // Read implements io.Reader.
 func (b *limitedBody) Read(p []byte) (int, error) {
+	if b.before != nil {
+		b.before()
+	}
 	n, err := b.ReadCloser.Read(p)
 	if err != nil {
 		var over *http.MaxBytesError

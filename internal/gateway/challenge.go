@@ -66,6 +66,10 @@ func (c *call) refuse(no refusal) {
 	case no.problem.status == http.StatusServiceUnavailable:
 		h.Set("Retry-After", "1")
 	}
+	if c.isGRPC() {
+		c.refuseGRPC(no.problem)
+		return
+	}
 	c.w.WriteHeader(no.problem.status)
 	if c.r.Method != http.MethodHead {
 		_, _ = c.w.Write(no.problem.body)

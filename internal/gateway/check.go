@@ -73,6 +73,7 @@ func (k *checker) api(where string, a *API) {
 	if len(a.Operations) == 0 {
 		k.addf("%s: operations: none, and everything unlisted is refused: list each as method, path and scope", where)
 	}
+	k.backend(where, a)
 	for i := range a.Operations {
 		k.operation(fmt.Sprintf("%s: operations[%d]", where, i), &a.Operations[i])
 	}

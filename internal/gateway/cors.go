@@ -23,7 +23,7 @@ func (c *call) setCORS(h http.Header) {
 	h.Add("Vary", "Origin")
 	if c.origin != "" {
 		h.Set("Access-Control-Allow-Origin", c.origin)
-		h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, DPoP-Nonce, Retry-After, RateLimit, RateLimit-Policy, ETag, Location, Link, X-Request-Id")
+		h.Set("Access-Control-Expose-Headers", c.api.backend.expose)
 	}
 }
 
@@ -49,7 +49,7 @@ func (c *call) preflight() refusal {
 	if names := sendable(c.r.Header["Access-Control-Request-Headers"]); names != "" {
 		h.Set("Access-Control-Allow-Headers", names)
 	}
-	h.Set("Access-Control-Max-Age", "600")
+	h.Set("Access-Control-Max-Age", c.api.backend.preflight)
 	c.w.WriteHeader(http.StatusNoContent)
 	return handled
 }

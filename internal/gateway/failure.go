@@ -25,6 +25,8 @@ func (c *call) failure(err error) refusal {
 		return refusal{problem: unavailable, reason: "feed_stale", event: audit.FeedStale}
 	case errors.Is(cause, errClosing):
 		return refusal{problem: unavailable, reason: "closing"}
+	case errors.Is(cause, errIdle):
+		return refusal{problem: gatewayTimeout, reason: "upstream_idle"}
 	case errors.Is(cause, context.DeadlineExceeded):
 		return refusal{problem: gatewayTimeout, reason: "deadline"}
 	case cause != nil:

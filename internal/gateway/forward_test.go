@@ -140,7 +140,7 @@ func TestRedirectsArePassedOnNotFollowed(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/items/secret", http.StatusFound) })
 	got := f.get("/catalog/items/1", f.bearer())
-	if got.Status != 302 || got.Header.Get("Location") != "/items/secret" || len(f.taken()) != 1 {
+	if got.Status != 302 || got.Header.Get("Location") != "/catalog/items/secret" || len(f.taken()) != 1 {
 		t.Errorf("got %d %v", got.Status, got.Header)
 	}
 }

@@ -28,12 +28,30 @@ var dropRequest = newNames(
 	"x-http-method-override", "x-http-method", "x-method-override",
 )
 
-// dropResponse are the names that a backend has no say in: cookies and CORS are
-// the gateway's, challenges would send the client to refresh a good token, and
-// the rest tells what runs behind.
-var dropResponse = newNames(
-	"set-cookie", "set-cookie2", "server", "x-powered-by", "x-aspnet-version", "x-aspnetmvc-version", "x-runtime", "via", "alt-svc",
+// reserved are the names of answers that are the gateway's, whatever an API is
+// configured to say: CORS and challenges, without which a browser or a client
+// would believe the backend, and what steers the proxies in front.
+var reserved = newNames(
 	"access-control-*", "www-authenticate", "authentication-info", "dpop-nonce", "proxy-*", "x-sallyport-*", "x-accel-*", "x-sendfile",
+	"set-cookie2",
+)
+
+// dropResponse are the names that a backend has no say in unless its API says
+// so: the reserved ones, and
+//   - what speaks for the whole host, which others share: cookies, Clear-Site-Data,
+//     HSTS, pins, reports, client hints, service workers, sign-in state;
+//   - what leads elsewhere without a redirect: Refresh, Alt-Svc;
+//   - what opens answers to other origins: Timing-Allow-Origin;
+//   - what tells what runs behind.
+//
+// Location and Content-Location are rewritten (location.go). Link stays: it is how
+// APIs tell pages, and only a navigation acts on its preloads.
+var dropResponse = reserved.with(
+	"set-cookie", "clear-site-data", "strict-transport-security", "public-key-pins*", "expect-ct", "expect-staple", "nel", "report-to", "reporting-endpoints",
+	"accept-ch*", "critical-ch", "service-worker-allowed", "origin-agent-cluster", "origin-trial", "set-login", "sign-in", "activate-storage-access",
+	"permissions-policy*", "document-policy*", "speculation-rules", "supports-loading-mode",
+	"refresh", "alt-svc", "alt-used", "timing-allow-origin", "sourcemap", "x-sourcemap",
+	"server", "via", "x-powered-by", "x-aspnet-version", "x-aspnetmvc-version", "x-runtime", "x-served-by", "x-backend*", "x-upstream*", "x-generator",
 )
 
 // methodOverride are the headers by which some frameworks run another method
@@ -45,6 +63,7 @@ var methodOverride = newNames("x-http-method-override", "x-http-method", "x-meth
 type names struct {
 	exact    map[string]bool // canonical form
 	prefixes [256][]string   // canonical form, by the byte that tells most apart
+	except   map[string]bool // canonical form
 }
 
 // place is the byte of a name, which is longer than two, that tells most names
@@ -71,9 +90,34 @@ func newNames(list ...string) names {
 	return n
 }
 
-// has folds case. Names with an underscore never reach it.
+// with is n and list.
+func (n *names) with(list ...string) names {
+	more := newNames(list...)
+	for name := range n.exact {
+		more.exact[name] = true
+	}
+	for i := range n.prefixes {
+		more.prefixes[i] = append(more.prefixes[i], n.prefixes[i]...)
+	}
+	return more
+}
+
+// without is n with exceptions.
+func (n *names) without(list []string) *names {
+	less := n.with()
+	less.except = map[string]bool{}
+	for _, name := range list {
+		less.except[textproto.CanonicalMIMEHeaderKey(name)] = true
+	}
+	return &less
+}
+
+// has folds case. Names with other characters than letters, digits and "-" never reach it.
 func (n *names) has(name string) bool {
 	name = textproto.CanonicalMIMEHeaderKey(name)
+	if n.except[name] {
+		return false
+	}
 	if n.exact[name] {
 		return true
 	}
@@ -88,18 +132,28 @@ func (n *names) has(name string) bool {
 	return false
 }
 
-// drops reports whether the name must not pass: it is one of these, or has an
-// underscore. CGI, WSGI and their heirs fold "_" and "-" into one, so
-// "X_User_Id" would arrive as "X-User-Id" (CVE-2025-64484).
-func (n *names) drops(name string) bool {
-	return strings.IndexByte(name, '_') >= 0 || n.has(name)
+// drops reports whether the name must not pass: it is one of these, or has a
+// character that some readers take for "-". CGI, WSGI and their heirs fold "_",
+// and some of them every other sign, so "X_User_Id" or "X.User.Id" would arrive
+// as "X-User-Id" (CVE-2025-64484).
+func (n *names) drops(name string) bool { return !isPlain(name) || n.has(name) }
+
+var plainByte = byteSet("-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+
+func isPlain(name string) bool {
+	for i := range len(name) {
+		if !plainByte[name[i]] {
+			return false
+		}
+	}
+	return name != ""
 }
 
 // overridesMethod reports whether any spelling of a method override is there.
 func overridesMethod(h http.Header) bool {
 	for name := range h {
-		if strings.IndexByte(name, '_') >= 0 {
-			name = strings.ReplaceAll(name, "_", "-")
+		if !isPlain(name) {
+			name = foldName(name)
 		}
 		if methodOverride.has(name) {
 			return true

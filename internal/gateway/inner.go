@@ -21,6 +21,12 @@ func (c *call) mint() refusal {
 	if c.api.noInner {
 		return handled
 	}
+	if c.op.innerBound {
+		if c.bearer, err = c.signBound(); err != nil {
+			return refusal{problem: internalError, reason: "inner_token"}
+		}
+		return handled
+	}
 	c.bearer, err = c.g.state.inner.get(innerKey{c.access.Serial, c.api}, c)
 	if err != nil {
 		return refusal{problem: internalError, reason: "inner_token"}
@@ -56,7 +62,11 @@ func (c *call) innerClaims(now, exp int64) []byte {
 		b = token.AppendJSONString(append(b, `,"grant":`...), a.GrantID.String())
 	}
 	seen := token.Access{Details: token.DetailsFor(a.Details, c.api.audience), Actor: a.Actor}
-	return append(seen.AppendDelegation(b), '}')
+	b = seen.AppendDelegation(b)
+	if c.op.innerBound {
+		b = append(append(append(b, `,"req":"`...), c.requestHash()...), '"')
+	}
+	return append(b, '}')
 }
 
 // knownScopes is the part of a scope that this API's operations ask for. What

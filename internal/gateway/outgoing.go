@@ -16,7 +16,8 @@ func (c *call) outgoing() *http.Request {
 		Header: c.sendable(), ContentLength: c.r.ContentLength,
 	}).WithContext(c) //nolint:contextcheck // the call is the context
 	if c.r.ContentLength != 0 && c.r.Body != nil && c.r.Body != http.NoBody {
-		c.body = &limitedBody{ReadCloser: http.MaxBytesReader(c.w.ResponseWriter, c.r.Body, c.g.maxBody)}
+		c.body = &limitedBody{ReadCloser: http.MaxBytesReader(c.w.ResponseWriter, c.r.Body, c.api.backend.maxBody)}
+		c.pace()
 		out.Body = c.body
 	}
 	return out
@@ -61,10 +62,13 @@ func (c *call) sendable() http.Header {
 	if _, said := out["User-Agent"]; !said {
 		out["User-Agent"] = nil // net/http would say its own
 	}
-	c.setForwarded(out)
-	if c.bearer != nil {
-		out["Authorization"] = c.bearer
+	if c.api.backend.Cookies {
+		if cookies := backendCookies(in["Cookie"]); cookies != nil {
+			out["Cookie"] = cookies
+		}
 	}
+	c.setForwarded(out)
+	c.setInner(out)
 	return out
 }
 

@@ -31,7 +31,7 @@ type route struct {
 	peopleOnly bool // clients that act for themselves are refused
 	apiKeys    bool
 	browser    BrowserSessions // nil: cookies are no credential
-	backend    Backend
+	backend    backend
 	limits     Limits
 	capacity   capacity
 	scopes     map[string]bool
@@ -48,12 +48,13 @@ type demands struct {
 	tier        token.Tier
 	bound       bool  // tokens are bound to a key or a certificate
 	needNonce   bool  // DPoP proofs carry a nonce
+	innerBound  bool  // inner tokens are for one request
 	maxLifetime int64 // of an access token, in seconds
 }
 
 func demandsOf(t token.Tier) demands {
 	limits := t.Limits()
-	return demands{t, limits.Bound, limits.ProofNonce, int64(limits.AccessToken / time.Second)}
+	return demands{t, limits.Bound, limits.ProofNonce, limits.InnerBound, int64(limits.AccessToken / time.Second)}
 }
 
 // operation is a compiled Operation.
@@ -98,11 +99,14 @@ func compileAPI(opt *Options, index int, a API) *route {
 		index: index, name: a.Name, audience: a.Audience, prefix: strings.TrimSuffix(a.Path, "/"),
 		upstream: &up, base: strings.TrimSuffix(up.EscapedPath(), "/"), external: externals(opt, a),
 		demands: demandsOf(a.Tier), transport: a.Transport, noInner: a.NoInner, screen: a.Screen, peopleOnly: a.PeopleOnly, apiKeys: a.APIKeys, browser: a.Browser,
-		backend: a.Backend, limits: a.Limits, capacity: opt.State.capacity(a.Name, a.Limits.Concurrency),
+		backend: compileBackend(opt, &a), limits: a.Limits, capacity: opt.State.capacity(a.Name, a.Limits.Concurrency),
 		details: a.DetailsTypes, scopes: map[string]bool{}, origins: map[string]bool{}, trees: map[string]*node{},
 	}
 	for _, o := range a.CORSOrigins {
 		r.origins[o] = true
+	}
+	if r.transport == nil {
+		r.transport = newUpstream(opt, &a.Backend)
 	}
 	if r.transport == nil {
 		r.transport = opt.Transport

@@ -16,7 +16,7 @@ func (c *call) checkShape() refusal {
 			return refusal{problem: invalidRequest, reason: "token_in_subprotocol"}
 		}
 	}
-	if c.r.ContentLength > c.g.maxBody {
+	if c.r.ContentLength > c.api.backend.maxBody {
 		return refusal{problem: bodyTooLarge, reason: "body_size"}
 	}
 	return c.checkUpgrade()
@@ -31,6 +31,9 @@ func (c *call) checkUpgrade() refusal {
 	}
 	if u := c.r.Header["Upgrade"]; len(u) != 1 || !strings.EqualFold(u[0], "websocket") || c.r.Method != http.MethodGet || c.r.ContentLength != 0 {
 		return refusal{problem: invalidRequest, reason: "upgrade"}
+	}
+	if p := c.api.backend.Protocol; p == H2 || p == H2C {
+		return refusal{problem: invalidRequest, reason: "upgrade"} // there is no such thing
 	}
 	if c.r.Header["Origin"] != nil && c.origin == "" {
 		return refusal{problem: wrongOrigin, reason: "origin"}

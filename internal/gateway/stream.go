@@ -35,6 +35,9 @@ func isEvents(res *http.Response) bool {
 // watch makes the call end with its token, with the knowledge of revocations,
 // and with the gateway. It reports false if that is now.
 func (c *call) watch() bool {
+	if c.stop != nil { // since its request, which was large
+		return c.Err() == nil
+	}
 	watched, stop := c.g.feed.Watch(c.Context, &c.access)
 	unhook := context.AfterFunc(watched, func() { c.end(context.Cause(watched)) })
 	c.stop = func() {
@@ -110,6 +113,17 @@ func (s *streams) add(c *call) {
 		s.looking = true
 		go s.look(c.g)
 	}
+}
+
+// keepsOn notes that the call would not end by itself. It reports false if it ends
+// now, because the gateway is closing.
+func (s *streams) keepsOn(c *call) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.endless = true; s.closed {
+		c.end(errClosing)
+	}
+	return c.Err() == nil
 }
 
 func (s *streams) remove(c *call) {

@@ -31,6 +31,7 @@ type Limits struct {
 	ACR              string        // weakest authentication of a person, "" for any
 	Bound            bool          // access tokens are bound to a key or a certificate
 	ProofNonce       bool          // DPoP proofs carry a nonce of the server (RFC 9449 §8)
+	InnerBound       bool          // an inner token is for one method and address, and signed for each call
 }
 
 var limits = [...]Limits{
@@ -45,7 +46,7 @@ var limits = [...]Limits{
 	TierHigh: {
 		AccessToken: 5 * time.Minute, RefreshIdle: 15 * time.Minute, RefreshAbsolute: 12 * time.Hour,
 		SessionIdle: 15 * time.Minute, SessionAbsolute: 12 * time.Hour, RevocationMaxAge: time.Second,
-		ACR: ACRMFA, Bound: true, ProofNonce: true,
+		ACR: ACRMFA, Bound: true, ProofNonce: true, InnerBound: true,
 	},
 }
 

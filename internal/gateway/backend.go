@@ -77,7 +77,7 @@ func compileBackend(o *Options, a *API) backend {
 	b.expose = strings.Join(append([]string{exposed}, b.ExposeHeaders...), ", ")
 	b.preflight = strconv.FormatInt(int64(b.PreflightAge/time.Second), 10)
 	if b.InnerHeader != "" && !strings.EqualFold(b.InnerHeader, "Authorization") {
-		b.header, b.folded = http.CanonicalHeaderKey(b.InnerHeader), foldName(b.InnerHeader)
+		b.header, b.folded = http.CanonicalHeaderKey(b.InnerHeader), foldHeader(b.InnerHeader)
 	}
 	if len(b.Says) > 0 || b.Cookies {
 		says := b.Says
@@ -105,7 +105,7 @@ func (c *call) idleAfter(endless bool) time.Duration {
 func (c *call) setInner(out http.Header) {
 	if c.api.backend.header != "" {
 		for name := range out {
-			if foldName(name) == c.api.backend.folded {
+			if foldHeader(name) == c.api.backend.folded {
 				delete(out, name)
 			}
 		}
@@ -119,9 +119,9 @@ func (c *call) setInner(out http.Header) {
 	}
 }
 
-// foldName is how the most careless reader sees a header name: case and
+// foldHeader is how the most careless reader sees a header name: case and
 // everything that is neither letter nor digit are the same to CGI and its heirs.
-func foldName(name string) string {
+func foldHeader(name string) string {
 	b := []byte(name)
 	for i, c := range b {
 		switch {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 	"sync/atomic"
 )
 
@@ -40,17 +41,27 @@ func (c *call) readBody() ([]byte, refusal) {
 	return b, handled
 }
 
-// limitedBody remembers how reading the request body ended.
+// limitedBody remembers how reading the request body ended, and lets the end of
+// the call interrupt it: a transport of HTTP/2 that waits for more of a body does
+// not notice that its context is done.
 type limitedBody struct {
 	io.ReadCloser
-	over, bad, done atomic.Bool
-	before          func() // each read; or nil
+	over, bad, done, ended atomic.Bool
+	before                 func() // each read; or nil
+
+	mu        sync.Mutex
+	interrupt func() // a read that is waiting; nil when the call is over
 }
+
+var errEnded = errors.New("the call has ended")
 
 // Read implements io.Reader.
 func (b *limitedBody) Read(p []byte) (int, error) {
 	if b.before != nil {
 		b.before()
+	}
+	if b.ended.Load() {
+		return 0, errEnded
 	}
 	n, err := b.ReadCloser.Read(p)
 	if err != nil {
@@ -60,4 +71,21 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 		b.bad.Store(!b.over.Load() && !b.done.Load())
 	}
 	return n, err
+}
+
+// end makes this read and all later ones fail. Safe at any time.
+func (b *limitedBody) end() {
+	b.ended.Store(true)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.interrupt != nil {
+		b.interrupt()
+	}
+}
+
+// release is called before the server has its connection back.
+func (b *limitedBody) release() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.interrupt = nil
 }

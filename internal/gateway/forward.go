@@ -25,6 +25,7 @@ func (c *call) forward() refusal {
 	out := c.outgoing()
 	if out.Body != nil {
 		defer out.Body.Close() // nobody may read it when the server has it back
+		defer c.body.release()
 	}
 	res, err := c.exchange(out)
 	if err != nil {

@@ -153,7 +153,7 @@ func isPlain(name string) bool {
 func overridesMethod(h http.Header) bool {
 	for name := range h {
 		if !isPlain(name) {
-			name = foldName(name)
+			name = foldHeader(name)
 		}
 		if methodOverride.has(name) {
 			return true

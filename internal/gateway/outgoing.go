@@ -6,6 +6,7 @@ import (
 	"net/textproto"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // outgoing makes the request to the upstream: the same bytes of path and query,
@@ -17,6 +18,8 @@ func (c *call) outgoing() *http.Request {
 	}).WithContext(c) //nolint:contextcheck // the call is the context
 	if c.r.ContentLength != 0 && c.r.Body != nil && c.r.Body != http.NoBody {
 		c.body = &limitedBody{ReadCloser: http.MaxBytesReader(c.w.ResponseWriter, c.r.Body, c.api.backend.maxBody)}
+		rc := http.NewResponseController(c.w.ResponseWriter)
+		c.body.interrupt = func() { _ = rc.SetReadDeadline(time.Unix(1, 0)) }
 		c.pace()
 		out.Body = c.body
 	}

@@ -62,7 +62,12 @@ func (c *call) unwatch() {
 	}
 }
 
-func (c *call) end(cause error) { c.cancel(cause) }
+func (c *call) end(cause error) {
+	c.cancel(cause)
+	if c.body != nil {
+		c.body.end()
+	}
+}
 
 // unlimitTime lifts the server's limits for one request from a stream; it has
 // others now. The limit for reading stays while the client still sends.

@@ -278,7 +278,7 @@ func (c *config) guardedAPIs() (list []gateway.API, places []int, err error) {
 			return nil, nil, err
 		}
 		if api.Backend.TLS, err = c.upstreamTLS(&c.APIs[i]); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, t := range c.DetailsTypes {
 			if slices.Contains(t.APIs, api.Name) {

@@ -47,7 +47,7 @@ func (a *apiBackend) gateway() gateway.Backend {
 	}
 }
 
-var errNoAuthorities = errors.New("no certificate in it")
+var errNoCertificate = errors.New("no certificate in it")
 
 // upstreamTLS reads how a backend is known; nil if the system knows.
 func (c *config) upstreamTLS(a *apiConfig) (*tls.Config, error) {
@@ -63,7 +63,7 @@ func (c *config) upstreamTLS(a *apiConfig) (*tls.Config, error) {
 		}
 		out.RootCAs = x509.NewCertPool()
 		if !out.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("read upstream_tls.ca_file of %s: %w", a.Name, errNoAuthorities)
+			return nil, fmt.Errorf("read upstream_tls.ca_file of %s: %w", a.Name, errNoCertificate)
 		}
 	}
 	if u.CertFile != "" || u.KeyFile != "" {

@@ -1,5 +1,5 @@
 # The list of targets is made from the comments after them.
-.PHONY: help build setup test unit race race-all e2e chaos pictures check lint fmt vuln fuzz bench bench-peer bench-signins bench-gateway bench-gateway-setup breached-filter clean
+.PHONY: help build setup test unit race race-all e2e chaos spellings pictures check lint fmt vuln fuzz bench bench-peer bench-signins bench-gateway bench-gateway-setup breached-filter clean
 
 GO    ?= go
 TOOL  := $(GO) tool -modfile=tools.mod
@@ -45,6 +45,9 @@ e2e: setup build ## black box tests on the built binary: third-party clients, a 
 
 chaos: build ## everything changes at once under 300 requests/s for some two minutes (make test has a short form)
 	SALLYPORT_BIN=$(CURDIR)/bin/sallyport SALLYPORT_CHAOS=full $(GO) test -count=1 -timeout 10m -v ./test/chaos
+
+spellings: setup build ## each of 2,000 spellings of an address with each method and each shape of the header (make test has a short form)
+	SALLYPORT_BIN=$(CURDIR)/bin/sallyport SALLYPORT_SPELLINGS=full $(GO) test -count=1 -timeout 60m -v ./test/spelling
 
 PICTURES ?= bin/pictures
 

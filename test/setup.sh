@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs what the tests need on a Debian machine and nothing that is there
 # already: PostgreSQL and Redis (the tests start their own), Chromium,
-# Node, and the npm packages of test/node. Takes under a second when all is there.
+# nginx, Node, and the npm packages of test/node. Takes under a second when all is there.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -11,6 +11,7 @@ have chromium || missing+=(chromium)
 have node || missing+=(nodejs)
 have npm || missing+=(npm)
 have certutil || missing+=(libnss3-tools)
+have nginx || [[ -x /usr/sbin/nginx ]] || missing+=(nginx-light)
 have curl || missing+=(curl)
 have openssl || missing+=(openssl)
 have gcc || missing+=(gcc libc6-dev) # for the race detector

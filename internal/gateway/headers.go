@@ -10,7 +10,7 @@ import (
 // address, another path or another method. They come from the gateway or not at
 // all. Names are lower case; a trailing "*" is any rest.
 var dropRequest = newNames(
-	"authorization", "cookie", "cookie2", "dpop", "oauth-client-attestation*", "proxy-*", "http2-settings",
+	"authorization*", "cookie", "cookie2", "dpop", "oauth-client-attestation*", "proxy-*", "http2-settings",
 	"forwarded", "x-forwarded", "x-forwarded-*", "via", "front-end-https", "x-scheme", "x-url-scheme",
 	"x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip", "fastly-client-ip",
 	"x-originating-ip", "x-remote-*", "x-host", "x-http-host-override", "x-original-*", "x-rewrite-*", "x-arr-*",

@@ -96,11 +96,11 @@ type got struct {
 type house struct {
 	t        testing.TB
 	ring     *token.Ring
+	feed     *revocation.Follower
 	upstream *httptest.Server
 	front    *httptest.Server
 	vault    *vault
 	state    *egress.State
-	tier     token.Tier
 
 	mu     sync.Mutex
 	at     time.Time
@@ -111,29 +111,30 @@ type house struct {
 
 func (h *house) now() time.Time { h.mu.Lock(); defer h.mu.Unlock(); return h.at }
 
-func (h *house) advance(d time.Duration) { h.mu.Lock(); defer h.mu.Unlock(); h.at = h.at.Add(d) }
+func (h *house) advance(d time.Duration) {
+	h.mu.Lock()
+	h.at = h.at.Add(d)
+	h.mu.Unlock()
+	h.ok(h.feed.CatchUp(h.t.Context()))
+}
 
 type setup struct {
 	answer http.HandlerFunc // of the upstream
 	server *httptest.Server // in place of one with answer
 	change func(*egress.Options)
-	tier   token.Tier
 	ledger egress.Ledger
 	door   *outbound.Options
 }
 
 func newHouse(t testing.TB, s setup) *house {
 	t.Helper()
-	h := &house{t: t, at: time.Now(), vault: &vault{values: map[string][]string{"maps_key": {key}}}, tier: max(s.tier, token.TierLow), ended: make(chan struct{}, 100)}
-	if s.tier == 0 {
-		h.tier = token.TierStandard
-	}
+	h := &house{t: t, at: time.Now(), vault: &vault{values: map[string][]string{"maps_key": {key}}}, ended: make(chan struct{}, 100)}
 	master, err := token.NewMaster(secret.NewHandle(secret.MasterKey))
 	h.ok(err)
 	h.ring, err = token.OpenRing(t.Context(), &memKeys{}, master, h.now)
 	h.ok(err)
-	feed := revocation.NewFollower(noNews{}, h.now)
-	h.ok(feed.CatchUp(t.Context()))
+	h.feed = revocation.NewFollower(noNews{}, h.now)
+	h.ok(h.feed.CatchUp(t.Context()))
 	proofs, err := token.NewProofs(token.ProofOptions{Ring: h.ring, Replay: token.NewReplayTable(0, h.now), Now: h.now})
 	h.ok(err)
 	if h.upstream = s.server; h.upstream == nil {
@@ -163,9 +164,9 @@ func newHouse(t testing.TB, s setup) *house {
 	c, err := egress.New(o)
 	h.ok(err)
 	g, err := gateway.New(gateway.Options{
-		Issuer: issuer, Ring: h.ring, Feed: feed, Proofs: proofs, Now: h.now,
+		Issuer: issuer, Ring: h.ring, Feed: h.feed, Proofs: proofs, Now: h.now,
 		APIs: []gateway.API{{
-			Name: "maps", Audience: audience, Path: "/egress/maps", Upstream: o.Upstream, Tier: h.tier, NoInner: true, PeopleOnly: true, Transport: c, Screen: c.Screen,
+			Name: "maps", Audience: audience, Path: "/egress/maps", Upstream: o.Upstream, Tier: token.TierStandard, NoInner: true, PeopleOnly: true, Transport: c, Screen: c.Screen,
 			Operations: []gateway.Operation{
 				{Method: "GET", Path: "/v1/geocode", Scope: "egress.maps"}, {Method: "POST", Path: "/v1/places", Scope: "egress.maps"}, {Method: "GET", Path: "/v1/places/{id}", Scope: "egress.maps"},
 			},
@@ -215,7 +216,7 @@ func (h *house) token(subject string) string {
 	now := h.now()
 	v, err := h.ring.SealAccess(&token.Access{
 		GrantID: secret.NewID(now), Serial: secret.NewID(now), ClientID: "shop-app", Subject: subject, Audience: audience, Scope: "egress.maps",
-		IssuedAt: now.Unix(), Lifetime: 300, AuthTime: now.Unix(), ACR: token.ACRPassword, AMR: "pwd", Tier: h.tier,
+		IssuedAt: now.Unix(), Lifetime: 300, AuthTime: now.Unix(), ACR: token.ACRPassword, AMR: "pwd", Tier: token.TierStandard,
 	})
 	h.ok(err)
 	return v.Reveal()

@@ -157,6 +157,7 @@ func openNode(ctx context.Context, c *config, logger *slog.Logger, now func() ti
 	if _, err := c.master(); err != nil {
 		return nil, fmt.Errorf("read master key: %w", err)
 	}
+	quietLibraries()
 	var cert tls.Certificate
 	if !c.TLS.ACME.on() {
 		var err error

@@ -2,12 +2,18 @@ package main
 
 import (
 	"context"
+	"io"
+	"log"
 	"net/http"
 	"time"
 
 	"sallyport/internal/egress"
 	"sallyport/internal/shared"
 )
+
+// quietLibraries drops what libraries write by themselves. net/http quotes what a
+// server sends on a connection that nobody uses: that could be a key of ours.
+func quietLibraries() { log.SetOutput(io.Discard) }
 
 // openConnectors makes what is remembered of connectors from one configuration to
 // the next.

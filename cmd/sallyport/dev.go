@@ -58,6 +58,7 @@ type dev struct {
 	mutualURL                   string
 	caFile                      string
 	password                    secret.Value
+	mapsKey                     secret.Value // of the third-party API
 	config                      *config
 }
 
@@ -106,6 +107,9 @@ func (p *program) dev(ctx context.Context, o devOptions) (err error) {
 		return err
 	}
 	if err := d.makeUser(ctx, n.current.Load().accounts); err != nil {
+		return err
+	}
+	if err := d.setMapsKey(ctx, n); err != nil {
 		return err
 	}
 	return d.run(ctx, p, n, logger, o.asJSON)
@@ -197,13 +201,15 @@ func (d *dev) run(ctx context.Context, p *program, n *node, logger *slog.Logger,
 	}
 	audiences := map[string]string{}
 	for _, a := range d.config.APIs {
-		audiences[a.Name] = a.Audience
+		if a.connector == nil {
+			audiences[a.Name] = a.Audience
+		}
 	}
 	demo, err := newDemoBackends(d.issuer, audiences, client, p.now)
 	if err != nil {
 		return err
 	}
-	backends := newServer(demo, n.log)
+	backends := newServer(demo.beside(newDemoMaps(d.mapsKey)), n.log)
 	front := newServer(app, n.log)
 	front.TLSConfig = n.public.TLSConfig.Clone()
 	go func() { _ = backends.Serve(d.backends) }()
@@ -244,7 +250,9 @@ func (d *dev) demoApp(client *http.Client, logger *slog.Logger, now func() time.
 	}
 	apis := map[string]string{}
 	for _, a := range d.config.APIs {
-		apis[a.Name] = d.issuer + a.Path
+		if a.connector == nil {
+			apis[a.Name] = d.issuer + a.Path
+		}
 	}
 	keys, err := jose.NewRemoteKeys(jose.RemoteOptions{URL: d.issuer + "/.well-known/jwks.json", Fetch: fetchKeys(client), Now: now})
 	if err != nil {

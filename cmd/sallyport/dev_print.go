@@ -54,6 +54,7 @@ type devReady struct {
 	ClientID          string   `json:"client_id"`
 	RedirectURI       string   `json:"redirect_uri"`
 	APIs              []devAPI `json:"apis"`
+	Egress            []devAPI `json:"egress"`
 	PID               int      `json:"pid"`
 	Metrics           string   `json:"metrics"`
 	App               string   `json:"app"`
@@ -81,7 +82,11 @@ func (d *dev) print(w io.Writer, asJSON bool) error {
 		Mails: d.state.file(devMailFolder),
 	}
 	for _, a := range d.config.APIs {
-		r.APIs = append(r.APIs, devAPI{a.Name, d.issuer + a.Path, a.Tier, a.Audience})
+		list := &r.APIs
+		if a.connector != nil {
+			list = &r.Egress
+		}
+		*list = append(*list, devAPI{a.Name, d.issuer + a.Path, a.Tier, a.Audience})
 	}
 	if asJSON {
 		return json.NewEncoder(w).Encode(r) //nolint:gosec // the demo password is printed on purpose

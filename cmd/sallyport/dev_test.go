@@ -150,13 +150,16 @@ func TestDevPrintsLinesThatWork(t *testing.T) {
 	for _, m := range regexp.MustCompile(`(?m)HTTP/2 (\d+)`).FindAllStringSubmatch(string(out), -1) {
 		statuses = append(statuses, m[1])
 	}
-	if got, want := strings.Join(statuses, " "), "200 403 401 200 401"; got != want {
+	if got, want := strings.Join(statuses, " "), "200 403 401 200 400 200 401"; got != want {
 		t.Errorf("statuses %s, want %s\n%s", got, want, out)
 	}
 	for _, want := range []string{`"token_type":"sallyport-inner+jwt"`, `"client_id":"demo-service"`, `"active":true`, `error="insufficient_scope"`, `error="invalid_token"`} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("%s is not in\n%s", want, out)
 		}
+	}
+	if !strings.Contains(string(out), `"key":"***`) || !strings.Contains(string(out), `"authorization":""`) {
+		t.Errorf("EG03 the third-party API shows its key, or has the token: %s", out)
 	}
 	if strings.Contains(string(out), "eyJ") {
 		t.Error("the backend shows its token")

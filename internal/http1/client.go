@@ -167,7 +167,13 @@ func (c *client) next() bool {
 			c.enter(stageReading, c.f.limits.head)
 		}
 	}
-	c.handOver(&handed{Conn: c.nc, early: bytes.Clone(c.buf[c.r:c.w]), state: c.state})
+	rest := c.buf[c.r:c.w]
+	if c.plain.Method == http.MethodPost { // net/http, too, forgives the old clients that end a form so
+		for n := 0; n < 4 && len(rest) > 0 && (rest[0] == '\r' || rest[0] == '\n'); n++ {
+			rest = rest[1:]
+		}
+	}
+	c.handOver(&handed{Conn: c.nc, early: bytes.Clone(rest), state: c.state})
 	return false
 }
 

@@ -25,7 +25,7 @@ type bed struct {
 	tls            *tls.Config
 	upstream       string // address
 	procs          []*process
-	gate           *sallyport
+	gate, quiet    *sallyport // quiet writes no line for a call that passes
 }
 
 func newBed(ctx context.Context, bin string) (*bed, error) {
@@ -62,7 +62,9 @@ func (b *bed) setUp(ctx context.Context) error {
 	if err := waitListening(up, b.upstream); err != nil {
 		return err
 	}
-	b.gate, err = b.startSallyport(ctx)
+	if b.gate, err = b.startSallyport(ctx, "sallyport", "all"); err == nil {
+		b.quiet, err = b.startSallyport(ctx, "quiet", "refused")
+	}
 	return err
 }
 
@@ -109,6 +111,9 @@ func (b *bed) certify() error {
 }
 
 func (b *bed) write(name, text string) error {
+	if err := os.MkdirAll(filepath.Dir(filepath.Join(b.dir, name)), 0o755); err != nil { //nolint:gosec // as above
+		return err
+	}
 	return os.WriteFile(filepath.Join(b.dir, name), []byte(text), 0o600)
 }
 

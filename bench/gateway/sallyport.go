@@ -36,7 +36,7 @@ func port(address string) string {
 	return p
 }
 
-func (b *bed) startSallyport(ctx context.Context) (*sallyport, error) {
+func (b *bed) startSallyport(ctx context.Context, name, access string) (*sallyport, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
@@ -49,7 +49,8 @@ func (b *bed) startSallyport(ctx context.Context) (*sallyport, error) {
 	text := fmt.Sprintf(`issuer: %[1]s
 listen: "%[2]s"
 metrics_listen: "%[3]s"
-tls: {cert_file: cert.pem, key_file: key.pem}
+tls: {cert_file: ../cert.pem, key_file: ../key.pem}
+log: {access: %[5]s}
 store: sqlite:sallyport.db
 master_key_file: master.key
 scopes: {sealed.read: Read, jwt.read: Read}
@@ -71,13 +72,13 @@ apis:
       - {match: "GET /items/{id}", scope: jwt.read}
 clients:
   - {client_id: bench, type: service, secret_file: client.secret, scope: "sealed.read jwt.read"}
-`, s.issuer, address, ops, b.upstream)
-	err = errors.Join(b.write("sallyport.yaml", text), b.write("client.secret", s.secret), b.write("master.key", secret.NewHandle(secret.MasterKey).Reveal()))
+`, s.issuer, address, ops, b.upstream, access)
+	err = errors.Join(b.write(name+"/sallyport.yaml", text), b.write(name+"/client.secret", s.secret), b.write(name+"/master.key", secret.NewHandle(secret.MasterKey).Reveal()))
 	if err != nil {
 		return nil, err
 	}
 	s.http = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: b.tls.RootCAs}}} //nolint:gosec // as the others
-	if s.proc, err = b.launch(ctx, serverCore, "sallyport", b.bin, "serve", "-c", filepath.Join(b.dir, "sallyport.yaml")); err != nil {
+	if s.proc, err = b.launch(ctx, serverCore, name, b.bin, "serve", "-c", filepath.Join(b.dir, name, "sallyport.yaml")); err != nil {
 		return nil, err
 	}
 	return s, waitListening(s.proc, address)

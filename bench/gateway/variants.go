@@ -18,6 +18,7 @@ type variant struct {
 	program string
 	config  func(b *bed, address string) (args []string, err error) // nil: of Sallyport
 	bearer  func(*sallyport, *variant) (caller, error)              // nil: the sealed token, which nobody looks at
+	quiet   bool                                                    // without a line in the log for each call
 
 	address string
 	proc    *process // nil where the program is not installed
@@ -32,13 +33,14 @@ var variants = []variant{
 	{name: "Caddy", path: "/items/1", program: "caddy", config: caddy},
 	{name: "Go ReverseProxy", path: "/items/1", config: goProxy},
 	{name: "sallyport sealed", path: "/sealed/items/1", checks: true, bearer: (*sallyport).sealed},
+	{name: "sallyport sealed, no access log", path: "/sealed/items/1", checks: true, bearer: (*sallyport).sealed, quiet: true},
 	{name: "sallyport JWT", path: "/jwt/items/1", checks: true, bearer: (*sallyport).jwt},
 	{name: "sallyport DPoP", path: "/sealed/items/1", checks: true, bearer: (*sallyport).dpop},
 }
 
 func (v *variant) caller(b *bed) (caller, error) {
 	if v.bearer != nil {
-		return v.bearer(b.gate, v)
+		return v.bearer(v.gate(b), v)
 	}
 	bearer, err := b.gate.token("sealed", nil)
 	if err != nil {
@@ -48,10 +50,17 @@ func (v *variant) caller(b *bed) (caller, error) {
 	return func(int, int) []byte { return request }, nil
 }
 
+func (v *variant) gate(b *bed) *sallyport {
+	if v.quiet {
+		return b.quiet
+	}
+	return b.gate
+}
+
 // start runs the variant's server, where it is installed.
 func (b *bed) start(ctx context.Context, v *variant) error {
 	if v.config == nil {
-		v.address, v.proc = b.gate.address, b.gate.proc
+		v.address, v.proc = v.gate(b).address, v.gate(b).proc
 		return nil
 	}
 	if v.program != "" {

@@ -78,6 +78,7 @@ func checkPackages(t *testing.T, patterns ...string) []checked {
 // openCompare lists the functions that compare bytes without regard to time,
 // and why nothing can be learnt from that.
 var openCompare = map[string]string{
+	"internal/gateway.answerAgain":     "digests of two requests of one caller, who has sent both",
 	"internal/secret.DecodeInto":       "a checksum that anybody can compute",
 	"internal/token.openLabelled":      "a label of ours, inside what has been authenticated",
 	"internal/signals.same":            "what a receiver says of its own stream, and has been told",
@@ -185,7 +186,8 @@ func isPublic(p *checked, e ast.Expr) bool {
 
 // weakRandom lists the files that may use a generator that can be foreseen.
 var weakRandom = map[string]string{
-	"internal/store/postgres.go": "how long to wait before a transaction is tried again",
+	"internal/gateway/flights.go": "how long those who were sent away are to wait",
+	"internal/store/postgres.go":  "how long to wait before a transaction is tried again",
 }
 
 func TestKY09RandomnessIsTheSystems(t *testing.T) {

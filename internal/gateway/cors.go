@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -20,7 +21,9 @@ func (c *call) setCORS(h http.Header) {
 	if c.api == nil || len(c.api.origins) == 0 {
 		return
 	}
-	h.Add("Vary", "Origin")
+	if !slices.Contains(h["Vary"], "Origin") { // an answer that is given again has it
+		h.Add("Vary", "Origin")
+	}
 	if c.origin != "" {
 		h.Set("Access-Control-Allow-Origin", c.origin)
 		h.Set("Access-Control-Expose-Headers", c.api.backend.expose)

@@ -35,6 +35,7 @@ shared/redistest:
 shared: secret outbound
 revocation: secret token
 vault: secret
+apikey: secret
 notify: secret locale audit outbound
 oauth: secret audit token token/jose
 upstream: secret audit outbound token token/jose
@@ -42,13 +43,13 @@ account: secret locale audit ratelimit breached passhash token
 passkey: account
 roster: passhash
 certificates: outbound token
-gateway: secret audit ratelimit outbound http1 contract idempotency token token/jose revocation trace
+gateway: secret apikey audit ratelimit outbound http1 contract idempotency token token/jose revocation trace
 egress: secret vault audit ratelimit outbound token gateway
 signals: secret audit token token/jose revocation oauth
 bff: secret audit token
-store/storetest: secret vault audit notify certificates token token/jose revocation oauth account signals bff
+store/storetest: secret vault apikey audit notify certificates token token/jose revocation oauth account signals bff
 store/storetest/pgtest:
-store: secret vault audit outbound notify certificates token token/jose revocation oauth account signals bff
+store: secret vault apikey audit outbound notify certificates token token/jose revocation oauth account signals bff
 web: secret audit metrics ratelimit locale theme token token/jose revocation oauth account signals upstream trace
 `
 

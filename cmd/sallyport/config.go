@@ -97,6 +97,7 @@ type operationConfig struct {
 	ACR    string   `yaml:"acr" enum:"pwd,mfa,phr,urn:sallyport:pwd,urn:sallyport:mfa,urn:sallyport:phr" example:"mfa" doc:"The weakest sign-in that is enough: pwd password, mfa a second factor, phr phishing-resistant."`
 	MaxAge duration `yaml:"max_age" example:"5m" doc:"How long ago the person may have signed in."`
 	Tier   string   `yaml:"tier" enum:"low,standard,high" example:"high" doc:"Risk of this operation, where it is not that of the API."`
+	operationCredentials
 	operationObjects
 	operationContract
 	operationLimits

@@ -96,7 +96,7 @@ func (p *program) root() *cobra.Command {
 	})
 	root.AddCommand(
 		p.devCommand(), p.initCommand(), p.serveCommand(), p.hashWorkerCommand(), p.checkCommand(),
-		p.apiCommand(), p.clientCommand(), p.keyCommand(), p.secretCommand(), p.leakCommand(), p.registrationCommand(), p.userCommand(), p.sessionCommand(), p.signalsCommand(), p.migrateCommand(), p.versionCommand(),
+		p.apiCommand(), p.clientCommand(), p.keyCommand(), p.secretCommand(), p.apikeyCommand(), p.leakCommand(), p.registrationCommand(), p.userCommand(), p.sessionCommand(), p.signalsCommand(), p.migrateCommand(), p.versionCommand(),
 	)
 	return root
 }

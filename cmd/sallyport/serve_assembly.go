@@ -116,7 +116,7 @@ func (a *assembly) assembleGateway(context.Context, *keyFinder) error {
 	}
 	a.counted = a.calls.operations()
 	a.gateway, err = gateway.New(gateway.Options{
-		Issuer: a.config.Issuer, APIs: a.withCookies(apis), Ring: a.keys.Ring, Feed: a.feed, Proofs: a.proofs, MutualTLS: a.config.mutualURL(), Now: a.now, State: a.state, Meters: a.counted, Traced: a.traces != nil,
+		Issuer: a.config.Issuer, APIs: a.withCookies(apis), Ring: a.keys.Ring, Feed: a.feed, Proofs: a.proofs, Keys: a.statics.keys, MutualTLS: a.config.mutualURL(), Now: a.now, State: a.state, Meters: a.counted, Traced: a.traces != nil,
 		Records: a.records(), KeepKeys: a.config.Idempotency.Keep.std(),
 		Failures: rateOf(a.config.Gateway.Failures), Concurrency: a.config.Gateway.Concurrency, MaxDelay: a.config.Gateway.MaxDelay.std(),
 	})

@@ -38,6 +38,7 @@ var rules = []rule{
 	{"CF18", "Idempotency-Keys are remembered for a time that helps", "remove idempotency.keep: the default is right for most", checkIdempotency},
 	{"GW23", "limits are rates and numbers that can be held", "write for example 600/m, 10/s burst 50, or off: docs/reference/limits.md", checkLimits},
 	{"GW20", "backends can be told from others, and the gateway can prove itself to them", "set upstream_tls.ca_file to your own authority; docs/guide/protect-an-api.md", checkBackends},
+	{"T014", "static credentials are accepted for tier low only", "set tier: low for what a leaked key may do, or make a client with sallyport client add", checkCredentials},
 	{"CF12", "an API either has path, upstream and operations, or verifies tokens itself and lists its scopes", "remove what belongs to the other kind; nested tokens are for APIs of the second kind", checkVerifyingAPIs},
 	{"EG01", "what leads to APIs of others is fixed: address, operations, parameters, and where their key goes", "docs/guide/third-party-key.md has working settings", checkEgress},
 	{"CF07", "a scope belongs to one API, and everything that has words exists", "name scopes api.action, for example catalog.read", checkScopes},

@@ -170,7 +170,7 @@ func (o *operationConfig) split() (method, path string, ok bool) {
 func (o *operationConfig) gateway() gateway.Operation {
 	method, path, _ := o.split()
 	op := gateway.Operation{
-		Method: method, Path: path, Scope: o.Scope, ACR: o.acr(), MaxAge: o.MaxAge.std(),
+		Method: method, Path: path, Scope: o.Scope, ACR: o.acr(), MaxAge: o.MaxAge.std(), FormToken: o.FormToken,
 		Objects: o.operationObjects.gateway(), Limits: o.operationLimits.gateway(), Idempotency: o.operationIdempotency.gateway(o.Stream),
 	}
 	if o.Tier != "" {

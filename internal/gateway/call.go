@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 
+	"sallyport/internal/apikey"
 	"sallyport/internal/audit"
 	"sallyport/internal/token"
 )
@@ -31,6 +32,7 @@ type call struct {
 	cred      credential
 	access    token.Access
 	cookie    bool        // the credential is a cookie of a browser app
+	key       *apikey.Key // that was sent in place of a token, or nil
 	opened    bool        // access is what a token of ours says
 	drops     uint64      // of the ring when it was opened
 	proof     token.Proof // of possession of the token's DPoP key

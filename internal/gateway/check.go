@@ -110,6 +110,9 @@ func (k *checker) operation(where string, o *Operation) {
 	}
 	k.objects(where, o)
 	k.contract(where, o)
+	if o.FormToken && (o.Method == "GET" || o.Method == "HEAD") {
+		k.addf("%s: form_token: a %s has no form: remove it", where, o.Method)
+	}
 	if o.ACR != "" && !slices.Contains(token.ACRs, o.ACR) {
 		k.addf("%s: acr: %q is unknown: use one of %s", where, o.ACR, strings.Join(token.ACRs, ", "))
 	}

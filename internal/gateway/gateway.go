@@ -47,6 +47,7 @@ type Operation struct {
 	// MaxAge is how long ago the person may have signed in; 0 for any time. With
 	// ACR or MaxAge set, a client that acts for itself is refused.
 
+	FormToken   bool         // the token may come in the body of a form (RFC 6750 §2.2)
 	Tier        *token.Tier  // nil for that of the API
 	Objects     []ObjectRule // whose objects may be touched
 	Limits      Limits       // of this operation
@@ -72,6 +73,8 @@ type Options struct {
 	Feed   Feed
 	Proofs *token.Proofs // of DPoP; those of the issuer, so that a jti counts once for both
 	Now    func() time.Time
+
+	Keys Keys // API keys; nil: there are none
 
 	// MutualTLS is the base URL of the listener that asks for client certificates,
 	// without which certificate-bound tokens (RFC 8705 §3) cannot be used; empty
@@ -107,6 +110,7 @@ type Gateway struct {
 	reader    *token.AccessReader
 	feed      Feed
 	proofs    *token.Proofs
+	keys      Keys
 	mutualTLS bool // certificate-bound tokens can be used
 	now       func() time.Time
 	maxBody   int64
@@ -136,7 +140,7 @@ func New(o Options) (*Gateway, error) {
 		o.State = NewState()
 	}
 	g := &Gateway{
-		issuer: o.Issuer, ring: o.Ring, reader: reader, feed: o.Feed, proofs: o.Proofs, mutualTLS: o.MutualTLS != "", now: o.Now,
+		issuer: o.Issuer, ring: o.Ring, reader: reader, feed: o.Feed, proofs: o.Proofs, keys: o.Keys, mutualTLS: o.MutualTLS != "", now: o.Now,
 		maxBody: o.MaxBodyBytes, state: o.State, traced: o.Traced, failures: o.State.rates.Local(failuresName, o.Failures), concurrency: o.Concurrency, maxDelay: o.MaxDelay,
 	}
 	if g.records, g.keepKeys = o.Records, o.KeepKeys; g.records == nil {

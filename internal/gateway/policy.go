@@ -12,6 +12,8 @@ import (
 func (c *call) authorize() refusal {
 	a, op := &c.access, c.op
 	switch {
+	case c.key != nil:
+		return c.authorizeKey()
 	case c.api.peopleOnly && !a.IsPerson():
 		return refusal{problem: noPerson, reason: "no_person"}
 	case !a.HasScope(op.scope):

@@ -36,6 +36,7 @@ type route struct {
 	capacity   capacity
 	scopes     map[string]bool
 	scopeList  []string
+	scopeOf    map[string]string // by the label of an operation
 	details    []string
 	origins    map[string]bool
 	methods    []string // in the order of the configuration
@@ -71,6 +72,7 @@ type operation struct {
 	acr         string
 	personACR   string // the stronger of acr and the tier's
 	maxAge      time.Duration
+	formToken   bool
 	challenges  challenges
 	meter       Meter // nil: calls are not counted
 }
@@ -100,7 +102,7 @@ func compileAPI(opt *Options, index int, a API) *route {
 		upstream: &up, base: strings.TrimSuffix(up.EscapedPath(), "/"), external: externals(opt, a),
 		demands: demandsOf(a.Tier), transport: a.Transport, noInner: a.NoInner, screen: a.Screen, peopleOnly: a.PeopleOnly, apiKeys: a.APIKeys, browser: a.Browser,
 		backend: compileBackend(opt, &a), limits: a.Limits, capacity: opt.State.capacity(a.Name, a.Limits.Concurrency),
-		details: a.DetailsTypes, scopes: map[string]bool{}, origins: map[string]bool{}, trees: map[string]*node{},
+		details: a.DetailsTypes, scopes: map[string]bool{}, scopeOf: map[string]string{}, origins: map[string]bool{}, trees: map[string]*node{},
 	}
 	for _, o := range a.CORSOrigins {
 		r.origins[o] = true
@@ -128,11 +130,12 @@ func compileAPI(opt *Options, index int, a API) *route {
 			tier = *o.Tier
 		}
 		demands := demandsOf(tier)
+		r.scopeOf[o.Method+" "+o.Path] = o.Scope
 		person := stronger(o.ACR, tier.Limits().ACR)
 		op := &operation{
 			demands: demands, index: i, objects: compileObjects(o.Path, o.Objects), limiter: opt.State.limiter(a.Name, o.Method+" "+o.Path, &o.Limits, &a.Limits),
 			capacity: opt.State.capacity(a.Name+" "+o.Method+" "+o.Path, o.Limits.Concurrency), contract: o.Contract, idempotency: o.Idempotency.resolved(o.Method, demands),
-			label: o.Method + " " + o.Path, scope: o.Scope, acr: o.ACR, personACR: person, maxAge: o.MaxAge,
+			label: o.Method + " " + o.Path, scope: o.Scope, acr: o.ACR, personACR: person, maxAge: o.MaxAge, formToken: o.FormToken,
 			challenges: newChallenges(newOffer(opt, r, demands.bound), o, person),
 		}
 		if opt.Meters != nil {

@@ -51,8 +51,8 @@ func (g *Gateway) keeps(c *call) bool {
 	api, op, a := now.api, now.op, &c.access
 	return api.audience == c.api.audience && api.upstream.String() == c.api.upstream.String() &&
 		op.tier <= c.op.tier &&
-		(a.IsPerson() || !api.peopleOnly) && (api.apiKeys || !c.api.apiKeys) &&
-		(op.scope == c.op.scope || a.HasScope(op.scope)) &&
+		(a.IsPerson() || !api.peopleOnly) && (c.key == nil || api.allowsKey(c.key, op)) &&
+		(c.key != nil || op.scope == c.op.scope || a.HasScope(op.scope)) &&
 		token.ACRSatisfies(a.ACR, op.acrFor(a)) &&
 		(op.maxAge == 0 || op.maxAge >= c.op.maxAge && c.op.maxAge > 0) &&
 		reflect.DeepEqual(op.objects, c.op.objects)

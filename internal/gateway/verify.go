@@ -21,12 +21,23 @@ func (c *call) authenticate() refusal {
 	var no *problem
 	var why string
 	c.cred, no, why = readCredential(c.r.Header["Authorization"])
+	if c.op.formToken && (no == nil || why == "no_credential") {
+		no, why = c.readForm(no, why)
+	}
 	switch no {
 	case nil:
 	case invalidRequest:
 		return refusal{problem: no, reason: why, challenge: c.challenges().invalidRequest}
+	case bodyTooLarge:
+		return refusal{problem: no, reason: why}
 	default:
 		return refusal{problem: no, reason: why, challenge: c.op.challenges.missing}
+	}
+	if isAPIKey(c.cred.token.Reveal()) {
+		if no := c.openKey(); no.refused() {
+			return no
+		}
+		return c.verify()
 	}
 	return c.openAndConfirm()
 }

@@ -336,7 +336,7 @@ func (h *hall) waitTries2(n int) {
 // Every kind and action that oauth can say has its texts.
 func TestEveryKindHasWords(t *testing.T) {
 	s := rig.StartMail(t, rig.MailSettings{})
-	kinds := []string{"access_token", "refresh_token", "authorization_code", "device_code", "auth_req_id", "pending_sign_in", "client_secret", "session_cookie", "browser_session", "master_key", "id_token", "inner_token"}
+	kinds := []string{"access_token", "refresh_token", "authorization_code", "device_code", "auth_req_id", "pending_sign_in", "client_secret", "session_cookie", "browser_session", "master_key", "id_token", "inner_token", "api_key"}
 	var list []notify.Notice
 	for _, k := range kinds {
 		list = append(list, notice(t, "operator", leakOf(k, audit.ActionNone)))

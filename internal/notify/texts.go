@@ -32,6 +32,14 @@ var kinds = map[string]kind{
 			"Remove the old one from where it was found. It is worthless now, but the place has leaked.",
 		},
 	},
+	"api_key": {
+		name: "an API key",
+		operator: []string{
+			"Make a new one for whoever looks after it: sallyport apikey show says who that is and what it was for, sallyport apikey create makes one.",
+			"Better, give them a client, whose tokens live for minutes: sallyport client add --type service.",
+			"Search the log for its client_id, key:…, to see what was done with it.",
+		},
+	},
 	"access_token": {
 		name:     "an access token",
 		operator: []string{"Find out how it got there: a token belongs into the Authorization header and nowhere else.", "If the same client leaks more, disable it: sallyport client disable CLIENT_ID."},

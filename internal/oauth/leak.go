@@ -150,6 +150,7 @@ var leakJudges = map[secret.Prefix]func(*Service, context.Context, *leak) ([]Lea
 	secret.InitialAccess:  (*Service).leakedRegistration,
 	secret.DeviceCode:     (*Service).leakedAsked,
 	secret.AuthRequestID:  (*Service).leakedAsked,
+	secret.APIKey:         (*Service).leakedAPIKey,
 	secret.BrowserSession: (*Service).leakedBrowserSession,
 	jwtKind:               (*Service).leakedJWT,
 	foreignKind:           (*Service).leakedSecret,
@@ -193,7 +194,7 @@ func (l *leak) notices() ([]Notice, error) {
 		return nil, fmt.Errorf("write notice: %w", err)
 	}
 	to := []string{ToRecord, ToOperator, ToWebhook}
-	if l.ClientID != "" && l.Kind != kindInner {
+	if l.ClientID != "" && l.Kind != kindInner && l.Kind != kindAPIKey {
 		to = append(to, ToClient+l.ClientID)
 	}
 	if l.Subject != "" && l.Kind != kindInner {

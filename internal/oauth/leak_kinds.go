@@ -28,7 +28,23 @@ const (
 	kindCIBA    = "auth_req_id"
 	kindID      = "id_token"
 	kindInner   = "inner_token"
+	kindAPIKey  = "api_key"
 )
+
+// leakedAPIKey ends an API key. In the place of a client stands the key, which is
+// nobody who could be told.
+func (s *Service) leakedAPIKey(ctx context.Context, l *leak) ([]LeakFinding, error) {
+	h := l.value.Hash()
+	id, err := s.store.APIKeyOf(ctx, h)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	l.is(kindAPIKey, audit.ActionTokenRevoked, token.KeySubject(id), "")
+	return l.end(func(e Ending) (Ended, error) { return s.store.LeakAPIKey(ctx, id, e) })
+}
 
 // leakedAccess ends the token alone: its grant is not in the hands of who has it.
 func (s *Service) leakedAccess(ctx context.Context, l *leak) ([]LeakFinding, error) {

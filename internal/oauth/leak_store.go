@@ -22,6 +22,11 @@ type LeakStore interface {
 	// this ID and hash, or ErrNotFound.
 	BrowserGrant(ctx context.Context, id secret.ID, h secret.Hash) (grantID secret.ID, err error)
 
+	// APIKeyOf returns the ID of the API key with that hash, or ErrNotFound.
+	APIKeyOf(ctx context.Context, h secret.Hash) (secret.ID, error)
+
+	// LeakAPIKey ends an API key that has not ended.
+	LeakAPIKey(ctx context.Context, id secret.ID, e Ending) (Ended, error)
 	LeakSerial(ctx context.Context, serial secret.ID, e Ending) (Ended, error)
 	LeakGrant(ctx context.Context, id secret.ID, e Ending) (Ended, error)
 	// LeakCode ends the grant that a code stands for. One that does not exist yet

@@ -24,6 +24,7 @@ const (
 	Serial  Kind = "serial"  // ID is the serial of one access token
 	Changed Kind = "changed" // ID is a client_id
 	Keys    Kind = "keys"    // ID is a key ID, or the fingerprint of a master key
+	APIKey  Kind = "api_key" // ID is that of an API key, which has ended: the serial of what is opened of it
 	Secret  Kind = "secret"  // ID is the name of a secret of others, which has changed
 )
 

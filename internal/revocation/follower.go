@@ -158,7 +158,7 @@ func (f *Follower) apply(entries []Entry) {
 	until := f.steady() + token.KeepRevocation(time.Time{}).Sub(time.Time{})
 	f.mu.Lock()
 	for _, e := range entries {
-		if e.Kind == Grant || e.Kind == Serial {
+		if e.Kind == Grant || e.Kind == Serial || e.Kind == APIKey {
 			if id, err := secret.ParseID(e.ID); err == nil {
 				f.ids[id] = held{max(f.ids[id].wall, e.ExpiresAt.Unix()), until}
 			}

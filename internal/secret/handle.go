@@ -27,10 +27,11 @@ const (
 	AuthRequestID Prefix = "sprq" // auth_req_id of CIBA
 
 	BrowserSession Prefix = "spbs" // cookie of a browser app
+	APIKey         Prefix = "spak"
 )
 
 // Prefixes lists every kind, for scanners and for the reference page.
-var Prefixes = []Prefix{AccessToken, RefreshToken, AuthCode, PendingSignIn, ClientSecret, SessionCookie, MasterKey, Registration, InitialAccess, DeviceCode, AuthRequestID, BrowserSession}
+var Prefixes = []Prefix{AccessToken, RefreshToken, AuthCode, PendingSignIn, ClientSecret, SessionCookie, MasterKey, Registration, InitialAccess, DeviceCode, AuthRequestID, BrowserSession, APIKey}
 
 // MaxHandle is the longest handle that Decode looks at, in bytes.
 const MaxHandle = 8 << 10

@@ -15,6 +15,9 @@ const expireChunk = 500
 // access token of it, so that a late replay still meets it.
 const afterEnd = time.Hour
 
+// apiKeysKept is how long an API key is listed after it has expired.
+const apiKeysKept = 90 * 24 * time.Hour
+
 // clockError is by how much the clock of the node that deletes may be ahead
 // without harm: what leaves the feed too soon is never told to a node that
 // starts later, and so a revoked token would live again there.
@@ -46,6 +49,7 @@ var expiring = []struct {
 	{"letter counts", 2 * time.Hour, `DELETE FROM letter_counts WHERE (mark, hour_s) IN (SELECT mark, hour_s FROM letter_counts WHERE hour_s <= $1 ORDER BY hour_s LIMIT $2)`},
 	{"secrets in overlap", 0, `UPDATE secrets SET sealed = '' WHERE (name, version) IN
 		(SELECT name, version FROM secrets WHERE until_s > 0 AND until_s <= $1 AND sealed <> '' LIMIT $2)`},
+	{"API keys", apiKeysKept, `DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE expires_s <= $1 ORDER BY expires_s LIMIT $2)`},
 	{"feed", clockError, `DELETE FROM feed WHERE seq IN (SELECT seq FROM feed WHERE expires_s <= $1 ORDER BY expires_s LIMIT $2)`},
 	{"marks", clockError, `DELETE FROM feed_marks WHERE seq IN (SELECT seq FROM feed_marks
 		WHERE expires_s <= $1 AND seq < (SELECT max(seq) FROM feed_marks) ORDER BY seq LIMIT $2)`},

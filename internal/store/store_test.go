@@ -44,7 +44,7 @@ func TestContract(t *testing.T) {
 			t.Parallel()
 			storetest.Run(t, func(t *testing.T, now func() time.Time) storetest.Backend {
 				s := open(t, dsn(t), now)
-				return storetest.Backend{OAuth: s.OAuth(), Account: s.Account(), Keys: s.Keys(), Vault: s.Vault(), Outbox: s.Outbox(), Signals: s.Signals(), Browser: s.Browser(), Posts: s.Outbox(), Feed: s.Feed(), Certificates: s.Certificates(), Expire: s.Expire, Close: s.Close}
+				return storetest.Backend{OAuth: s.OAuth(), Account: s.Account(), Keys: s.Keys(), Vault: s.Vault(), APIKeys: s.APIKeys(), Outbox: s.Outbox(), Signals: s.Signals(), Browser: s.Browser(), Posts: s.Outbox(), Feed: s.Feed(), Certificates: s.Certificates(), Expire: s.Expire, Close: s.Close}
 			})
 		})
 	}

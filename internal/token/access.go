@@ -73,7 +73,16 @@ const clientSubject = "client:"
 func ClientSubject(clientID string) string { return clientSubject + clientID }
 
 // IsPerson reports whether the token acts for a person.
-func (a *Access) IsPerson() bool { return !strings.HasPrefix(a.Subject, clientSubject) }
+func (a *Access) IsPerson() bool {
+	return !strings.HasPrefix(a.Subject, clientSubject) && !strings.HasPrefix(a.Subject, keySubject)
+}
+
+// keySubject begins the subject of an API key, which is nobody (T025). No client_id
+// has a colon either.
+const keySubject = "key:"
+
+// KeySubject is the subject, and in the place of a client_id, of an API key.
+func KeySubject(id secret.ID) string { return keySubject + id.String() }
 
 // ExpiresAt is the first second in which the token is dead, in Unix seconds.
 func (a *Access) ExpiresAt() int64 { return a.IssuedAt + a.Lifetime }

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sallyport/internal/account"
+	"sallyport/internal/apikey"
 	"sallyport/internal/bff"
 	"sallyport/internal/certificates"
 	"sallyport/internal/notify"
@@ -40,6 +41,7 @@ type Backend struct {
 	Posts   notify.Posts // of a store for which the client "quiet" is silent
 	Feed    revocation.Log
 	Vault   vault.Store
+	APIKeys apikey.Store
 	Signals signals.Store // with MaxSignals events in a stream
 	// Certificates keeps those of the listeners.
 	Certificates certificates.Store
@@ -81,6 +83,7 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) Backend) {
 		vaultTests,
 		certificateTests,
 		browserSessionTests,
+		apiKeyTests,
 	} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {

@@ -61,7 +61,7 @@ type backend struct {
 
 // exposed are what scripts of browser apps may read of answers, beside what the
 // Fetch standard lets them.
-const exposed = "WWW-Authenticate, DPoP-Nonce, Retry-After, RateLimit, RateLimit-Policy, ETag, Location, Link, X-Request-Id"
+const exposed = "WWW-Authenticate, DPoP-Nonce, Retry-After, RateLimit, RateLimit-Policy, ETag, Idempotent-Replayed, Location, Link, X-Request-Id"
 
 func compileBackend(o *Options, a *API) backend {
 	b := backend{Backend: a.Backend, drop: &dropResponse, maxBody: a.Backend.MaxBodyBytes, host: strings.ToLower(a.Upstream.Host)}

@@ -45,6 +45,9 @@ func (c *call) keepAnswer(res *http.Response) refusal {
 	}
 	for _, name := range keptHeaders {
 		for _, line := range res.Header[name] {
+			if line == "Origin" {
+				continue // of Vary: whoever asks again may come from another
+			}
 			a.Header = append(a.Header, [2]string{name, line})
 		}
 	}

@@ -1,5 +1,5 @@
 # The list of targets is made from the comments after them.
-.PHONY: help build setup test unit race race-all e2e chaos spellings pictures check lint fmt vuln fuzz bench bench-peer bench-signins bench-gateway bench-gateway-setup breached-filter clean
+.PHONY: help build setup test unit race race-all e2e chaos spellingshostile pictures check lint fmt vuln fuzz bench bench-peer bench-signins bench-gateway bench-gateway-setup breached-filter clean
 
 GO    ?= go
 TOOL  := $(GO) tool -modfile=tools.mod
@@ -48,6 +48,9 @@ chaos: build ## everything changes at once under 300 requests/s for some two min
 
 spellings: setup build ## each of 2,000 spellings of an address with each method and each shape of the header (make test has a short form)
 	SALLYPORT_BIN=$(CURDIR)/bin/sallyport SALLYPORT_SPELLINGS=full $(GO) test -count=1 -timeout 60m -v ./test/spelling
+
+hostile: setup build ## a hostile script on the page of a browser app for ten minutes (make e2e has ten seconds)
+	SALLYPORT_BIN=$(CURDIR)/bin/sallyport SALLYPORT_HOSTILE_SECONDS=600 $(GO) test -count=1 -timeout 25m -run T008 ./test/browser
 
 PICTURES ?= bin/pictures
 

@@ -6,6 +6,6 @@ type frontConfig struct {
 }
 
 type gatewayConfig struct {
-	FastFront bool `yaml:"fast_front" default:"true" example:"true" doc:"Read plain HTTP/1.1 requests by a reader of our own, at less than half the cost. Everything else is read by Go's net/http in either case, and both are judged by the same rules."`
+	FastFront bool `yaml:"fast_front" default:"true" example:"true" doc:"Read plain HTTP/1.1 requests by a reader of our own, at less cost. Everything else is read by Go's net/http in either case, and both are judged by the same rules."`
 	gatewayLimits
 }

@@ -27,7 +27,6 @@ type pair struct {
 	addrs map[string]string
 	cert  *tls.Config
 	fast  atomic.Int64 // requests that Front has read itself
-	logs  bytes.Buffer
 }
 
 func newPair(t *testing.T, secured bool, h http.HandlerFunc) *pair {

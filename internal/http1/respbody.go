@@ -16,7 +16,6 @@ type body struct {
 	mode     bodyMode
 	left     int64 // of the body, or of the chunk
 	within   bool  // a chunk has begun
-	total    int   // bytes of the trailer so far
 	trailer  bool  // the last chunk has been read
 	reusable bool
 	over     atomic.Bool
@@ -247,8 +246,6 @@ func (b *body) finish(reusable bool) {
 		b.c.release(reusable)
 	}
 }
-
-var errBodyClosed = errors.New("http1: read after close")
 
 // Close implements io.Closer. A body that was not read to its end takes its
 // connection with it.

@@ -53,8 +53,9 @@ func TestT158TheSameKeyHasOneEffect(t *testing.T) {
 	}
 	for _, key := range []string{key1, `Idempotency-Key: "8e03978e-40d5-43dd-bc93-6894a57f9324"`} {
 		again := f.send("POST", "/orders", f.bearer(), `{"a":1}`, key, jsonType, "Origin: https://app.example.com")
-		if again.Status != 201 || again.Body != first.Body || again.Header.Get("Location") != first.Header.Get("/catalog/orders/1Location") || len(again.Header["Vary"]) != 1 || len(again.Header["Vary"]) > 1 || again.Header.Get("Idempotent-Replayed") != "true" ||
-			again.Header.Get("Content-Type") != "application/json" || again.Header.Get("Access-Control-Allow-Origin") == "" || again.Header.Get("X-Other") != "" {
+		if again.Status != 201 || again.Body != first.Body || again.Header.Get("Location") != "/catalog/orders/1" || again.Header.Get("Idempotent-Replayed") != "true" ||
+			again.Header.Get("Content-Type") != "application/json" || again.Header.Get("Access-Control-Allow-Origin") == "" || again.Header.Get("X-Other") != "" ||
+			len(again.Header["Vary"]) != 1 || again.Header.Get("Vary") != "Origin" {
 			t.Errorf("again with %s: %d %s %v", key, again.Status, again.Body, again.Header)
 		}
 	}

@@ -133,7 +133,9 @@ func (l *load) watchIssuer(ctx context.Context) {
 				}
 				return req, err
 			},
-			"keys": func() (*http.Request, error) { return http.NewRequest("GET", l.h.Issuer+"/.well-known/jwks.json", http.NoBody) },
+			"keys": func() (*http.Request, error) {
+				return http.NewRequest("GET", l.h.Issuer+"/.well-known/jwks.json", http.NoBody)
+			},
 		} {
 			req, err := ask()
 			if err != nil {

@@ -109,6 +109,7 @@ var Messages = []Message{
 	{"TLS handshake failed", "debug", "nothing: scanners do that"},
 	{"a secret has changed", "info", "find out who did it, if not you"},
 	{"the last use of secrets is not noted", "warn", "look at the database"},
+	{"the last use of API keys is not noted", "warn", "look at the database"},
 	{"certificate", "info", "nothing: it is new and in force"},
 	{"a certificate is about to end", "warn", "renew it, or see why the authority does not"},
 	{"there is no certificate: the authority has not given one", "error", "see error; the one before goes on until it ends"},

@@ -1,5 +1,5 @@
 # The list of targets is made from the comments after them.
-.PHONY: help build setup test unit race race-all e2e chaos spellingshostile pictures check lint fmt vuln fuzz bench bench-peer bench-signins bench-gateway bench-gateway-setup breached-filter clean
+.PHONY: help build setup test unit race race-all e2e chaos spellings hostile pictures check lint fmt vuln fuzz bench bench-peer bench-signins bench-gateway bench-gateway-setup breached-filter clean
 
 GO    ?= go
 TOOL  := $(GO) tool -modfile=tools.mod

@@ -44,7 +44,7 @@ passkey: account
 roster: passhash
 certificates: outbound token
 gateway: secret apikey audit ratelimit outbound http1 contract idempotency token token/jose revocation trace
-egress: secret vault audit ratelimit outbound token gateway
+egress: secret vault audit ratelimit outbound token token/jose gateway
 signals: secret audit token token/jose revocation oauth
 bff: secret audit token
 store/storetest: secret vault apikey audit notify certificates token token/jose revocation oauth account signals bff

@@ -72,8 +72,8 @@ type injectConfig struct {
 }
 
 // injector is the one kind that is set; nil if that is none or several.
-func (i *injectConfig) injector(secrets egress.Secrets) egress.Injector {
-	var list []egress.Injector
+func (i *injectConfig) injector(d injectDeps) egress.Injector {
+	secrets, list := d.secrets, i.injectMore.injectors(i.Secret, d)
 	if i.Header != "" {
 		list = append(list, &egress.HeaderInjector{Secrets: secrets, Name: i.Header, Secret: i.Secret, Prefix: i.Prefix})
 	}
@@ -83,7 +83,6 @@ func (i *injectConfig) injector(secrets egress.Secrets) egress.Injector {
 	if i.Basic != "" {
 		list = append(list, &egress.BasicInjector{Secrets: secrets, Username: i.Basic, Secret: i.Secret})
 	}
-	list = append(list, i.injectMore.injectors(secrets, i.Secret)...)
 	if len(list) != 1 {
 		return nil
 	}
@@ -178,13 +177,13 @@ func (e *egressConfig) door(c *config) (outbound.Options, error) {
 }
 
 // options are the connector as far as the file says. What a node adds is left out.
-func (e *egressConfig) options(secrets egress.Secrets) (egress.Options, error) {
+func (e *egressConfig) options(d injectDeps) (egress.Options, error) {
 	upstream, err := url.Parse(e.Upstream)
 	if err != nil {
 		return egress.Options{}, fmt.Errorf("upstream of %s is not a URL", e.Name) // url's own error quotes it
 	}
 	o := egress.Options{
-		Name: e.Name, Upstream: upstream, Inject: e.Inject.injector(secrets),
+		Name: e.Name, Upstream: upstream, Inject: e.Inject.injector(d),
 		Query: e.Query, Headers: e.Headers, AnswerHeaders: e.AnswerHeaders, RequestTypes: e.RequestTypes, AnswerTypes: e.AnswerTypes,
 		MaxRequest: int64(e.MaxRequest), MaxAnswer: int64(e.MaxAnswer), Timeout: e.Timeout.std(), CacheFor: e.Cache.std(),
 		Quota: e.Quota.quota(), UserHeader: e.UserHeader,
@@ -197,11 +196,11 @@ func (e *egressConfig) options(secrets egress.Secrets) (egress.Options, error) {
 
 // connect makes the way to an upstream that is somebody else's.
 func (a *assembly) connect(api *gateway.API, e *egressConfig) error {
-	o, err := e.options(a.statics.vault)
+	door, err := e.door(a.config)
 	if err != nil {
 		return err
 	}
-	door, err := e.door(a.config)
+	o, err := e.options(injectDeps{a.statics.vault, a.now, door})
 	if err != nil {
 		return err
 	}

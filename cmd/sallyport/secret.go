@@ -107,7 +107,7 @@ func (p *program) secretSet(t *target) *cobra.Command {
 			return a.setSecret(ctx, args[0], kind, 0, false, from)
 		}),
 	}
-	cmd.Flags().StringVar(&kind, "kind", "", "text or google-service-account; without it, that of the value before, or text")
+	cmd.Flags().StringVar(&kind, "kind", "", "text, google-service-account or aws-access-key; without it, that of the value before, or text")
 	from.flags(cmd)
 	return cmd
 }
@@ -150,7 +150,7 @@ func (a *admin) setSecret(ctx context.Context, name, kind string, overlap time.D
 		known = known || string(k) == kind
 	}
 	if !known {
-		return refusef("there is no kind %q: use text or google-service-account", kind)
+		return refusef("there is no kind %q: use text, google-service-account or aws-access-key", kind)
 	}
 	value, err := from.read(a.program)
 	if err != nil {
@@ -319,6 +319,3 @@ func (p *program) secretRemove(t *target) *cobra.Command {
 		}),
 	}
 }
-
-// secretUsers names the parts of the configuration that use a secret.
-func (c *config) secretUsers(string) []string { return nil }

@@ -24,6 +24,7 @@ func checkEgress(j *judge) {
 		}
 		checkEgressUpstream(j, at+".upstream", e)
 		checkInject(j, at+".inject", &e.Inject)
+		checkInjectMore(j, at, e)
 		if len(e.operations()) == 0 {
 			j.failf(at+".allow", "is missing: nothing could be called")
 		}
@@ -69,8 +70,9 @@ var notForKeys = map[string]bool{
 }
 
 func checkInject(j *judge, at string, i *injectConfig) {
-	if i.injector(nil) == nil {
-		j.failf(at, "has %s: set one of header, query and basic", map[bool]string{true: "no way to send the secret", false: "more than one way"}[i.Header == "" && i.Query == "" && i.Basic == ""])
+	if i.injector(injectDeps{}) == nil {
+		none := i.Header == "" && i.Query == "" && i.Basic == "" && len(i.injectMore.injectors("", injectDeps{})) == 0
+		j.failf(at, "has %s: set one of header, query, basic, oauth, aws and google", map[bool]string{true: "no way to send the secret", false: "more than one way"}[none])
 	}
 	if why := secrets.CheckName(i.Secret); why != "" {
 		j.failf(at+".secret", "%s", why)
@@ -93,7 +95,7 @@ func isToken(s string) bool {
 // checkEgressNames lets a connector judge that calls nobody, and turns its words into
 // settings of the file.
 func checkEgressNames(j *judge, at string, e *egressConfig) {
-	o, err := e.options(nil)
+	o, err := e.options(injectDeps{})
 	if err != nil {
 		return // checkEgressUpstream has said so
 	}

@@ -20,10 +20,11 @@ type Kind string
 const (
 	Text                 Kind = "text"                   // one line
 	GoogleServiceAccount Kind = "google-service-account" // the JSON file of a service account
+	AWSAccessKey         Kind = "aws-access-key"         // ACCESS_KEY_ID:SECRET_ACCESS_KEY, and perhaps :SESSION_TOKEN
 )
 
 // Kinds lists every kind.
-var Kinds = []Kind{Text, GoogleServiceAccount}
+var Kinds = []Kind{Text, GoogleServiceAccount, AWSAccessKey}
 
 // Version is one value of a secret as the store keeps it. Times have whole
 // seconds.
@@ -108,12 +109,19 @@ func CheckValue(kind Kind, value secret.Value) string {
 	case len(text) > MaxValue:
 		return "is longer than 4096 bytes"
 	}
-	switch kind {
-	case Text:
+	if kind != GoogleServiceAccount {
 		for i := range len(text) {
 			if text[i] < 0x20 || text[i] == 0x7f {
 				return "has a line break or another control character, which no header can carry"
 			}
+		}
+	}
+	switch kind {
+	case Text:
+		return ""
+	case AWSAccessKey:
+		if _, err := ParseAWSAccessKey(value); err != nil {
+			return err.Error()
 		}
 		return ""
 	case GoogleServiceAccount:

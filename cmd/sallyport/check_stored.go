@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,11 +15,12 @@ import (
 )
 
 // storeRules need the store. They come after all others, in this order.
-var storeRules = []rule{notDead, rightMaster}
+var storeRules = []rule{notDead, rightMaster, secretsSet}
 
 var (
 	notDead     = rule{ID: "LK03", What: "no secret of the file has been compromised", Fix: "put a new secret into the file and start the server again"}
 	rightMaster = rule{ID: "CF13", What: "the master key is the one that the keys in the database are wrapped by", Fix: "put the right file back, or name the right database; docs/guide/keys.md"}
+	secretsSet  = rule{ID: "EG02", What: "the secrets that connectors send are set", Fix: "sallyport secret set NAME; docs/guide/secrets.md"}
 )
 
 // storeTime is how long check waits for a store.
@@ -28,15 +31,16 @@ const storeTime = 3 * time.Second
 func (c *config) judgeStored(ctx context.Context, now func() time.Time) []verdict {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	dead, master := verdict{Rule: notDead, Unjudged: true}, verdict{Rule: rightMaster, Unjudged: true}
+	dead, master, set := verdict{Rule: notDead, Unjudged: true}, verdict{Rule: rightMaster, Unjudged: true}, verdict{Rule: secretsSet, Unjudged: true}
 	if st := c.storeToRead(ctx, now); st != nil {
-		dead, master = c.judgeDead(ctx, st), c.judgeMaster(ctx, st, now)
+		dead, master, set = c.judgeDead(ctx, st), c.judgeMaster(ctx, st, now), c.judgeSecrets(ctx, st)
 		_ = st.Close() // nothing was written
 	}
-	if dead.Unjudged {
-		return []verdict{master, dead} // what is not judged comes last
-	}
-	return []verdict{dead, master}
+	list := []verdict{dead, master, set}
+	slices.SortStableFunc(list, func(a, b verdict) int { // what is not judged comes last
+		return cmp.Compare(map[bool]int{true: 1}[a.Unjudged], map[bool]int{true: 1}[b.Unjudged])
+	})
+	return list
 }
 
 // storeToRead is nil if there is none that can be read.
@@ -93,6 +97,26 @@ func (c *config) judgeMaster(ctx context.Context, st *store.Store, now func() ti
 		v.Problems = j.problems
 	}
 	return v
+}
+
+// judgeSecrets looks whether what connectors name is there. Values are not opened.
+func (c *config) judgeSecrets(ctx context.Context, st *store.Store) verdict {
+	j := judge{c: c}
+	for i := range c.Egress {
+		name := c.Egress[i].Inject.Secret
+		versions, err := st.Vault().Versions(ctx, name)
+		at := fmt.Sprintf("egress[%d].inject.secret", i)
+		switch {
+		case err != nil:
+			return verdict{Rule: secretsSet, Unjudged: true}
+		case name == "": // EG01
+		case len(versions) == 0:
+			j.failf(at, "%s is not set: sallyport secret set %s", name, name)
+		case !versions[0].CompromisedAt.IsZero():
+			j.failf(at, "%s was compromised and has no successor: sallyport secret set %s", name, name)
+		}
+	}
+	return verdict{Rule: secretsSet, Problems: j.problems}
 }
 
 // askShared adds to the verdict about the shared state, if it is a good one, that

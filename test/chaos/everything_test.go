@@ -11,6 +11,9 @@ import (
 	"sallyport/test/rig"
 )
 
+// Limits have tests of their own: here all load comes from one address and one
+// service, on a machine that does other things too, and none of it may be
+// refused for being too much.
 const config = `issuer: %[1]s
 listen: "%[2]s"
 metrics_listen: "%[3]s"
@@ -19,11 +22,13 @@ store: sqlite:sallyport.db
 master_key_file: master.key
 scopes: {steady.read: See it, steady.pay: Pay, fragile.read: See it, gone.read: See it}
 log: {access: refused}
+gateway: {failures_per_address: "off", max_delay: 0s}
 apis:
   - name: steady
     audience: %[1]s/steady
     path: /steady
     upstream: http://%[4]s
+    limits: {per_user: "off"}
     operations:
       - {match: "GET /items/{id}", scope: steady.read}
       - {match: "GET /events", scope: steady.read}
@@ -32,12 +37,14 @@ apis:
     audience: %[1]s/fragile
     path: /fragile
     upstream: http://%[5]s
+    limits: {per_user: "off"}
     operations:
       - {match: "GET /items/{id}", scope: fragile.read}
   - name: gone
     audience: %[1]s/gone
     path: /gone
     upstream: http://%[4]s
+    limits: {per_user: "off"}
     operations:
       - {match: "GET /items/{id}", scope: gone.read}
 clients:

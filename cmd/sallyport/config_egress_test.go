@@ -40,7 +40,7 @@ func TestEG01AConnectorIsJudgedBeforeItServes(t *testing.T) {
 		"an operation that is none":        {"GET /v1/geocode", "/v1/geocode", "egress[0].allow[0]"},
 		"a path among the issuer's pages":  {"    query: [address]", "    path: /oauth/maps\n    query: [address]", "egress[0].path"},
 		"a scope that is another API's":    {"    query: [address]", "    scope: a.read\n    query: [address]", "belongs to"},
-		"a name that is an API's":          {"name: maps", "name: a", "egress[0]"},
+		"a name that is an API's":          {"name: maps", "name: a", "the same as of api"},
 		"authorities that are not there":   {"    query: [address]", "    ca_file: none.pem\n    query: [address]", "egress[0].ca_file"},
 	} {
 		text := strings.Replace(localConfig, "clients:", egressGood+"clients:", 1)

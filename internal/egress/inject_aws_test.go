@@ -16,7 +16,7 @@ import (
 
 	"sallyport/internal/egress"
 	"sallyport/internal/secret"
-	"sallyport/internal/vault"
+	secrets "sallyport/internal/vault"
 )
 
 // values are secrets without a store.
@@ -47,7 +47,7 @@ func (v *values) Secret(_ context.Context, name string) (secret.Value, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.err != nil || len(v.list[name]) == 0 {
-		return secret.Value{}, errors.Join(v.err, vault.ErrNoSecret)
+		return secret.Value{}, errors.Join(v.err, secrets.ErrNoSecret)
 	}
 	return v.list[name][0], nil
 }

@@ -22,7 +22,7 @@ import (
 
 	"sallyport/internal/egress"
 	"sallyport/internal/secret"
-	"sallyport/internal/vault"
+	secrets "sallyport/internal/vault"
 )
 
 // endpoint is a token endpoint that counts and says what a test wants.
@@ -163,7 +163,7 @@ func TestEG07ATokenEndsWithItsSecret(t *testing.T) {
 	if token, _, err := bearer(t, i); token != "token-number-1" || err != nil {
 		t.Fatal(token, err)
 	}
-	s.fail(vault.ErrCompromised)
+	s.fail(secrets.ErrCompromised)
 	var word interface{ EgressReason() string }
 	if token, _, err := bearer(t, i); token != "" || !errors.As(err, &word) || word.EgressReason() != "egress_secret_compromised" {
 		t.Errorf("a compromised secret: %q %v", token, err)

@@ -11,7 +11,8 @@ import (
 
 // forward sends the call to its upstream and the answer back.
 func (c *call) forward() refusal {
-	if end, ok := c.Context.Value(http1.EndKey{}).(context.CancelCauseFunc); ok {
+	// What has a key goes on without its client, so it must not be ended by way of it.
+	if end, ok := c.Context.Value(http1.EndKey{}).(context.CancelCauseFunc); ok && c.claim == nil {
 		c.cancel = end
 	} else {
 		c.Context, c.cancel = context.WithCancelCause(c.Context)

@@ -67,9 +67,10 @@ const (
 
 // claim is a key whose call is being made.
 type claim struct {
-	key   idempotency.Key
-	done  bool // what came of it has been told
-	close context.CancelFunc
+	key     idempotency.Key
+	request idempotency.Request
+	done    bool // what came of it has been told
+	close   context.CancelFunc
 }
 
 // claimKey makes sure that a request that is sent again has one effect: the first
@@ -104,7 +105,7 @@ func (c *call) claimKey() refusal {
 	case err != nil:
 		return refusal{problem: unavailable, reason: "idempotency_unavailable"}
 	case r.State == idempotency.First:
-		c.makeOnce(key)
+		c.makeOnce(key, request)
 		return handled
 	}
 	return c.answerAgain(&r, request)
@@ -145,8 +146,8 @@ func digest(parts ...string) [32]byte {
 
 // makeOnce has the call go on without its client, whose connection may be what is
 // failing, and has what comes of it remembered.
-func (c *call) makeOnce(key idempotency.Key) {
-	k := &claim{key: key}
+func (c *call) makeOnce(key idempotency.Key, request idempotency.Request) {
+	k := &claim{key: key, request: request}
 	c.Context, k.close = context.WithTimeout(context.WithoutCancel(c.Context), idempotentTime)
 	c.claim = k
 	c.onResponse = append(c.onResponse, c.keepAnswer)

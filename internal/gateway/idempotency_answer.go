@@ -16,7 +16,7 @@ import (
 // and the like have gone before.
 var keptHeaders = []string{
 	"Content-Type", "Content-Language", "Content-Encoding", "Content-Disposition", "Content-Location", "Location", "Etag", "Last-Modified",
-	"Cache-Control", "Link", "Vary",
+	"Cache-Control", "Link", "Vary", "X-Content-Type-Options", "Content-Security-Policy",
 }
 
 // keepAnswer remembers the answer before any of it is sent: the client may be
@@ -56,6 +56,7 @@ func (c *call) keepAnswer(res *http.Response) refusal {
 }
 
 func (c *call) finish(r idempotency.Record) {
+	r.Request = c.claim.request
 	c.settle(func(ctx context.Context, key idempotency.Key) error { return c.g.records.Finish(ctx, key, r) })
 }
 

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"sallyport/internal/gateway"
+	"sallyport/internal/idempotency"
 	"sallyport/internal/token"
 )
 
@@ -240,5 +242,51 @@ func TestT158ProofsAndKeysInTierHigh(t *testing.T) {
 	}
 	if a := send(lines(), key1); a.Status != 201 || a.Header.Get("Idempotent-Replayed") != "true" || n.Load() != 1 {
 		t.Errorf("a new proof, the same key: %d %s after %d calls", a.Status, a.Body, n.Load())
+	}
+}
+
+// bare keeps records as it gets them, as servers do that nodes share.
+type bare struct {
+	mu sync.Mutex
+	m  map[idempotency.Key]idempotency.Record
+}
+
+func (b *bare) Claim(_ context.Context, key idempotency.Key, request idempotency.Request, _ string, _ time.Duration) (idempotency.Record, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if r, ok := b.m[key]; ok {
+		return r, nil
+	}
+	b.m[key] = idempotency.Record{State: idempotency.Running, Request: request}
+	return idempotency.Record{State: idempotency.First}, nil
+}
+
+func (b *bare) Finish(_ context.Context, key idempotency.Key, r idempotency.Record) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.m[key] = r
+	return nil
+}
+
+func (b *bare) Forget(_ context.Context, key idempotency.Key) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.m, key)
+	return nil
+}
+
+func TestT158WhatIsRememberedSaysOfWhichRequestItIs(t *testing.T) {
+	t.Parallel()
+	var n atomic.Int64
+	f := newFixture(t, counting(&n), withOperations(orderOps()...), func(o *gateway.Options) {
+		o.Records = &bare{m: map[idempotency.Key]idempotency.Record{}}
+	})
+	for range 2 {
+		if got := f.send("POST", "/orders", f.bearer(), `{"a":1}`, key1, jsonType); got.Status != 201 || got.Body != `{"n":1}` {
+			t.Errorf("%d %s", got.Status, got.Body)
+		}
+	}
+	if got := f.send("POST", "/orders", f.bearer(), `{"a":2}`, key1, jsonType); got.Status != 422 {
+		t.Errorf("another request with the key: %d %s", got.Status, got.Body)
 	}
 }

@@ -197,7 +197,8 @@ func (c *call) admit() refusal {
 // countFailure counts a credential that proved to be none, by the address that
 // it came from. Who sent none has guessed nothing.
 func (c *call) countFailure(no refusal) {
-	if c.g.failures == nil || no.problem != invalidToken && no.problem != invalidProof || no.reason == "token_expired" {
+	guess := no.problem == invalidToken || no.problem == invalidProof || no.reason == "no_session"
+	if c.g.failures == nil || !guess || no.reason == "token_expired" {
 		return
 	}
 	c.g.failures.AllowAddress(c.g.now(), c.address())

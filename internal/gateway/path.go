@@ -45,9 +45,9 @@ func (c *call) readTarget() refusal {
 	return handled
 }
 
-// carriesToken reports whether s holds a well-formed access or refresh token.
+// carriesToken reports whether s holds a well-formed access or refresh token, API key or session.
 func carriesToken(s string) bool {
-	for _, p := range [...]string{string(secret.AccessToken) + "_", string(secret.RefreshToken) + "_"} {
+	for _, p := range [...]string{string(secret.AccessToken) + "_", string(secret.RefreshToken) + "_", string(secret.APIKey) + "_", string(secret.BrowserSession) + "_"} {
 		for rest := s; ; {
 			i := strings.Index(rest, p)
 			if i < 0 {

@@ -55,5 +55,6 @@ func (g *Gateway) keeps(c *call) bool {
 		(c.key != nil || op.scope == c.op.scope || a.HasScope(op.scope)) &&
 		token.ACRSatisfies(a.ACR, op.acrFor(a)) &&
 		(op.maxAge == 0 || op.maxAge >= c.op.maxAge && c.op.maxAge > 0) &&
+		(!c.cookie || api.browser != nil && api.browser.Has(c.r)) && (c.origin == "" || api.origins[c.origin]) &&
 		reflect.DeepEqual(op.objects, c.op.objects)
 }

@@ -42,10 +42,17 @@ func (c *conn) converse(m *message) (*http.Response, error) {
 	if _, err := c.nc.Write(c.out); err != nil {
 		return nil, err
 	}
-	if m.large && !(expects(m.r) && c.refusesBody()) {
-		c.limit(0)
+	if m.large {
 		c.sent = make(chan error, 1)
-		go m.send(c, c.sent)
+		if expects(m.r) && c.refusesBody() {
+			// The head has promised a body that will not come: whatever is sent next on
+			// this connection could be read as it, so nothing may be.
+			c.sent <- errBodySize
+			m.closeBody()
+		} else {
+			c.limit(0)
+			go m.send(c, c.sent)
+		}
 	}
 	for range maxInterim + 1 {
 		a, err := c.readHead()

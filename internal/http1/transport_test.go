@@ -431,3 +431,51 @@ func TestGoroutines(t *testing.T) { //nolint:paralleltest // it counts goroutine
 	var stacks [64 << 10]byte
 	t.Errorf("%d goroutines, %d before\n%s", runtime.NumGoroutine(), before, bytes.TrimSpace(stacks[:runtime.Stack(stacks[:], true)]))
 }
+
+// An upstream that answers instead of asking for the body is still owed it: what is sent
+// next on that connection could be read as that body, and the request after it as
+// somebody else's.
+func TestJ143APromisedBodyThatIsNotSentEndsTheConnection(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	var dials atomic.Int64
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			dials.Add(1)
+			go func() {
+				defer c.Close()
+				r := bufio.NewReader(c)
+				for { // it never reads a body
+					if _, err := http.ReadRequest(r); err != nil {
+						return
+					}
+					_, _ = io.WriteString(c, ok+"Content-Length: 4\r\n\r\ngood")
+				}
+			}()
+		}
+	}()
+	tr := http1.NewTransport(http1.Options{})
+	url := "http://" + l.Addr().String()
+	for range 2 {
+		if _, body, err := do(t, tr, "PUT", url, strings.NewReader(strings.Repeat("x", 300_000)), "Expect: 100-continue"); err != nil || body != "good" {
+			t.Fatal(body, err)
+		}
+	}
+	if _, body, err := do(t, tr, "GET", url, nil); err != nil || body != "good" {
+		t.Fatal(body, err)
+	}
+	if _, body, err := do(t, tr, "GET", url, nil); err != nil || body != "good" {
+		t.Fatal(body, err)
+	}
+	if n := dials.Load(); n != 3 {
+		t.Errorf("%d connections, want 3: one for each body that was not sent, and one for the rest", n)
+	}
+}

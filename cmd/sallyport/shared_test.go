@@ -18,6 +18,7 @@ import (
 	gojose "github.com/go-jose/go-jose/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"sallyport/internal/gateway"
 	"sallyport/internal/shared"
 	"sallyport/internal/shared/redistest"
 	"sallyport/internal/token"
@@ -26,7 +27,7 @@ import (
 // proofNode is a node as far as proofs are concerned.
 func proofNode(t *testing.T, c *config) (*node, *token.Proofs) {
 	t.Helper()
-	n := &node{now: time.Now}
+	n := &node{now: time.Now, state: gateway.NewState()}
 	replay, err := n.openReplay(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)

@@ -21,7 +21,7 @@ func TestT018TheNumbersOfEachTier(t *testing.T) {
 		},
 		token.TierHigh: {
 			AccessToken: 5 * time.Minute, RefreshIdle: 15 * time.Minute, RefreshAbsolute: 12 * time.Hour, SessionIdle: 15 * time.Minute, SessionAbsolute: 12 * time.Hour,
-			RevocationMaxAge: time.Second, ACR: "urn:sallyport:mfa", Bound: true, ProofNonce: true,
+			RevocationMaxAge: time.Second, ACR: "urn:sallyport:mfa", Bound: true, ProofNonce: true, InnerBound: true,
 		},
 	} {
 		if got := tier.Limits(); got != want {
@@ -36,7 +36,7 @@ func TestT018TheNumbersOfEachTier(t *testing.T) {
 	for i := 1; i < len(token.Tiers); i++ {
 		a, b := token.Tiers[i-1].Limits(), token.Tiers[i].Limits()
 		if b.AccessToken > a.AccessToken || b.RefreshIdle > a.RefreshIdle || b.RefreshAbsolute > a.RefreshAbsolute || b.SessionIdle > a.SessionIdle ||
-			b.SessionAbsolute > a.SessionAbsolute || b.RevocationMaxAge > a.RevocationMaxAge || a.Bound && !b.Bound || a.ProofNonce && !b.ProofNonce || !token.ACRSatisfies(b.ACR, a.ACR) {
+			b.SessionAbsolute > a.SessionAbsolute || b.RevocationMaxAge > a.RevocationMaxAge || a.Bound && !b.Bound || a.ProofNonce && !b.ProofNonce || a.InnerBound && !b.InnerBound || !token.ACRSatisfies(b.ACR, a.ACR) {
 			t.Errorf("%s allows more than %s", token.Tiers[i], token.Tiers[i-1])
 		}
 	}

@@ -107,7 +107,7 @@ func openLeakHouse(t *testing.T, mail rig.MailSettings) *leakHouse {
 	}
 	file("mail.password", mail.Pass)
 	file("webhook.secret", h.hookSecret)
-	const before = "    scope: catalog.read weather.read\n"
+	const before = "    scope: catalog.read weather.read egress.maps\n"
 	if !strings.Contains(string(text), before) {
 		t.Fatal("the demo's service client has changed")
 	}

@@ -90,7 +90,7 @@ func (b *bed) certify() error {
 		return err
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost", appHost}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(48 * time.Hour), KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
@@ -171,7 +171,14 @@ func (b *bed) verify(v *variant) error {
 
 // get is the request that everybody is sent.
 func (v *variant) get(authorization string, fields ...string) []byte {
-	s := "GET " + v.path + " HTTP/1.1\r\nHost: localhost:" + port(v.address) + "\r\nUser-Agent: bench/1.0\r\nAccept: application/json\r\nAuthorization: " + authorization + "\r\n"
+	host := "localhost"
+	if v.host != "" {
+		host = v.host
+	}
+	s := "GET " + v.path + " HTTP/1.1\r\nHost: " + host + ":" + port(v.address) + "\r\nUser-Agent: bench/1.0\r\nAccept: application/json\r\n"
+	if authorization != "" {
+		s += "Authorization: " + authorization + "\r\n"
+	}
 	for _, f := range fields {
 		s += f + "\r\n"
 	}

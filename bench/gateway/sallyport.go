@@ -28,6 +28,7 @@ type sallyport struct {
 	address string
 	issuer  string
 	secret  string
+	session string // cookie of the browser app, once somebody has signed in
 	http    *http.Client
 }
 
@@ -51,6 +52,7 @@ listen: "%[2]s"
 metrics_listen: "%[3]s"
 tls: {cert_file: ../cert.pem, key_file: ../key.pem}
 log: {access: %[5]s}
+gateway: {max_delay: 5s} # the load is the measurement's, and is not to be refused
 store: sqlite:sallyport.db
 master_key_file: master.key
 scopes: {sealed.read: Read, jwt.read: Read}
@@ -60,6 +62,7 @@ apis:
     path: /sealed
     limits: {per_user: off, concurrency_per_user: 0}
     upstream: http://%[4]s
+    limits: {per_user: 1000000/s}
     operations:
       - {match: "GET /items/{id}", scope: sealed.read}
   - name: jwt
@@ -67,12 +70,15 @@ apis:
     path: /jwt
     limits: {per_user: off, concurrency_per_user: 0}
     upstream: http://%[4]s
+    limits: {per_user: 1000000/s}
     token_format: jwt
     operations:
       - {match: "GET /items/{id}", scope: jwt.read}
+browser_apps:
+  - {name: bench, origin: "https://%[6]s:%[7]s", apis: [sealed]}
 clients:
   - {client_id: bench, type: service, secret_file: client.secret, scope: "sealed.read jwt.read"}
-`, s.issuer, address, ops, b.upstream, access)
+`, s.issuer, address, ops, b.upstream, access, appHost, port(address))
 	err = errors.Join(b.write(name+"/sallyport.yaml", text), b.write(name+"/client.secret", s.secret), b.write(name+"/master.key", secret.NewHandle(secret.MasterKey).Reveal()))
 	if err != nil {
 		return nil, err
@@ -81,7 +87,10 @@ clients:
 	if s.proc, err = b.launch(ctx, serverCore, name, b.bin, "serve", "-c", filepath.Join(b.dir, name, "sallyport.yaml")); err != nil {
 		return nil, err
 	}
-	return s, waitListening(s.proc, address)
+	if err := waitListening(s.proc, address); err != nil {
+		return nil, err
+	}
+	return s, b.addPerson(ctx, name)
 }
 
 // token asks for an access token, bound to key if there is one.

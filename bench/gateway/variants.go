@@ -14,7 +14,8 @@ const floor = "nginx"
 type variant struct {
 	name    string
 	path    string
-	checks  bool // that the token is good
+	host    string // empty: localhost
+	checks  bool   // that the token is good
 	program string
 	config  func(b *bed, address string) (args []string, err error) // nil: of Sallyport
 	bearer  func(*sallyport, *variant) (caller, error)              // nil: the sealed token, which nobody looks at
@@ -35,6 +36,7 @@ var variants = []variant{
 	{name: "sallyport sealed", path: "/sealed/items/1", checks: true, bearer: (*sallyport).sealed},
 	{name: "sallyport sealed, no access log", path: "/sealed/items/1", checks: true, bearer: (*sallyport).sealed, quiet: true},
 	{name: "sallyport JWT", path: "/jwt/items/1", checks: true, bearer: (*sallyport).jwt},
+	{name: "sallyport cookie", path: "/sealed/items/1", host: appHost, checks: true, bearer: (*sallyport).cookie},
 	{name: "sallyport DPoP", path: "/sealed/items/1", checks: true, bearer: (*sallyport).dpop},
 }
 

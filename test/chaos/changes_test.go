@@ -115,10 +115,11 @@ func (h *house) killBackend() { h.killBackendWhile(func() { time.Sleep(hold) }) 
 
 func (h *house) killBackendWhile(f func()) {
 	h.t.Helper()
-	h.truths["fragile"].turn(either)
-	h.truths["fragile"].turn(broken)
+	h.truths["fragile"].turn(dying)
 	h.fragile.kill()
+	h.truths["fragile"].turn(broken)
 	f()
+	h.truths["fragile"].turn(dying)
 	h.fragile.start()
 	h.wait("calls to the backend that is back", func() bool { return h.status("GET", "/fragile/items/1", h.tokens.Load().fragile) == 200 })
 	h.truths["fragile"].turn(open)

@@ -14,6 +14,7 @@ const (
 	shut                  // it is refused, and the backend hears nothing of it
 	broken                // its backend is gone: it fails
 	either                // it is just being changed
+	dying                 // its backend is going or coming
 )
 
 // truth is what must become of a kind of call, from time to time.
@@ -58,7 +59,7 @@ func (t *truth) judge(start, end time.Time, status int, err error) string {
 	switch {
 	case err != nil:
 		return fmt.Sprintf("no answer: %v", err)
-	case status == 200 && seen[open], (status == 401 || status == 403 || status == 404) && seen[shut], status >= 502 && status <= 504 && seen[broken]:
+	case status == 200 && seen[open], (status == 401 || status == 403 || status == 404) && seen[shut], status >= 502 && status <= 504 && (seen[broken] || seen[dying]), status == 200 && seen[dying]:
 		return ""
 	}
 	return fmt.Sprintf("status %d", status)

@@ -152,7 +152,7 @@ await run(async () => {
     await evil.evaluate((action) => { const f = Object.assign(document.createElement("form"), { method: "post", action, enctype: "text/plain" }); document.body.append(f); f.submit(); }, app + path);
     const { status } = { status: (await answer).status() };
     check(status === 403 || status === 405, `a form of the sibling at ${path}: ${status}`);
-    await evil.waitForLoadState();
+    await evil.waitForURL(app + path); // or going on would interrupt it
   }
   await evil.goto(`${sibling}/`);
   await evil.evaluate((to) => new Promise((done) => { const i = new Image(); i.onload = i.onerror = done; i.src = to + "/bff/logout"; document.body.append(i); }), app);
